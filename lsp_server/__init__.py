@@ -1,0 +1,1 @@
+"""Text in editors: positions, syntax and edits. No tensors: the model lives in another process."""

@@ -1,0 +1,1 @@
+"""Syntax trees: what a selection means, and whether an edit still parses."""

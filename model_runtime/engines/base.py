@@ -1,0 +1,57 @@
+"""The contract of an engine: one infill request in, alternatives out.
+
+An engine runs on the runtime's worker thread, one request at a time. It may hold tensors (`local`)
+or a socket (`mercury`, `sglang`, …); the rest of the runtime can't tell.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    from model_runtime.protocol import Finished, InfillRequest, StepReport
+
+
+class CancelToken(Protocol):
+    """What a running job asks between two denoising steps."""
+
+    def check(self) -> None:
+        """Raise `Cancelled`, `Superseded` or `DeadlinePassed` once the job has to stop."""
+
+
+class Listener(Protocol):
+    """Where an engine tells what it is doing. Both calls return at once."""
+
+    def notice(self, text: str, fraction: float | None = None) -> None:
+        """Say something for the user: a download, a model being loaded."""
+
+    def step(self, report: StepReport) -> None:
+        """Show the canvas after a denoising step."""
+
+
+class Engine(Protocol):
+    """Text in, text out."""
+
+    #: File name and registry key.
+    name: ClassVar[str]
+
+    def infill(self, request: InfillRequest, listener: Listener, cancel: CancelToken) -> Finished:
+        """Fill the request's spans. Loads what it needs on first use.
+
+        Raises:
+            RuntimeFault: whatever went wrong; its message is for the user.
+        """
+
+    def describe(self) -> EngineDescription:
+        """Say what is loaded, for `remask doctor` and the status item."""
+
+    def close(self) -> None:
+        """Give everything back. The engine is not used again."""
+
+
+class EngineDescription(Protocol):
+    """What `Status` shows of an engine."""
+
+    model: str
+    device: str
+    loaded: bool

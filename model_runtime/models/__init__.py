@@ -1,0 +1,1 @@
+"""Model families. One file each; the file name is the registry key."""

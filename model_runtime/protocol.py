@@ -1,0 +1,247 @@
+"""What clients and the runtime say to each other.
+
+The only module, with `framing`, that both processes import; so it imports nothing but the
+standard library and msgspec. A client sends `Hello`, then any of `ClientMessage`; the runtime
+answers `Welcome` or `Refused`, then any of `RuntimeMessage`.
+
+Rule 1. Every `InfillRequest` gets exactly one terminal message: `Finished` or `Failed`.
+        Cancelled, superseded, out of time and "the runtime died" are terminal messages too; the
+        last one is made by the client's own side when the socket closes.
+Rule 2. `Notice` and `StepReport` come before the terminal message of their request, never after.
+Rule 3. A request carries text, never token ids.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+PROTOCOL_VERSION = 1
+
+#: One message on the wire, packed, may not be larger. A request holds one file and its context.
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+
+Mode = Literal["infill", "rewrite", "repair", "holes"]
+Lane = Literal["inline", "edit"]
+Finish = Literal["closed", "length", "unchanged"]
+FailureCode = Literal[
+    "bad_request",
+    "cancelled",
+    "canvas_too_long",
+    "deadline",
+    "internal",
+    "model_load_failed",
+    "remote_failed",
+    "runtime_died",
+    "shutting_down",
+    "superseded",
+    "unknown_name",
+    "unsupported_pairing",
+]
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
+    """Base of everything on the wire: immutable, typed, unknown fields refused."""
+
+
+# --- client to runtime ---------------------------------------------------------------------------
+
+
+class Hello(Message, kw_only=True):
+    """The first message of a connection."""
+
+    protocol_version: int
+    client: str
+    #: Only where the socket itself does not prove the user (TCP on Windows).
+    token: str = ""
+
+
+class MaskSpan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A stretch of the file to fill."""
+
+    #: What stands there now; empty for a pure insertion.
+    text: str = ""
+    #: What stands between this span and the next one; empty for the last span.
+    following: str = ""
+    #: The fill stops at the first line end.
+    single_line: bool = False
+    #: The most tokens the fill may have; None lets the engine decide.
+    max_tokens: int | None = None
+
+
+class ContextFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Another file of the workspace, shown to the model before the one being edited."""
+
+    path: str
+    text: str
+
+
+class InfillRequest(Message, kw_only=True):
+    """Fill, rewrite or repair spans of one file."""
+
+    id: str
+    #: Path as the model should see it, relative to the workspace; may be empty (untitled buffer).
+    path: str = ""
+    #: LSP language id, e.g. "python".
+    language: str = ""
+    #: The file up to the first span, and from the end of the last one.
+    prefix: str
+    suffix: str
+    spans: tuple[MaskSpan, ...]
+    mode: Mode = "infill"
+    #: What the user wants, in words; empty for none.
+    instruction: str = ""
+    #: Share of a span's own tokens to mask, 0 to 1; `rewrite` only.
+    strength: float = 1.0
+    context: tuple[ContextFile, ...] = ()
+    #: Registry names; empty takes the runtime's setting.
+    model: str = ""
+    sampler: str = ""
+    params: dict[str, Any] = {}
+    #: None takes a seed of the runtime's choice, told in the reply.
+    seed: int | None = None
+    n_alternatives: int = 1
+    #: Seconds from arrival after which the request fails with "deadline"; None for no limit.
+    deadline_s: float | None = None
+    lane: Lane = "edit"
+    #: Identity of the document. In the inline lane, the newest request supersedes older ones.
+    document: str = ""
+    #: Whether `StepReport`s are wanted.
+    stream: bool = False
+
+
+class Cancel(Message, kw_only=True):
+    """Give up a request. Its terminal message is then `Failed("cancelled")`, unless it is done."""
+
+    id: str
+
+
+class StatusRequest(Message, kw_only=True):
+    """Ask for a `Status`."""
+
+    id: str
+
+
+class Shutdown(Message, kw_only=True):
+    """Finish what runs, refuse what comes, answer `Stopping`, then leave."""
+
+    id: str
+
+
+ClientMessage = Hello | InfillRequest | Cancel | StatusRequest | Shutdown
+
+
+# --- runtime to client ---------------------------------------------------------------------------
+
+
+class Welcome(Message, kw_only=True):
+    """The connection stands."""
+
+    protocol_version: int
+    runtime_version: str
+    pid: int
+
+
+class Refused(Message, kw_only=True):
+    """The connection does not stand, and is closed after this."""
+
+    reason: str
+
+
+class Notice(Message, kw_only=True):
+    """News of a request that is not a denoising step: a download, a model being loaded."""
+
+    id: str
+    #: A sentence for the user, e.g. "Downloading qwen2.5-coder-0.5b (34 %)".
+    text: str
+    #: 0 to 1, or None where the end is not known.
+    fraction: float | None = None
+
+
+class StepReport(Message, kw_only=True):
+    """The canvas after one denoising step."""
+
+    id: str
+    #: Counts from 0.
+    step_index: int
+    n_forwards: int
+    #: Tokens settled so far, all spans together.
+    n_committed: int
+    #: One text per span. A masked position is shown as `mark`; committed text stands as it is.
+    drafts: tuple[str, ...]
+    #: One text per span: the settled text from the span's start up to its first mask.
+    committed: tuple[str, ...]
+    #: The character that stands for a masked position in `drafts`.
+    mark: str = "░"
+
+
+class Alternative(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One way to fill all the spans."""
+
+    #: One text per span, in the order of the request.
+    texts: tuple[str, ...]
+    #: Mean log-probability a token, by the model that filled; None where unknown.
+    score: float | None = None
+    finish: Finish = "closed"
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a request cost."""
+
+    n_context_tokens: int = 0
+    #: Of those, how many came out of a cache.
+    n_cached_tokens: int = 0
+    n_tokens: int = 0
+    #: Model evaluations over the canvas (the papers' NFE); the context's own encoding counts as 1.
+    n_forwards: int = 0
+    queue_s: float = 0.0
+    context_s: float = 0.0
+    denoise_s: float = 0.0
+
+
+class Finished(Message, kw_only=True):
+    """Terminal: the request is filled. Best alternative first; never empty."""
+
+    id: str
+    alternatives: tuple[Alternative, ...]
+    model: str
+    sampler: str
+    seed: int
+    usage: Usage
+
+
+class Failed(Message, kw_only=True):
+    """Terminal: there is no result. `text` is for the user: what happened and what to do."""
+
+    id: str
+    code: FailureCode
+    text: str
+
+
+class Status(Message, kw_only=True):
+    """What runs here."""
+
+    id: str
+    runtime_version: str
+    pid: int
+    model: str
+    #: Empty until a model is loaded, then e.g. "cpu, int8, 2 threads".
+    device: str
+    loaded: bool
+    n_waiting: int
+    n_running: int
+    uptime_s: float
+    peak_memory_bytes: int
+    log_path: str
+    #: What is wrong, one sentence each; empty when all is well.
+    problems: tuple[str, ...] = ()
+
+
+class Stopping(Message, kw_only=True):
+    """The answer to `Shutdown`."""
+
+    id: str
+
+
+RuntimeMessage = Welcome | Refused | Notice | StepReport | Finished | Failed | Status | Stopping

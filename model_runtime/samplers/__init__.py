@@ -1,0 +1,1 @@
+"""Decoding rules. One file each; the file name is the registry key."""
