@@ -1,1 +1,1 @@
-"""Tensors: denoisers, samplers, caches and the process that serves them. Knows nothing of editors."""
+"""Tensors: denoisers, samplers, caches, and the process that serves them. Knows no editor."""

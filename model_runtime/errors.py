@@ -35,13 +35,13 @@ class RuntimeFault(Exception):
 class BadRequest(RuntimeFault):
     """The request asks for something that can't be."""
 
-    code = "bad_request"
+    code: ClassVar[FailureCode] = "bad_request"
 
 
 class UnknownName(BadRequest):
     """A name that is not in its registry. The message lists the ones that are."""
 
-    code = "unknown_name"
+    code: ClassVar[FailureCode] = "unknown_name"
 
     def __init__(self, kind: str, name: str, allowed: Iterable[str]) -> None:
         super().__init__(f"unknown {kind} {name!r}; allowed: {', '.join(sorted(allowed))}")
@@ -50,25 +50,25 @@ class UnknownName(BadRequest):
 class UnsupportedPairing(BadRequest):
     """Two things that exist but do not work together."""
 
-    code = "unsupported_pairing"
+    code: ClassVar[FailureCode] = "unsupported_pairing"
 
 
 class CanvasTooLong(BadRequest):
     """More tokens than the model, or the limit, takes."""
 
-    code = "canvas_too_long"
+    code: ClassVar[FailureCode] = "canvas_too_long"
 
 
 class ModelLoadFailed(RuntimeFault):
     """The weights could not be had, or are not what they should be."""
 
-    code = "model_load_failed"
+    code: ClassVar[FailureCode] = "model_load_failed"
 
 
 class RemoteFailed(RuntimeFault):
     """The engine on the other end refused, failed or vanished."""
 
-    code = "remote_failed"
+    code: ClassVar[FailureCode] = "remote_failed"
 
 
 class Stopped(RuntimeFault):
@@ -78,16 +78,16 @@ class Stopped(RuntimeFault):
 class Cancelled(Stopped):
     """The client gave the request up."""
 
-    code = "cancelled"
+    code: ClassVar[FailureCode] = "cancelled"
 
 
 class Superseded(Stopped):
     """A newer request for the same document took its place."""
 
-    code = "superseded"
+    code: ClassVar[FailureCode] = "superseded"
 
 
 class DeadlinePassed(Stopped):
     """The request's time ran out."""
 
-    code = "deadline"
+    code: ClassVar[FailureCode] = "deadline"

@@ -48,7 +48,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknow
 # --- client to runtime ---------------------------------------------------------------------------
 
 
-class Hello(Message, kw_only=True):
+class Hello(Message, kw_only=True, frozen=True):
     """The first message of a connection."""
 
     protocol_version: int
@@ -77,7 +77,7 @@ class ContextFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     text: str
 
 
-class InfillRequest(Message, kw_only=True):
+class InfillRequest(Message, kw_only=True, frozen=True):
     """Fill, rewrite or repair spans of one file."""
 
     id: str
@@ -111,19 +111,19 @@ class InfillRequest(Message, kw_only=True):
     stream: bool = False
 
 
-class Cancel(Message, kw_only=True):
+class Cancel(Message, kw_only=True, frozen=True):
     """Give up a request. Its terminal message is then `Failed("cancelled")`, unless it is done."""
 
     id: str
 
 
-class StatusRequest(Message, kw_only=True):
+class StatusRequest(Message, kw_only=True, frozen=True):
     """Ask for a `Status`."""
 
     id: str
 
 
-class Shutdown(Message, kw_only=True):
+class Shutdown(Message, kw_only=True, frozen=True):
     """Finish what runs, refuse what comes, answer `Stopping`, then leave."""
 
     id: str
@@ -135,7 +135,7 @@ ClientMessage = Hello | InfillRequest | Cancel | StatusRequest | Shutdown
 # --- runtime to client ---------------------------------------------------------------------------
 
 
-class Welcome(Message, kw_only=True):
+class Welcome(Message, kw_only=True, frozen=True):
     """The connection stands."""
 
     protocol_version: int
@@ -143,13 +143,13 @@ class Welcome(Message, kw_only=True):
     pid: int
 
 
-class Refused(Message, kw_only=True):
+class Refused(Message, kw_only=True, frozen=True):
     """The connection does not stand, and is closed after this."""
 
     reason: str
 
 
-class Notice(Message, kw_only=True):
+class Notice(Message, kw_only=True, frozen=True):
     """News of a request that is not a denoising step: a download, a model being loaded."""
 
     id: str
@@ -159,7 +159,7 @@ class Notice(Message, kw_only=True):
     fraction: float | None = None
 
 
-class StepReport(Message, kw_only=True):
+class StepReport(Message, kw_only=True, frozen=True):
     """The canvas after one denoising step."""
 
     id: str
@@ -200,7 +200,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     denoise_s: float = 0.0
 
 
-class Finished(Message, kw_only=True):
+class Finished(Message, kw_only=True, frozen=True):
     """Terminal: the request is filled. Best alternative first; never empty."""
 
     id: str
@@ -211,7 +211,7 @@ class Finished(Message, kw_only=True):
     usage: Usage
 
 
-class Failed(Message, kw_only=True):
+class Failed(Message, kw_only=True, frozen=True):
     """Terminal: there is no result. `text` is for the user: what happened and what to do."""
 
     id: str
@@ -219,7 +219,7 @@ class Failed(Message, kw_only=True):
     text: str
 
 
-class Status(Message, kw_only=True):
+class Status(Message, kw_only=True, frozen=True):
     """What runs here."""
 
     id: str
@@ -238,7 +238,7 @@ class Status(Message, kw_only=True):
     problems: tuple[str, ...] = ()
 
 
-class Stopping(Message, kw_only=True):
+class Stopping(Message, kw_only=True, frozen=True):
     """The answer to `Shutdown`."""
 
     id: str
