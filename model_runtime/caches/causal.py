@@ -1,0 +1,87 @@
+"""Keys and values of a causal context, kept while the context only grows at its end.
+
+Exact: a causal row never looks ahead, so what was computed once stays true. Rows fed behind the
+kept ones may look at each other in any way; they are overwritten by the next forward unless they
+are kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+
+from model_runtime.caches.base import Cache
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from model_runtime.decoding.canvas import Canvas, Update
+
+
+class CausalCache(Cache):
+    """The prefix of a canvas through the base, and the token ids it stands for.
+
+    Args:
+        n_layers: layers of the model.
+        n_kv_heads: key heads of a layer.
+        head_dim: channels of a head.
+        dtype: of keys and values.
+        device: where they live.
+    """
+
+    name: ClassVar[str] = "causal"
+    exact: ClassVar[bool] = True
+    _GROWTH = 512
+
+    def __init__(
+        self,
+        n_layers: int,
+        n_kv_heads: int,
+        head_dim: int,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self._shape = (n_layers, n_kv_heads, head_dim)
+        self._keys = torch.empty(n_layers, 0, n_kv_heads, head_dim, dtype=dtype, device=device)
+        self._values = self._keys.clone()
+        #: [n_kept] the token ids whose rows are kept.
+        self.token_ids: list[int] = []
+
+    def __len__(self) -> int:
+        """Return the number of kept rows."""
+        return len(self.token_ids)
+
+    def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Write the fed rows behind the kept ones; see `Cache.extend`."""
+        start, end = len(self), len(self) + len(keys)
+        if end > self._keys.shape[1]:
+            self._reserve(end)
+        self._keys[layer, start:end] = keys
+        self._values[layer, start:end] = values
+        return self._keys[layer, :end], self._values[layer, :end]
+
+    def keep(self, token_ids: list[int]) -> None:
+        """Keep the first rows of the last forward: those that were fed `token_ids`."""
+        self.token_ids.extend(token_ids)
+
+    def rewind(self, token_ids: list[int]) -> None:
+        """Forget everything from the first row on that is not what `token_ids` begins with."""
+        n_same = 0
+        for kept, wanted in zip(self.token_ids, token_ids, strict=False):
+            if kept != wanted:
+                break
+            n_same += 1
+        del self.token_ids[n_same:]
+
+    def settle(self, canvas: Canvas, update: Update) -> None:
+        """Nothing to do: what may be kept shows when the next rows are fed (`rewind`)."""
+
+    def _reserve(self, n_rows: int) -> None:
+        n_layers, n_kv_heads, head_dim = self._shape
+        capacity = -(-n_rows // self._GROWTH) * self._GROWTH
+        for name in ("_keys", "_values"):
+            old = getattr(self, name)
+            new = old.new_empty(n_layers, capacity, n_kv_heads, head_dim)
+            new[:, : old.shape[1]] = old
+            setattr(self, name, new)
