@@ -27,7 +27,8 @@ class Query:
     of `order`; the positions of `order` from there up to its own are masks to it.
     """
 
-    #: [n_rows] int64: canvas positions to predict; a position may occur more than once.
+    #: [n_rows] int64: canvas positions to predict; a position may occur more than once. None at
+    #: all: there is nothing left to predict, and the loop moves on.
     positions: Tensor
     #: The noise level (SEDD's sigma, or MDLM's) for families conditioned on time.
     noise_level: float | None = None
@@ -80,7 +81,8 @@ class Update:
     committed: Tensor
     #: Whether the block is finished. The sampler's to say: a rule may remask.
     done: bool
-    #: [new_length] float32 in the sampler's own unit, for ranking and for showing; or None.
+    #: [new_length] float32 in the sampler's own unit, for ranking and for showing, NaN where this
+    #: step predicted nothing; or None.
     confidence: Tensor | None = None
     #: [new_length] int64, for rules that change the length: the old position each new one comes
     #: from, -1 for a new mask. None: nothing moved.

@@ -91,6 +91,8 @@ def denoise(
         for _ in range(n_steps):
             check()
             query = sampler.query(state)
+            if not len(query.positions):
+                break
             prediction = denoiser.predict(canvas, query, cache)
             update = sampler.step(canvas.token_ids, prediction, state)
             canvas.apply(update)

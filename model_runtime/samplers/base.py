@@ -10,7 +10,7 @@ One published rule is one file, and the file name is the registry key.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Generic, TypeVar
 
 import msgspec
 
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from model_runtime.decoding.canvas import Block, Prediction, PredictionKind, Query, Update
+
+#: Kinds of parameters: what is outside is refused with the bound in the message.
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+NonNegative = Annotated[float, msgspec.Meta(ge=0)]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
 
 StateT = TypeVar("StateT")
 ParamsT = TypeVar("ParamsT", bound="Params")
