@@ -1,197 +1,173 @@
 """The canvas family: a causal base model that denoises a canvas behind its own context.
 
-The context, and every settled token that only settled tokens precede, goes through the unchanged
-base, causally, into a key/value cache. Behind it stand the canvas rows: a learned mask embedding
-for each masked position, a low-rank adapter on every linear map, and attention to the whole
-context and, in both directions, to each other. The adapter is gated: it acts on canvas rows only,
-so base rows are the base model to the last bit (gated low-rank adaptation, Samragh et al. 2025,
-arXiv 2507.11851).
+The given tokens and every settled one that only settled tokens precede form the prefix: it goes
+through the unchanged base, causally, and is kept in a cache. Behind it stand the canvas rows, which
+see the whole prefix and, in both directions, each other.
 
-Alignment. The base predicts the next token, so the row that predicts position i is fed the token
-(or mask) at i - 1. That shift is undone here and nowhere else.
+Alignment: the base predicts the next token, so the row that predicts position i is fed the token
+(or mask) at i - 1, at that token's place. The shift is undone here and nowhere else.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from model_runtime.models.layers import Linear, Rotary, attend, rms_norm, rotate
+from model_runtime.caches.causal import CausalCache
+from model_runtime.decoding.canvas import Prediction
+from model_runtime.errors import CanvasTooLong
+from model_runtime.models.base import Denoiser
+from model_runtime.models.gated import GatedModel, Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from model_runtime.caches.base import Cache
+    from model_runtime.decoding.canvas import Canvas, PredictionKind, Query
+
+#: Rows of context encoded in one forward: bounds the memory of a long context, and the time until
+#: a cancelled request is noticed.
+PREFILL_ROWS = 512
 
 
-@dataclass(frozen=True)
-class BaseConfig:
-    """Shape of the base model (Qwen2)."""
-
-    n_layers: int
-    width: int
-    n_heads: int
-    n_kv_heads: int
-    head_dim: int
-    rope_base: float
-    norm_eps: float
-    vocab_size: int
-    max_length: int
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One transformer block, its parallel projections fused."""
-
-    attention_norm: Tensor
-    #: width -> (n_heads + 2 n_kv_heads) * head_dim, laid out queries, keys, values.
-    qkv: Linear
-    out: Linear
-    mlp_norm: Tensor
-    #: width -> 2 * mlp_width, laid out gate, up.
-    gate_up: Linear
-    down: Linear
-
-
-@dataclass(frozen=True)
-class LowRank:
-    """x -> up(down(x)): what the adapter adds to one linear map, its scale folded into `up`."""
-
-    #: [rank, n_in] and [n_out, rank].
-    down: Tensor
-    up: Tensor
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Map [n, n_in] to [n, n_out]."""
-        return functional.linear(functional.linear(x, self.down), self.up)
-
-
-#: The linear maps of a layer that carry a low-rank part, in the order of `Adapter.layers`.
-ADAPTED = ("qkv", "out", "gate_up", "down")
-
-
-@dataclass(frozen=True)
-class Adapter:
-    """What training adds to the base: a mask embedding and low-rank parts."""
-
-    #: [width].
-    mask_embedding: Tensor
-    #: One tuple a layer, in the order of `ADAPTED`.
-    layers: Sequence[tuple[LowRank, LowRank, LowRank, LowRank]]
-    #: [n_draft] int64, ascending: the tokens a canvas row can propose; None for all. A draft is
-    #: verified or scored by the full vocabulary later; proposing from the common tokens alone
-    #: spares most of the output projection.
-    vocabulary: Tensor | None = None
-
-
-@dataclass(frozen=True)
-class Rows:
-    """What one forward feeds: base rows first, canvas rows after them."""
-
-    #: [n_rows] int64; -1 is a mask.
-    token_ids: Tensor
-    #: [n_rows] int64, of the token fed (the row predicts the next one).
-    positions: Tensor
-    #: [n_rows, n_kept + n_rows] bool: which kept and fed rows a row attends to.
-    visible: Tensor
-    #: The first `n_base` rows run through the unchanged base.
-    n_base: int
-
-
-class CanvasModel:
-    """The forward pass, for inference and for training alike.
+class CanvasDenoiser(Denoiser):
+    """The default family.
 
     Args:
-        config: shape of the base.
-        embedding: maps token ids [n] to [n, width].
-        layers: the base's blocks.
-        final_norm: [width].
-        head: width -> vocab_size.
-        adapter: None leaves canvas rows to the base alone (masks are then fed as the
-            `mask_fallback_id` token).
-        mask_fallback_id: what a mask is without an adapter.
+        model: base and adapter.
+        mask_id: stands for a mask on the canvas; a control token that text can't hold.
+        max_length: the longest canvas, context included.
     """
 
-    n_adapted: ClassVar[int] = len(ADAPTED)
+    name: ClassVar[str] = "canvas"
+    kinds: ClassVar[frozenset[PredictionKind]] = frozenset({"logits"})
+    caches: ClassVar[frozenset[str]] = frozenset({"causal"})
+    ordered: ClassVar[bool] = True
 
-    def __init__(
-        self,
-        config: BaseConfig,
-        embedding: EmbeddingTable,
-        layers: Sequence[Layer],
-        final_norm: Tensor,
-        head: Linear,
-        adapter: Adapter | None = None,
-        mask_fallback_id: int = 0,
-    ) -> None:
-        self.config = config
-        self.adapter = adapter
-        self._embedding = embedding
-        self._layers = layers
-        self._final_norm = final_norm
-        self.head = head
-        self._mask_fallback_id = mask_fallback_id
-        self._rotary = Rotary(config.head_dim, config.rope_base, config.max_length)
+    def __init__(self, model: GatedModel, mask_id: int, max_length: int) -> None:
+        self.model = model
+        self.mask_id: int = mask_id
+        self.vocab_size = model.config.vocab_size
+        self.max_length = max_length
+        self.device = torch.device("cpu")
 
-    def hidden(self, rows: Rows, cache: Cache) -> Tensor:
-        """Run the fed rows and return [n_rows, width], normalised, ready for the head."""
-        config = self.config
-        n_rows, n_base = len(rows.token_ids), rows.n_base
-        n_query = config.n_heads * config.head_dim
-        n_key = config.n_kv_heads * config.head_dim
-        tables = self._rotary.tables(rows.positions)
-        x = self._embed(rows.token_ids)
-        allowed = torch.zeros(rows.visible.shape, dtype=x.dtype)
-        allowed.masked_fill_(~rows.visible, float("-inf"))
-        adapter = self.adapter if n_base < n_rows else None
-        for index, layer in enumerate(self._layers):
-            low_rank = adapter.layers[index] if adapter else (None,) * self.n_adapted
-            fed = rms_norm(x, layer.attention_norm, config.norm_eps)
-            qkv = _gated(layer.qkv, low_rank[0], fed, n_base)
-            queries, keys, values = qkv.split((n_query, n_key, n_key), dim=-1)
-            queries = rotate(queries.unflatten(-1, (-1, config.head_dim)), tables)
-            keys = rotate(keys.unflatten(-1, (-1, config.head_dim)), tables)
-            values = values.unflatten(-1, (-1, config.head_dim))
-            mixed = attend(queries, *cache.extend(index, keys, values), allowed)
-            x = x + _gated(layer.out, low_rank[1], mixed, n_base)
-            fed = rms_norm(x, layer.mlp_norm, config.norm_eps)
-            gate, up = _gated(layer.gate_up, low_rank[2], fed, n_base).chunk(2, dim=-1)
-            x = x + _gated(layer.down, low_rank[3], functional.silu(gate) * up, n_base)
-        return rms_norm(x, self._final_norm, config.norm_eps)
+    def new_cache(self) -> CausalCache:
+        """Return an empty cache that fits the base."""
+        config = self.model.config
+        return CausalCache(
+            config.n_layers, config.n_kv_heads, config.head_dim, self.model.dtype, self.device
+        )
 
-    def _embed(self, token_ids: Tensor) -> Tensor:
-        is_mask = token_ids < 0
-        if self.adapter is None:
-            return self._embedding(torch.where(is_mask, self._mask_fallback_id, token_ids))
-        x = self._embedding(token_ids.clamp_min(0))
-        return torch.where(is_mask[:, None], self.adapter.mask_embedding, x)
+    def encode(self, token_ids: list[int], cache: CausalCache) -> int:
+        """Bring the cache to stand for `token_ids` and return how many rows that took.
+
+        Raises:
+            CanvasTooLong: more tokens than `max_length`.
+        """
+        if len(token_ids) > self.max_length:
+            raise CanvasTooLong(
+                f"the context has {len(token_ids)} tokens; the model takes {self.max_length}"
+            )
+        cache.rewind(token_ids)
+        n_missing = len(token_ids) - len(cache)
+        while len(cache) < len(token_ids):
+            fed = token_ids[len(cache) : len(cache) + PREFILL_ROWS]
+            self.model.hidden(_base_rows(fed, len(cache)), cache)
+            cache.keep(fed)
+        return n_missing
+
+    def predict(self, canvas: Canvas, query: Query, cache: Cache) -> Prediction:
+        """Evaluate the model once; see `Denoiser.predict`.
+
+        With `query.visible`, row k stands behind the first `visible[k]` tokens of the canvas and
+        sees masks from there up to its own position. A row with no mask before it is a base row:
+        causal, exact, adapter off.
+        """
+        assert isinstance(cache, CausalCache)  # check_pairing let no other through
+        positions, visible = query.positions, query.visible
+        if visible is None:
+            masked = canvas.token_ids == self.mask_id
+            n_settled = int(masked.int().argmax())
+            if not bool(masked[n_settled:].all()) or int(positions.min()) < n_settled:
+                return self._predict_among(canvas, masked, positions, cache)
+            visible = torch.full_like(positions, n_settled)
+        return self._predict_behind(canvas, positions, visible, cache)
+
+    def _predict_behind(
+        self, canvas: Canvas, positions: Tensor, visible: Tensor, cache: CausalCache
+    ) -> Prediction:
+        """Predict rows behind prefixes of different lengths, all in one forward."""
+        first, last = int(visible.min()) - 1, int(visible.max())
+        self.encode(canvas.token_ids[:first].tolist(), cache)
+        settled = canvas.token_ids[first:last]
+        rows, wanted = _rows_behind(settled, first, positions, visible)
+        hidden = self.model.hidden(rows, cache)
+        # What is not settled after all will not match the canvas, and is rewound by `encode`.
+        cache.keep(settled.tolist())
+        return Prediction("logits", self.model.logits(hidden, rows.n_base)[wanted])
+
+    def _predict_among(
+        self, canvas: Canvas, masked: Tensor, positions: Tensor, cache: CausalCache
+    ) -> Prediction:
+        """Predict rows that also see settled tokens to their right: canvas rows all of them."""
+        first = int(canvas.open_positions()[0]) - 1
+        self.encode(canvas.token_ids[:first].tolist(), cache)
+        fed = torch.where(masked, -1, canvas.token_ids)[first:-1]
+        n_rows, n_kept = len(fed), len(cache)
+        rows = Rows(
+            token_ids=fed,
+            positions=torch.arange(first, first + n_rows),
+            visible=torch.ones(n_rows, n_kept + n_rows, dtype=torch.bool),
+            n_base=0,
+        )
+        hidden = self.model.hidden(rows, cache)[positions - 1 - first]
+        return Prediction("logits", self.model.logits(hidden, n_base=0))
 
 
-class EmbeddingTable:
-    """Token embeddings, dense or as int8 with one scale a token.
+def _rows_behind(
+    settled: Tensor, first: int, positions: Tensor, visible: Tensor
+) -> tuple[Rows, Tensor]:
+    """Lay out base rows for `settled` and, behind each wanted prefix, rows of masks.
 
     Args:
-        weight: [vocab_size, width], floating or int8.
-        scale: [vocab_size] float32 for int8, else None.
+        settled: [n_base] the canvas tokens from `first` on; what stands before is kept.
+        first: where they begin.
+        positions: [n] positions to predict.
+        visible: [n] how many tokens each may see.
+
+    Returns:
+        the rows, and [n] the index among them of each wanted one.
     """
+    n_base = len(settled)
+    wanted = positions - 1 - first
+    token_ids, places, groups = [settled], [torch.arange(first, first + n_base)], [settled * 0]
+    n_fed = n_base
+    for prefix in visible.unique().tolist():
+        in_group = (visible == prefix) & (positions > prefix)
+        if not bool(in_group.any()):
+            continue
+        n_masks = int(positions[in_group].max()) - prefix
+        wanted[in_group] = n_fed + positions[in_group] - prefix - 1
+        token_ids.append(torch.full((n_masks,), -1))
+        places.append(torch.arange(prefix, prefix + n_masks))
+        groups.append(torch.full((n_masks,), prefix))
+        n_fed += n_masks
+    place, group = torch.cat(places), torch.cat(groups)
+    # A mask row sees its own group and the base rows of its prefix; a base row sees the base rows
+    # up to itself.
+    is_base = group == 0
+    n_seen = torch.where(is_base, place + 1, group)
+    sees = torch.where(is_base, place < n_seen[:, None], group == group[:, None])
+    kept = torch.ones(n_fed, first, dtype=torch.bool)
+    return Rows(torch.cat(token_ids), place, torch.cat((kept, sees), dim=1), n_base), wanted
 
-    def __init__(self, weight: Tensor, scale: Tensor | None = None) -> None:
-        self._weight = weight
-        self._scale = scale
 
-    def __call__(self, token_ids: Tensor) -> Tensor:
-        """Map token ids [n] to [n, width]."""
-        rows = self._weight[token_ids]
-        return rows if self._scale is None else rows.float() * self._scale[token_ids, None]
-
-
-def _gated(linear: Linear, low_rank: LowRank | None, x: Tensor, n_base: int) -> Tensor:
-    """Apply a linear map to all rows and the adapter's part to the rows behind `n_base`."""
-    y = linear(x)
-    if low_rank is None:
-        return y
-    return torch.cat((y[:n_base], y[n_base:] + low_rank(x[n_base:])))
+def _base_rows(token_ids: list[int], start: int) -> Rows:
+    """Return rows that continue a causal prefix of `start` tokens."""
+    n_rows = len(token_ids)
+    return Rows(
+        token_ids=torch.tensor(token_ids),
+        positions=torch.arange(start, start + n_rows),
+        visible=torch.ones(n_rows, start + n_rows, dtype=torch.bool).tril(start),
+        n_base=n_rows,
+    )

@@ -56,7 +56,7 @@ class Int8Linear:
         # Unsigned activations around 128: the only form for which oneDNN has fast kernels here.
         row_scale = x.abs().amax(dim=-1, keepdim=True).div_(127.0).clamp_min_(1e-12)
         quantized = (x / row_scale).round_().add_(128.0).to(torch.uint8)
-        y = torch.ops.onednn.qlinear_pointwise(
+        y: Tensor = torch.ops.onednn.qlinear_pointwise(
             quantized, 1.0, 128, self._packed, self._scale, self._no_offsets,
             None, 1.0, 0, torch.float32, "none", [], "",
         )  # fmt: skip

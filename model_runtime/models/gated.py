@@ -1,0 +1,215 @@
+"""The forward pass of the canvas family: a base model with a gated low-rank adapter.
+
+One forward feeds base rows and canvas rows together. Base rows go through the unchanged base, so
+they are the base model to the last bit; the adapter, and the learned mask embedding, act on the
+canvas rows behind them (gated low-rank adaptation, Samragh et al. 2025, arXiv 2507.11851). The same
+code runs inference and training.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from model_runtime.models.layers import Linear, Rotary, attend, rms_norm, rotate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from model_runtime.caches.base import Cache
+
+
+@dataclass(frozen=True)
+class BaseConfig:
+    """Shape of the base model (Qwen2)."""
+
+    n_layers: int
+    width: int
+    n_heads: int
+    n_kv_heads: int
+    head_dim: int
+    rope_base: float
+    norm_eps: float
+    vocab_size: int
+    max_length: int
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One transformer block, its parallel projections fused."""
+
+    attention_norm: Tensor
+    #: width -> (n_heads + 2 n_kv_heads) * head_dim, laid out queries, keys, values.
+    qkv: Linear
+    out: Linear
+    mlp_norm: Tensor
+    #: width -> 2 * mlp_width, laid out gate, up.
+    gate_up: Linear
+    down: Linear
+
+
+@dataclass(frozen=True)
+class LowRank:
+    """x -> up(down(x)): what the adapter adds to one linear map, its scale folded into `up`."""
+
+    #: [rank, n_in] and [n_out, rank].
+    down: Tensor
+    up: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map [n, n_in] to [n, n_out]."""
+        return functional.linear(functional.linear(x, self.down), self.up)
+
+
+#: The linear maps of a layer that carry a low-rank part, in the order of `Adapter.layers`.
+ADAPTED = ("qkv", "out", "gate_up", "down")
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """What training adds to the base: a mask embedding and low-rank parts."""
+
+    #: [width].
+    mask_embedding: Tensor
+    #: One tuple a layer, in the order of `ADAPTED`.
+    layers: Sequence[tuple[LowRank, LowRank, LowRank, LowRank]]
+    #: [n_draft] int64, ascending: the tokens that a canvas row can propose. Base rows can propose
+    #: any; proposing drafts from the common tokens alone spares most of the output projection.
+    vocabulary: Tensor
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What one forward feeds: base rows first, canvas rows after them."""
+
+    #: [n_rows] int64; -1 is a mask.
+    token_ids: Tensor
+    #: [n_rows] int64, of the token fed (the row predicts the next one).
+    positions: Tensor
+    #: [n_rows, n_kept + n_rows] bool: which kept and fed rows a row attends to.
+    visible: Tensor
+    #: The first `n_base` rows run through the unchanged base.
+    n_base: int
+
+
+class GatedModel:
+    """The forward pass, for inference and for training alike.
+
+    Args:
+        config: shape of the base.
+        embedding: maps token ids [n] to [n, width].
+        layers: the base's blocks.
+        final_norm: [width].
+        head: width -> vocab_size.
+        mask_fallback_id: the token that stands for a mask while there is no adapter.
+    """
+
+    def __init__(
+        self,
+        config: BaseConfig,
+        embedding: Embedding,
+        layers: Sequence[Layer],
+        final_norm: Tensor,
+        head: Linear,
+        mask_fallback_id: int = 0,
+    ) -> None:
+        self.config = config
+        #: Of activations, keys and values.
+        self.dtype = embedding.dtype
+        self.adapter: Adapter | None = None
+        self._draft_head: Linear | None = None
+        self._embedding = embedding
+        self._layers = layers
+        self._final_norm = final_norm
+        self._head = head
+        self._mask_fallback_id = mask_fallback_id
+        self._rotary = Rotary(config.head_dim, config.rope_base, config.max_length)
+
+    def attach(self, adapter: Adapter, draft_head: Linear) -> None:
+        """Put an adapter on the canvas rows.
+
+        Args:
+            adapter: mask embedding and low-rank parts, in the dtype of the activations.
+            draft_head: width -> len(adapter.vocabulary), the head's rows for that vocabulary.
+        """
+        self.adapter = adapter
+        self._draft_head = draft_head
+
+    def hidden(self, rows: Rows, cache: Cache) -> Tensor:
+        """Run the fed rows and return [n_rows, width], normalised, ready for the head."""
+        config = self.config
+        n_rows, n_base = len(rows.token_ids), rows.n_base
+        n_query = config.n_heads * config.head_dim
+        n_key = config.n_kv_heads * config.head_dim
+        tables = self._rotary.tables(rows.positions)
+        x = self._embed(rows.token_ids)
+        allowed = torch.zeros(rows.visible.shape, dtype=x.dtype)
+        allowed.masked_fill_(~rows.visible, float("-inf"))
+        adapter = self.adapter if n_base < n_rows else None
+        for index, layer in enumerate(self._layers):
+            low_rank = adapter.layers[index] if adapter else (None, None, None, None)
+            fed = rms_norm(x, layer.attention_norm, config.norm_eps)
+            qkv = _gated(layer.qkv, low_rank[0], fed, n_base)
+            queries, keys, values = torch.split(qkv, (n_query, n_key, n_key), dim=-1)
+            queries = rotate(queries.unflatten(-1, (-1, config.head_dim)), tables)
+            keys = rotate(keys.unflatten(-1, (-1, config.head_dim)), tables)
+            values = values.unflatten(-1, (-1, config.head_dim))
+            mixed = attend(queries, *cache.extend(index, keys, values), allowed)
+            x = x + _gated(layer.out, low_rank[1], mixed, n_base)
+            fed = rms_norm(x, layer.mlp_norm, config.norm_eps)
+            gate, up = _gated(layer.gate_up, low_rank[2], fed, n_base).chunk(2, dim=-1)
+            x = x + _gated(layer.down, low_rank[3], functional.silu(gate) * up, n_base)
+        return rms_norm(x, self._final_norm, config.norm_eps)
+
+    def logits(self, hidden: Tensor, n_base: int) -> Tensor:
+        """Return [n_rows, vocab_size] float32; what a canvas row can't propose is -inf.
+
+        Args:
+            hidden: [n_rows, width], base rows first.
+            n_base: how many of them are base rows.
+        """
+        if self.adapter is None or self._draft_head is None or n_base == len(hidden):
+            return self._head(hidden).float()
+        rows = torch.full((len(hidden), self.config.vocab_size), float("-inf"))
+        if n_base:
+            rows[:n_base] = self._head(hidden[:n_base])
+        rows[n_base:, self.adapter.vocabulary] = self._draft_head(hidden[n_base:]).float()
+        return rows
+
+    def _embed(self, token_ids: Tensor) -> Tensor:
+        is_mask = token_ids < 0
+        if self.adapter is None:
+            return self._embedding(torch.where(is_mask, self._mask_fallback_id, token_ids))
+        x = self._embedding(token_ids.clamp_min(0))
+        return torch.where(is_mask[:, None], self.adapter.mask_embedding, x)
+
+
+class Embedding:
+    """Token embeddings, dense or as int8 with one scale a token.
+
+    Args:
+        weight: [vocab_size, width], floating or int8.
+        scale: [vocab_size] float32 for int8, else None.
+    """
+
+    def __init__(self, weight: Tensor, scale: Tensor | None = None) -> None:
+        self._weight = weight
+        self._scale = scale
+        self.dtype = weight.dtype if scale is None else torch.float32
+
+    def __call__(self, token_ids: Tensor) -> Tensor:
+        """Map token ids [n] to [n, width]."""
+        rows = self._weight[token_ids]
+        return rows if self._scale is None else rows.float() * self._scale[token_ids, None]
+
+
+def _gated(linear: Linear, low_rank: LowRank | None, x: Tensor, n_base: int) -> Tensor:
+    """Apply a linear map to all rows and the adapter's part to the rows behind `n_base`."""
+    y = linear(x)
+    if low_rank is None:
+        return y
+    return torch.cat((y[:n_base], y[n_base:] + low_rank(x[n_base:])))

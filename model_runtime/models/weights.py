@@ -1,0 +1,150 @@
+"""From files to a `GatedModel`: the converted base, and the adapter laid on it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from model_runtime.errors import ModelLoadFailed
+from model_runtime.models.gated import (
+    ADAPTED,
+    Adapter,
+    BaseConfig,
+    Embedding,
+    GatedModel,
+    Layer,
+    LowRank,
+)
+from model_runtime.models.layers import DenseLinear, Int8Linear, Linear
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+#: Written by `weights.convert`, read here.
+WEIGHTS_FILE = "weights.safetensors"
+CONFIG_FILE = "config.json"
+
+
+class TensorFile:
+    """Named tensors of one safetensors file, mapped from disk.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ModelLoadFailed: it is missing, or no safetensors file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._file = safe_open(path, framework="pt")
+        except (OSError, SafetensorError) as error:
+            raise ModelLoadFailed(
+                f"{path} can't be read ({error}); delete its folder and try again"
+            ) from error
+        self._path = path
+        self.names = frozenset(self._file.keys())
+        self.metadata: dict[str, str] = self._file.metadata() or {}
+
+    def __getitem__(self, name: str) -> Tensor:
+        """Return one tensor.
+
+        Raises:
+            ModelLoadFailed: there is none of that name.
+        """
+        if name not in self.names:
+            raise ModelLoadFailed(f"{self._path} has no tensor {name!r}")
+        tensor: Tensor = self._file.get_tensor(name)
+        return tensor
+
+    def linear(self, name: str, rows: Tensor | None = None) -> Linear:
+        """Return a linear map, int8 where the file has scales, of all or some output channels."""
+        weight = self[name] if rows is None else self[name][rows]
+        bias = self[f"{name}.bias"] if f"{name}.bias" in self.names else None
+        if f"{name}.scale" not in self.names:
+            return DenseLinear(weight, bias)
+        scale = self[f"{name}.scale"] if rows is None else self[f"{name}.scale"][rows]
+        return Int8Linear(weight, scale, bias)
+
+
+def load_base(folder: Path, mask_fallback_id: int) -> GatedModel:
+    """Load a converted base.
+
+    Args:
+        folder: made by `weights.convert`.
+        mask_fallback_id: see `GatedModel`.
+
+    Raises:
+        ModelLoadFailed: a file or a tensor is missing or damaged.
+    """
+    try:
+        config = BaseConfig(**json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelLoadFailed(
+            f"{folder / CONFIG_FILE} can't be read ({error}); delete the folder and try again"
+        ) from error
+    file = TensorFile(folder / WEIGHTS_FILE)
+    scale = file["embedding.scale"] if "embedding.scale" in file.names else None
+    layers = [
+        Layer(
+            attention_norm=file[f"layers.{index}.attention_norm"],
+            qkv=file.linear(f"layers.{index}.qkv"),
+            out=file.linear(f"layers.{index}.out"),
+            mlp_norm=file[f"layers.{index}.mlp_norm"],
+            gate_up=file.linear(f"layers.{index}.gate_up"),
+            down=file.linear(f"layers.{index}.down"),
+        )
+        for index in range(config.n_layers)
+    ]
+    return GatedModel(
+        config,
+        Embedding(file["embedding"], scale),
+        layers,
+        file["final_norm"],
+        file.linear("head"),
+        mask_fallback_id,
+    )
+
+
+def load_adapter(path: Path, n_layers: int, dtype: torch.dtype) -> Adapter:
+    """Load an adapter.
+
+    Args:
+        path: made by `training`.
+        n_layers: of the base.
+        dtype: of the activations it will meet.
+
+    Raises:
+        ModelLoadFailed: the file is missing, damaged or made for another base.
+    """
+    file = TensorFile(path)
+
+    def low_rank(index: int, part: str) -> LowRank:
+        name = f"layers.{index}.{part}"
+        return LowRank(file[f"{name}.down"].to(dtype), file[f"{name}.up"].to(dtype))
+
+    qkv, out, gate_up, down = ADAPTED
+    return Adapter(
+        mask_embedding=file["mask_embedding"].to(dtype),
+        layers=[
+            (
+                low_rank(index, qkv),
+                low_rank(index, out),
+                low_rank(index, gate_up),
+                low_rank(index, down),
+            )
+            for index in range(n_layers)
+        ],
+        vocabulary=file["vocabulary"].long(),
+    )
+
+
+def attach_adapter(model: GatedModel, folder: Path, adapter: Adapter) -> None:
+    """Put an adapter on a loaded base, with the head's rows for the adapter's vocabulary."""
+    head = TensorFile(folder / WEIGHTS_FILE).linear("head", adapter.vocabulary)
+    model.attach(adapter, head)
