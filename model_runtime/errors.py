@@ -7,10 +7,12 @@
     │   └── CanvasTooLong        more text than the model or the limit takes
     ├── ModelLoadFailed      ours or the machine's: weights missing, damaged, too large
     ├── RemoteFailed         the remote engine's
+    ├── Busy                 the client's: it has too many requests waiting
     └── Stopped              nobody's: the job was told to stop
         ├── Cancelled            by its client
         ├── Superseded           by a newer request for the same document
-        └── DeadlinePassed       by its own deadline
+        ├── DeadlinePassed       by its own deadline
+        └── ShuttingDown         by the runtime, which leaves
 
 Each has a `code`, the one that goes on the wire, and a message written for the user: what
 happened, and what to do. Anything else that escapes an engine is a bug and becomes "internal".
@@ -71,6 +73,12 @@ class RemoteFailed(RuntimeFault):
     code: ClassVar[FailureCode] = "remote_failed"
 
 
+class Busy(RuntimeFault):
+    """One client has more requests waiting than the queue takes."""
+
+    code: ClassVar[FailureCode] = "busy"
+
+
 class Stopped(RuntimeFault):
     """The job was told to stop."""
 
@@ -91,3 +99,9 @@ class DeadlinePassed(Stopped):
     """The request's time ran out."""
 
     code: ClassVar[FailureCode] = "deadline"
+
+
+class ShuttingDown(Stopped):
+    """The runtime leaves; a later request starts a new one."""
+
+    code: ClassVar[FailureCode] = "shutting_down"

@@ -29,9 +29,13 @@ def encode(message: Message) -> bytes:
     """Pack one message.
 
     Raises:
-        FrameError: it is larger than `MAX_MESSAGE_BYTES`; nothing has been sent.
+        FrameError: it is larger than `MAX_MESSAGE_BYTES`, or holds what can't be packed, such as
+            half a surrogate pair; nothing has been sent.
     """
-    packed: bytes = msgpack.packb(msgspec.to_builtins(message))
+    try:
+        packed: bytes = msgpack.packb(msgspec.to_builtins(message))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise FrameError(f"can't be packed ({type(error).__name__})") from error
     if len(packed) > MAX_MESSAGE_BYTES:
         raise FrameError(f"a message of {len(packed):,} bytes is over {MAX_MESSAGE_BYTES:,}")
     return packed
@@ -46,22 +50,42 @@ class FrameDecoder(Generic[M]):
 
     def __init__(self, message_type: Any) -> None:
         self._message_type = message_type
-        self._unpacker = msgpack.Unpacker(max_buffer_size=MAX_MESSAGE_BYTES, raw=False)
+        # The unpacker lets go of bytes as it reads them, so its own limit is one on its buffer
+        # and not on a message; `_n_fed` and `_n_read` count what belongs to the unfinished one.
+        self._unpacker = msgpack.Unpacker(
+            max_buffer_size=2 * MAX_MESSAGE_BYTES, max_str_len=MAX_MESSAGE_BYTES, raw=False
+        )
+        self._n_fed = 0
+        self._n_read = 0
 
     def feed(self, data: bytes) -> Iterator[M]:
-        """Take bytes and yield the messages they complete.
+        """Take bytes, at most `MAX_MESSAGE_BYTES` at once, and yield the messages they complete.
 
         Raises:
-            FrameError: garbage, an unknown or malformed message, or a frame over the limit.
+            FrameError: garbage, an unknown or malformed message, or a frame over the limit. Its
+                text never quotes the bytes, which may be a user's.
         """
         try:
             self._unpacker.feed(data)
+            self._n_fed += len(data)
             for value in self._unpacker:
+                self._n_read = self._unpacker.tell()
                 yield msgspec.convert(value, self._message_type)
         except msgpack.BufferFull as error:
             raise FrameError(f"a frame is over {MAX_MESSAGE_BYTES:,} bytes") from error
         except (msgspec.ValidationError, msgpack.UnpackException, ValueError) as error:
-            raise FrameError(f"not a message: {error}") from error
+            raise FrameError(f"not a message ({type(error).__name__})") from error
+        if self._n_fed - self._n_read > MAX_MESSAGE_BYTES:
+            raise FrameError(f"a frame is over {MAX_MESSAGE_BYTES:,} bytes")
+
+    def close(self) -> None:
+        """The peer has left.
+
+        Raises:
+            FrameError: in the middle of a message.
+        """
+        if self._n_fed > self._n_read:
+            raise FrameError(f"cut off after {self._n_fed - self._n_read:,} bytes of a frame")
 
 
 def client_message_decoder() -> FrameDecoder[ClientMessage]:

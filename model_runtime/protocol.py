@@ -22,11 +22,18 @@ PROTOCOL_VERSION = 1
 #: One message on the wire, packed, may not be larger. A request holds one file and its context.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
+#: In the runtime's directory, the Unix socket it listens on. The version is part of the name, so
+#: that an editor that was updated starts a runtime of its own and needn't wait for the old one.
+SOCKET_NAME = f"runtime-{PROTOCOL_VERSION}.sock"
+#: Where there are no Unix sockets: a user-only file, "port token", for a port of the loopback.
+ADDRESS_NAME = f"runtime-{PROTOCOL_VERSION}.tcp"
+
 Mode = Literal["infill", "rewrite", "repair", "holes"]
 Lane = Literal["inline", "edit"]
 Finish = Literal["closed", "length", "unchanged"]
 FailureCode = Literal[
     "bad_request",
+    "busy",
     "cancelled",
     "canvas_too_long",
     "deadline",

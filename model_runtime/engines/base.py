@@ -6,6 +6,7 @@ or a socket (`mercury`, `sglang`, …); the rest of the runtime can't tell.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 if TYPE_CHECKING:
@@ -49,9 +50,11 @@ class Engine(Protocol):
         """Give everything back. The engine is not used again."""
 
 
-class EngineDescription(Protocol):
+@dataclass(frozen=True)
+class EngineDescription:
     """What `Status` shows of an engine."""
 
     model: str
+    #: E.g. "cpu, int8, 2 threads"; empty until a model is loaded.
     device: str
     loaded: bool

@@ -1,0 +1,37 @@
+"""`python -m model_runtime COMMAND`: the runtime itself, and the commands that need its parts.
+
+A command is a module with `configure(parser)` and `main(arguments) -> exit status`. Only the one
+asked for is imported, so that one which needs no torch starts without it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+
+#: Name, module, and what it does.
+COMMANDS = {
+    "run": ("model_runtime.run", "serve infill requests to editors (they start it themselves)"),
+    "pull": ("model_runtime.weights.pull", "download a model ahead of its first use"),
+}
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run the command that `words` name; return the exit status."""
+    words = sys.argv[1:] if words is None else words
+    parser = argparse.ArgumentParser("python -m model_runtime", description=__doc__.split("\n")[0])
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, (module_name, purpose) in COMMANDS.items():
+        command = commands.add_parser(name, help=purpose, description=purpose)
+        if words[:1] == [name]:
+            module = import_module(module_name)
+            module.configure(command)
+            command.set_defaults(run=module.main)
+    arguments = parser.parse_args(words)
+    status: int = arguments.run(arguments)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+r"""An engine without a model: it answers from a script, for tests and for trying an editor out.
+
+A script is a TOML (or JSON) file of replies; the first whose `when` is found in the prefix is
+used. Each fill is unveiled over `n_steps` denoising steps, a few scattered tokens at a time.
+
+    [[replies]]
+    when = 'def add\(a, b\):\s*$'           # a regular expression; without it, any prefix
+    texts = ["    return a + b"]           # one a span; the last one serves further spans
+    n_steps = 4
+    step_s = 0.2                           # pause after a step, for people who want to watch
+
+Without a script every span is filled with its own text, or with "pass".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
+
+from model_runtime.engines.base import EngineDescription
+from model_runtime.errors import BadRequest, RuntimeFault
+from model_runtime.protocol import Alternative, FailureCode, Finished, StepReport, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from model_runtime.engines.base import CancelToken, Listener
+    from model_runtime.protocol import InfillRequest
+    from model_runtime.settings import RuntimeSettings
+
+#: What is unveiled at once: a word, a run of blanks, or one other character.
+TOKEN = re.compile(r"\w+|[^\S\n]+|.|\n")
+MARK = "░"
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One way to answer."""
+
+    when: str = ""
+    texts: tuple[str, ...] = ()
+    n_steps: int = 1
+    step_s: float = 0.0
+    #: Said before the first step.
+    notices: tuple[str, ...] = ()
+    #: Denoise on and on, until told to stop.
+    endless: bool = False
+    #: After the steps, fail with this code.
+    fail: FailureCode | None = None
+    #: After the steps, raise something that no engine should.
+    bug: bool = False
+    #: After the steps, end the process at once with this exit status.
+    crash: int | None = None
+
+
+class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A script file."""
+
+    replies: tuple[Reply, ...] = ()
+
+
+class ScriptedEngine:
+    """Answers from a script.
+
+    Args:
+        settings: `script` names the file.
+
+    Raises:
+        BadRequest: the file can't be read, or is no script.
+    """
+
+    name: ClassVar[str] = "scripted"
+
+    def __init__(self, settings: RuntimeSettings) -> None:
+        self._script = _read(Path(settings.script)) if settings.script else Script()
+
+    def infill(self, request: InfillRequest, listener: Listener, cancel: CancelToken) -> Finished:
+        """Answer with the first reply that fits."""
+        replies = (reply for reply in self._script.replies if re.search(reply.when, request.prefix))
+        reply = next(replies, Reply())
+        texts = tuple(
+            reply.texts[min(i, len(reply.texts) - 1)] if reply.texts else span.text or "pass"
+            for i, span in enumerate(request.spans)
+        )
+        for notice in reply.notices:
+            listener.notice(notice)
+        n_forwards = 0
+        for report in _denoise(texts, reply):
+            cancel.check()
+            listener.step(report)
+            n_forwards = report.n_forwards
+            if reply.step_s:
+                # An event that nobody sets: a pause.
+                threading.Event().wait(reply.step_s)
+        cancel.check()
+        if reply.crash is not None:
+            os._exit(reply.crash)
+        if reply.bug:
+            raise ZeroDivisionError(f"scripted, after {request.prefix[-20:]!r}")
+        if reply.fail is not None:
+            fault = RuntimeFault(f"scripted failure {reply.fail!r}")
+            fault.code = reply.fail  # type: ignore[misc]  # one class stands in for all of them
+            raise fault
+        n_tokens = sum(len(TOKEN.findall(text)) for text in texts)
+        return Finished(
+            id=request.id,
+            alternatives=(Alternative(texts=texts),) * request.n_alternatives,
+            model="scripted",
+            sampler="scripted",
+            seed=request.seed or 0,
+            usage=Usage(n_tokens=n_tokens, n_forwards=n_forwards),
+        )
+
+    def describe(self) -> EngineDescription:
+        """Say that there is nothing to load."""
+        return EngineDescription(model="scripted", device="none", loaded=True)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+def _read(path: Path) -> Script:
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        script = msgspec.convert(values, Script)
+        for reply in script.replies:
+            re.compile(reply.when)
+    except (OSError, ValueError, re.error) as error:
+        raise BadRequest(f"script {path}: {error}") from error
+    return script
+
+
+def _denoise(texts: tuple[str, ...], reply: Reply) -> Iterator[StepReport]:
+    """Unveil the texts over the reply's steps, every n-th token at once."""
+    tokens = [TOKEN.findall(text) for text in texts]
+    step_index = 0
+    while step_index < reply.n_steps or reply.endless:
+        phase = 0 if reply.endless else step_index
+        is_settled = [[i % reply.n_steps <= phase for i in range(len(row))] for row in tokens]
+        yield StepReport(
+            id="",
+            step_index=step_index,
+            n_forwards=step_index + 1,
+            n_committed=sum(sum(row) for row in is_settled),
+            drafts=tuple(_draft(*rows) for rows in zip(tokens, is_settled, strict=True)),
+            committed=tuple(_committed(*rows) for rows in zip(tokens, is_settled, strict=True)),
+            mark=MARK,
+        )
+        step_index += 1
+
+
+def _draft(tokens: list[str], is_settled: list[bool]) -> str:
+    return "".join(
+        token if settled else MARK * len(token)
+        for token, settled in zip(tokens, is_settled, strict=True)
+    )
+
+
+def _committed(tokens: list[str], is_settled: list[bool]) -> str:
+    n_leading = next((i for i, settled in enumerate(is_settled) if not settled), len(tokens))
+    return "".join(tokens[:n_leading])

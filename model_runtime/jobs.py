@@ -1,0 +1,205 @@
+"""The order of work: which waiting request the one worker takes next, and how it is told to stop.
+
+Two lanes. Jobs of the inline lane go first, and there the newest request of a document takes the
+place of an older one, waiting or running. Within a lane, clients take turns. Everything here but
+`StopToken` belongs to the event loop's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from model_runtime.errors import BadRequest, Busy
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator
+
+    from model_runtime.errors import Stopped
+    from model_runtime.protocol import InfillRequest, Lane, RuntimeMessage
+
+#: One client may have this many requests waiting.
+MAX_WAITING = 32
+MAX_ALTERNATIVES = 16
+
+
+def check_request(request: InfillRequest) -> None:
+    """Refuse what no engine can do.
+
+    Raises:
+        BadRequest: a value out of its range.
+    """
+    if not request.spans:
+        raise BadRequest("a request needs at least one span to fill")
+    if not 0 <= request.strength <= 1:
+        raise BadRequest(f"strength must be from 0 to 1, not {request.strength}")
+    if not 1 <= request.n_alternatives <= MAX_ALTERNATIVES:
+        raise BadRequest(
+            f"n_alternatives must be from 1 to {MAX_ALTERNATIVES}, not {request.n_alternatives}"
+        )
+    if request.deadline_s is not None and not request.deadline_s > 0:
+        raise BadRequest(f"deadline_s must be over 0, not {request.deadline_s}")
+    if any(span.max_tokens is not None and span.max_tokens < 1 for span in request.spans):
+        raise BadRequest("max_tokens of a span must be over 0")
+
+
+class StopToken:
+    """Set from any thread, asked by the worker between two denoising steps."""
+
+    def __init__(self) -> None:
+        self._why: Stopped | None = None
+
+    def stop(self, why: Stopped) -> None:
+        """Tell the job to stop. The first reason stands."""
+        if self._why is None:
+            self._why = why
+
+    def check(self) -> None:
+        """Raise the reason to stop, if there is one."""
+        if self._why is not None:
+            raise self._why
+
+
+class Client(Protocol):
+    """Whose a job is, and where its messages go."""
+
+    @property
+    def name(self) -> str:
+        """What the log calls it."""
+
+    def send(self, message: RuntimeMessage, *, conflate: Hashable = None) -> None:
+        """Send a message when its turn comes; one of the same `conflate` key replaces it."""
+
+
+@dataclass(eq=False)
+class Job:
+    """One accepted request, until its terminal message is sent."""
+
+    request: InfillRequest
+    #: Clients take turns.
+    client: Client
+    token: StopToken = field(default_factory=StopToken)
+    #: Seconds of the monotonic clock.
+    arrived: float = field(default_factory=time.monotonic)
+    #: Fires when the request's deadline passes.
+    timer: asyncio.TimerHandle | None = None
+
+    @property
+    def lane(self) -> Lane:
+        """The queue it waits in."""
+        return self.request.lane
+
+    def supersedes(self, other: Job) -> bool:
+        """Whether `other` is for the same document, in the inline lane, by the same client."""
+        return (
+            self.lane == other.lane == "inline"
+            and self.client == other.client
+            and self.request.document == other.request.document != ""
+        )
+
+
+class _FairLine:
+    """First come, first served within a client; clients take turns."""
+
+    def __init__(self) -> None:
+        self._by_client: dict[Client, deque[Job]] = {}
+
+    def __iter__(self) -> Iterator[Job]:
+        for jobs in self._by_client.values():
+            yield from jobs
+
+    def put(self, job: Job) -> None:
+        self._by_client.setdefault(job.client, deque()).append(job)
+
+    def take(self) -> Job | None:
+        """Take the first job of the client whose turn it is, and put that client last."""
+        if not self._by_client:
+            return None
+        client = next(iter(self._by_client))
+        jobs = self._by_client.pop(client)
+        job = jobs.popleft()
+        if jobs:
+            self._by_client[client] = jobs
+        return job
+
+    def remove(self, job: Job) -> None:
+        jobs = self._by_client.get(job.client)
+        if jobs is not None and job in jobs:
+            jobs.remove(job)
+            if not jobs:
+                del self._by_client[job.client]
+
+
+class JobQueue:
+    """All jobs that wait, and the one that runs.
+
+    Args:
+        max_waiting: the most jobs of one client that may wait.
+    """
+
+    def __init__(self, max_waiting: int = MAX_WAITING) -> None:
+        self._max_waiting = max_waiting
+        self._lanes: dict[Lane, _FairLine] = {"inline": _FairLine(), "edit": _FairLine()}
+        self._running: Job | None = None
+        self._closed = False
+        self._changed = asyncio.Event()
+
+    @property
+    def running(self) -> Job | None:
+        """The job the worker has."""
+        return self._running
+
+    @property
+    def waiting(self) -> tuple[Job, ...]:
+        """The jobs that wait, in no particular order."""
+        return tuple(job for lane in self._lanes.values() for job in lane)
+
+    def put(self, job: Job) -> tuple[Job, ...]:
+        """Let a job wait for its turn.
+
+        Returns:
+            The jobs that this one supersedes. They no longer wait; if one runs, it still does, and
+            its token is for the caller to stop.
+
+        Raises:
+            Busy: its client has too many waiting; nothing has changed.
+        """
+        older = tuple(other for other in self.waiting if job.supersedes(other))
+        n_waiting = sum(other.client == job.client for other in self.waiting) - len(older)
+        if n_waiting >= self._max_waiting:
+            raise Busy(f"{n_waiting} requests are waiting already; try again when some are done")
+        for other in older:
+            self.remove(other)
+        self._lanes[job.lane].put(job)
+        self._changed.set()
+        if self._running is not None and job.supersedes(self._running):
+            older = (self._running, *older)
+        return older
+
+    def remove(self, job: Job) -> None:
+        """Forget a job that waits. One that runs, or is gone, is left alone."""
+        self._lanes[job.lane].remove(job)
+
+    async def get(self) -> Job | None:
+        """Wait for the next job; it runs until `done`. None once the queue is closed."""
+        while not self._closed:
+            job = self._lanes["inline"].take() or self._lanes["edit"].take()
+            if job is not None:
+                self._running = job
+                return job
+            self._changed.clear()
+            await self._changed.wait()
+        return None
+
+    def done(self, job: Job) -> None:
+        """The worker is free again."""
+        if self._running is job:
+            self._running = None
+
+    def close(self) -> None:
+        """Hand out no more jobs."""
+        self._closed = True
+        self._changed.set()

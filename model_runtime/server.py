@@ -1,0 +1,301 @@
+"""The runtime's event loop: connections in, exactly one terminal message a request out.
+
+`RuntimeServer.accept` takes a connection, `JobQueue.put` its requests; the worker runs
+`Engine.infill`; `RuntimeServer.finish` sends the terminal message. A job that is told to stop gets
+its terminal message at once; the engine sees it before its next denoising step. No log line quotes
+a request's text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import os
+import time
+from typing import TYPE_CHECKING
+
+from model_runtime import listen
+from model_runtime.connection import Connection
+from model_runtime.errors import (
+    BadRequest,
+    Cancelled,
+    DeadlinePassed,
+    RuntimeFault,
+    ShuttingDown,
+    Superseded,
+)
+from model_runtime.framing import FrameError
+from model_runtime.jobs import Job, JobQueue, check_request
+from model_runtime.process import peak_memory_bytes, version
+from model_runtime.protocol import (
+    PROTOCOL_VERSION,
+    Cancel,
+    Failed,
+    Finished,
+    Hello,
+    InfillRequest,
+    Refused,
+    Shutdown,
+    Status,
+    StatusRequest,
+    Stopping,
+    Welcome,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from model_runtime.errors import Stopped
+    from model_runtime.jobs import Client
+    from model_runtime.protocol import ClientMessage, Notice, StepReport
+    from model_runtime.worker import Worker
+
+log = logging.getLogger(__name__)
+
+#: Seconds a new connection has to say `Hello`.
+HELLO_S = 10.0
+#: Seconds a running job has to finish when a client asks the runtime to leave.
+FINISH_S = 30.0
+#: Seconds a running job has to see that it was told to stop.
+STEP_S = 5.0
+
+
+class RuntimeServer:
+    """Serves one engine to many clients.
+
+    Args:
+        worker: the thread that has the engine.
+        model: the model's name, for `Status` until the engine can say.
+        idle_exit_s: seconds without a request after which to leave; 0 for never.
+        log_path: told in `Status`.
+        problems: what is wrong from the start, one sentence each.
+    """
+
+    def __init__(
+        self,
+        worker: Worker,
+        *,
+        model: str,
+        idle_exit_s: float,
+        log_path: Path,
+        problems: tuple[str, ...] = (),
+    ) -> None:
+        self._worker = worker
+        self._model = model
+        self._idle_exit_s = idle_exit_s
+        self._log_path = log_path
+        self._problems = problems
+        self._queue = JobQueue()
+        self._jobs: dict[tuple[Client, str], Job] = {}
+        self._connections: set[Connection] = set()
+        self._token = ""
+        self._started = time.monotonic()
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._leaving = asyncio.Event()
+        self._patience_s = FINISH_S
+        self._asked_to_leave: list[tuple[Connection, str]] = []
+
+    # --- the process's life ---------------------------------------------------------------------
+
+    async def serve(
+        self, directory: Path, transport: listen.Transport, on_ready: Callable[[], None]
+    ) -> bool:
+        """Serve until told to leave or idle for long enough.
+
+        Args:
+            directory: where to listen; the caller holds it.
+            transport: what to listen on.
+            on_ready: called once a client can connect.
+
+        Returns:
+            False if the engine did not stop, so that the process has to be ended by force.
+        """
+        async with listen.listen(directory, transport, self.accept) as self._token:
+            work = asyncio.create_task(self._work())
+            leaving = asyncio.create_task(self._leaving.wait())
+            on_ready()
+            self._restart_idle_clock()
+            await asyncio.wait({work, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        leaving.cancel()
+        return await self._wind_up(work)
+
+    def leave(self, *, now: bool) -> None:
+        """Stop serving: after what runs is finished, or `now`, which stops it too."""
+        if now:
+            self._patience_s = STEP_S
+            if (running := self._queue.running) is not None:
+                self._stop(running, ShuttingDown("the runtime was told to stop"))
+        self._leaving.set()
+
+    async def _work(self) -> None:
+        await self._worker.warm()
+        while (job := await self._queue.get()) is not None:
+            on_report = functools.partial(self._report, job)
+            self.finish(job, await self._worker.run(job, on_report))
+            self._queue.done(job)
+            self._restart_idle_clock()
+
+    async def _wind_up(self, work: asyncio.Task[None]) -> bool:
+        self._queue.close()
+        for job in self._queue.waiting:
+            self._stop(job, ShuttingDown("the runtime is leaving; try again"))
+        await asyncio.wait({work}, timeout=self._patience_s)
+        if not work.done():
+            self.leave(now=True)
+            await asyncio.wait({work}, timeout=STEP_S)
+        has_closed = work.done() and await self._worker.close()
+        for connection, request_id in self._asked_to_leave:
+            connection.send(Stopping(id=request_id))
+        await asyncio.gather(*(connection.close() for connection in self._connections))
+        if work.done():
+            work.result()
+        return has_closed
+
+    def _restart_idle_clock(self) -> None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        if self._idle_exit_s > 0:
+            loop = asyncio.get_running_loop()
+            self._idle_timer = loop.call_later(self._idle_exit_s, self._leave_if_idle)
+
+    def _leave_if_idle(self) -> None:
+        if self._queue.running is None and not self._queue.waiting:
+            log.info("idle for %.0f s, leaving", self._idle_exit_s)
+            self.leave(now=False)
+
+    # --- connections ----------------------------------------------------------------------------
+
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one client until it leaves or breaks the protocol. Others never notice."""
+        connection = Connection(reader, writer)
+        self._connections.add(connection)
+        try:
+            messages = connection.messages()
+            async with asyncio.timeout(HELLO_S):
+                is_welcome = self._greet(connection, await anext(messages))
+            if is_welcome:
+                self._restart_idle_clock()
+                async for message in messages:
+                    self._handle(connection, message)
+            log.info("%s left", connection.name)
+        except FrameError as error:
+            log.warning("%s: closing the connection: %s", connection.name, error)
+        except (ConnectionError, TimeoutError, StopAsyncIteration) as error:
+            log.info("%s is gone: %s", connection.name, type(error).__name__)
+        finally:
+            for job in [job for (owner, _), job in self._jobs.items() if owner is connection]:
+                self._stop(job, Cancelled("its client left"))
+            await connection.close()
+            self._connections.discard(connection)
+
+    def _greet(self, connection: Connection, hello: ClientMessage) -> bool:
+        if not isinstance(hello, Hello):
+            raise FrameError("the first message must be Hello")
+        reason = None
+        if hello.protocol_version != PROTOCOL_VERSION:
+            reason = (
+                f"this runtime speaks protocol {PROTOCOL_VERSION}, the client"
+                f" {hello.protocol_version}; stop the runtime (process {os.getpid()})"
+            )
+        elif not listen.is_users_own(connection.writer) or not listen.is_token(
+            hello.token, self._token
+        ):
+            reason = "this runtime belongs to another user"
+        if reason is not None:
+            log.warning("%s: refused: %s", connection.name, reason)
+            connection.send(Refused(reason=reason))
+            return False
+        log.info("%s is %r", connection.name, hello.client)
+        connection.send(
+            Welcome(protocol_version=PROTOCOL_VERSION, runtime_version=version(), pid=os.getpid())
+        )
+        return True
+
+    def _handle(self, connection: Connection, message: ClientMessage) -> None:
+        match message:
+            case InfillRequest():
+                self._take(connection, message)
+            case Cancel():
+                if (job := self._jobs.get((connection, message.id))) is not None:
+                    self._stop(job, Cancelled("cancelled"))
+            case StatusRequest():
+                connection.send(self._status(message.id))
+            case Shutdown():
+                log.info("%s asked to leave", connection.name)
+                self._asked_to_leave.append((connection, message.id))
+                self.leave(now=False)
+            case Hello():
+                raise FrameError("a second Hello")
+
+    def _status(self, request_id: str) -> Status:
+        engine = self._worker.describe()
+        problem = self._worker.problem
+        return Status(
+            id=request_id,
+            runtime_version=version(),
+            pid=os.getpid(),
+            model=self._model if engine is None else engine.model,
+            device="" if engine is None else engine.device,
+            loaded=engine is not None and engine.loaded,
+            n_waiting=len(self._queue.waiting),
+            n_running=int(self._queue.running is not None),
+            uptime_s=time.monotonic() - self._started,
+            peak_memory_bytes=peak_memory_bytes(),
+            log_path=str(self._log_path),
+            problems=self._problems + ((problem,) if problem else ()),
+        )
+
+    # --- requests -------------------------------------------------------------------------------
+
+    def _take(self, connection: Connection, request: InfillRequest) -> None:
+        self._restart_idle_clock()
+        job = Job(request, client=connection)
+        try:
+            if (connection, request.id) in self._jobs:
+                raise BadRequest(f"a request with the id {request.id!r} is still open")
+            check_request(request)
+            if self._leaving.is_set():
+                raise ShuttingDown("the runtime is leaving; try again")
+            older = self._queue.put(job)
+        except RuntimeFault as fault:
+            log.info("%s: refused a request: %s", connection.name, fault.code)
+            connection.send(Failed(id=request.id, code=fault.code, text=str(fault)))
+            return
+        self._jobs[connection, request.id] = job
+        if request.deadline_s is not None:
+            late = DeadlinePassed(f"not done within {request.deadline_s:g} s")
+            loop = asyncio.get_running_loop()
+            job.timer = loop.call_later(request.deadline_s, self._stop, job, late)
+        for other in older:
+            self._stop(other, Superseded("a newer request for the same document came"))
+
+    def _stop(self, job: Job, why: Stopped) -> None:
+        """Tell a job to stop, and its client at once; the worker sees it within one step."""
+        job.token.stop(why)
+        self._queue.remove(job)
+        self.finish(job, Failed(id=job.request.id, code=why.code, text=str(why)))
+
+    def _report(self, job: Job, report: Notice | StepReport) -> None:
+        if self._is_open(job):
+            job.client.send(report, conflate=(report.id, type(report)))
+
+    def _is_open(self, job: Job) -> bool:
+        return self._jobs.get((job.client, job.request.id)) is job
+
+    def finish(self, job: Job, terminal: Finished | Failed) -> None:
+        """Send a request's terminal message, unless it has had one."""
+        if not self._is_open(job):
+            return
+        del self._jobs[job.client, job.request.id]
+        if job.timer is not None:
+            job.timer.cancel()
+        log.info(
+            "%s: %s request %s after %.2f s",
+            job.client.name,
+            job.lane,
+            terminal.code if isinstance(terminal, Failed) else "filled",
+            time.monotonic() - job.arrived,
+        )
+        job.client.send(terminal)

@@ -1,0 +1,111 @@
+"""What a user may set of the runtime: a TOML file, then the environment, then command flags.
+
+The later one wins. An unknown key is an error that lists the allowed ones, wherever it stands;
+only the environment, which other programs share, is read by name.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import platformdirs
+
+from model_runtime.errors import BadRequest, UnknownName
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+#: REMASK_MODEL sets `model`, and so on.
+ENVIRONMENT_PREFIX = "REMASK_"
+
+
+class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One field a setting. The defaults work on a laptop without a GPU."""
+
+    #: File name in `engines/`: what fills the canvas.
+    engine: str = "local"
+    #: A name of the catalog, or a path to a GGUF file.
+    model: str = "qwen2.5-coder-0.5b"
+    #: File name in `samplers/`; empty takes the model's own default.
+    sampler: str = ""
+    #: "auto", "cpu", "cuda" or "cuda:N".
+    device: str = "auto"
+    #: Threads of one forward; 0 takes one for each core.
+    threads: int = 0
+    #: Seconds without a request after which the runtime leaves; 0 for never.
+    idle_exit_s: float = 1800.0
+    #: The most tokens of context one request may have; what is farther from the span is cut.
+    max_context_tokens: int = 2048
+    #: Where weights are kept; empty takes the user's cache directory.
+    cache_dir: str = ""
+    #: The `scripted` engine's replies, a TOML or JSON file.
+    script: str = ""
+
+
+def settings_path() -> Path:
+    """Return where the user's settings file would be."""
+    return Path(platformdirs.user_config_dir("remask", appauthor=False)) / "runtime.toml"
+
+
+def load_settings(
+    flags: Mapping[str, str] | None = None,
+    *,
+    path: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> RuntimeSettings:
+    """Read the settings.
+
+    Args:
+        flags: what the command line set, by field name.
+        path: the settings file, which need not exist; None takes the user's.
+        environment: read for REMASK_ names.
+
+    Raises:
+        UnknownName: a key that is no setting; the message lists the settings.
+        BadRequest: a file that is no TOML, or a value that can't be.
+    """
+    path = settings_path() if path is None else path
+    values = _read_file(path)
+    for field in RuntimeSettings.__struct_fields__:
+        if (value := environment.get(ENVIRONMENT_PREFIX + field.upper())) is not None:
+            values[field] = value
+    values.update(flags or {})
+    for key in values:
+        if key not in RuntimeSettings.__struct_fields__:
+            raise UnknownName("setting", key, RuntimeSettings.__struct_fields__)
+    try:
+        # Not strict, for flags and the environment are text.
+        settings = msgspec.convert(values, RuntimeSettings, strict=False)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"settings: {error}") from error
+    if settings.threads < 0 or settings.idle_exit_s < 0 or settings.max_context_tokens < 1:
+        raise BadRequest(
+            "settings: threads and idle_exit_s can't be negative, max_context_tokens must be over 0"
+        )
+    return settings
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Give a command one flag for each setting, e.g. --idle-exit-s."""
+    for field in RuntimeSettings.__struct_fields__:
+        parser.add_argument(f"--{field.replace('_', '-')}", default=None, metavar="VALUE")
+
+
+def flags_of(arguments: argparse.Namespace) -> dict[str, str]:
+    """Return the flags of `add_flags` that the user gave."""
+    values = ((field, getattr(arguments, field)) for field in RuntimeSettings.__struct_fields__)
+    return {field: value for field, value in values if value is not None}
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise BadRequest(f"settings file {path}: {error}") from error
