@@ -1,0 +1,191 @@
+"""`remask`: one command for everything.
+
+`lsp`, `infill`, `doctor` and `stop` are clients of the runtime. What needs tensors is handed over
+to `python -m model_runtime`, a process of its own. Imports wait for the command that needs them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import Annotated, Literal, NoReturn
+
+import typer
+
+from lsp_server import version
+from lsp_server.errors import BadSelection, ServerFault
+from lsp_server.protocol_ext import InfillParams, Scope
+from lsp_server.settings import Lines  # noqa: TC001
+from model_runtime.protocol import Mode  # noqa: TC001
+
+#: What the runtime's own command line does, and we only pass on.
+HANDED_OVER = {
+    "pull": "Download a model ahead of its first use.",
+    "serve": "Serve fill-in-the-middle requests over HTTP.",
+    "bench": "Measure this machine.",
+    "eval": "Measure a model's quality.",
+    "train": "Train a diffusion adapter.",
+}
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+_EXIT_FAILED = 1
+_EXIT_USAGE = 2
+_EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="remask",
+    help="Diffusion language models in the code editor.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with its exit status."""
+    try:
+        app()
+    except BadSelection as fault:
+        _fail(str(fault), _EXIT_USAGE)
+    except ServerFault as fault:
+        _fail(str(fault), _EXIT_FAILED)
+    sys.exit(0)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    *, show_version: Annotated[bool, typer.Option("--version", help="Say which one.")] = False
+) -> None:
+    if show_version:
+        typer.echo(f"remask {version()}")
+        raise typer.Exit
+
+
+@app.command()
+def lsp(
+    log_level: Annotated[
+        LogLevel, typer.Option(help="What to write to standard error.")
+    ] = "warning",
+) -> None:
+    """Speak the language server protocol over standard input and output."""
+    from lsp_server.stdio import serve
+
+    serve(log_level)
+
+
+@app.command()
+def infill(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE[:LINE[:COLUMN][-LINE[:COLUMN]]]",
+            help="What to fill. Whole lines without columns: indentation and line end stay.",
+        ),
+    ],
+    *,
+    mode: Annotated[Mode, typer.Option(help="What to do with it.")] = "infill",
+    scope: Annotated[
+        Scope, typer.Option(help="The selection, or the syntax node around it.")
+    ] = "selection",
+    instruction: Annotated[str, typer.Option(help="What you want, in words.")] = "",
+    strength: Annotated[
+        float | None, typer.Option(min=0, max=1, help="How much a rewrite may change.")
+    ] = None,
+    lines: Annotated[Lines, typer.Option(help="How many the result may have.")] = "auto",
+    model: Annotated[str | None, typer.Option(help="Instead of the default one.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="The decoding rule.")] = None,
+    seed: Annotated[int | None, typer.Option(help="To get the same result again.")] = None,
+    context: Annotated[
+        list[Path] | None, typer.Option(help="Another file to show to the model; repeatable.")
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Change the file.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Only print the change (default).")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show the canvas denoise.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Fill a place in a file and print the change as a diff."""
+    from lsp_server.target import Target
+    from lsp_server.terminal import Output, infill_file
+
+    if write and diff:
+        raise BadSelection("--write and --diff exclude each other.")
+    params = InfillParams(
+        uri="",
+        mode=mode,
+        scope=scope,
+        instruction=instruction,
+        lines=lines,
+        strength=strength,
+        model=model,
+        sampler=sampler,
+        seed=seed,
+    )
+    output = Output(write=write, watch=watch, json=json)
+    try:
+        infill_file(Target.parse(target), params, context or (), output)
+    except KeyboardInterrupt:
+        _fail("Cancelled.", _EXIT_INTERRUPTED)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what runs, on which device, with which model, and what is wrong."""
+    from lsp_server.runtime.client import RuntimeClient
+    from lsp_server.runtime.process import RuntimeProcess
+
+    process = RuntimeProcess.default()
+    typer.echo(f"remask   {version()}, Python {sys.version.split()[0]}")
+    typer.echo(f"socket   in {process.directory}")
+    status = asyncio.run(RuntimeClient(process).status())
+    if status is None:
+        typer.echo("runtime  not running; the first request starts it")
+        return
+    queue = f"{status.n_running} running, {status.n_waiting} waiting"
+    memory = status.peak_memory_bytes / 2**20
+    typer.echo(f"runtime  {status.runtime_version}, process {status.pid}, {queue}")
+    typer.echo(f"         up {status.uptime_s:.0f} s, peak memory {memory:.0f} MiB")
+    typer.echo(f"model    {status.model}, {status.device or 'not loaded yet'}")
+    typer.echo(f"log      {status.log_path}")
+    for problem in status.problems:
+        typer.echo(f"problem  {problem}")
+    if status.problems:
+        raise typer.Exit(_EXIT_FAILED)
+
+
+@app.command()
+def stop() -> None:
+    """Let the runtime finish what it does, then end it."""
+    from lsp_server.runtime.client import RuntimeClient
+    from lsp_server.runtime.process import RuntimeProcess
+
+    was_running = asyncio.run(RuntimeClient(RuntimeProcess.default()).stop())
+    typer.echo("The runtime is stopped." if was_running else "No runtime was running.")
+
+
+def _hand_over(name: str, purpose: str) -> None:
+    @app.command(
+        name,
+        help=purpose,
+        add_help_option=False,
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )
+    def run_command(context: typer.Context) -> None:
+        words = [sys.executable, "-m", "model_runtime", name, *context.args]
+        if sys.platform == "win32":
+            # There exec would give the terminal back before the command is done.
+            sys.exit(subprocess.call(words))
+        sys.stdout.flush()
+        os.execv(sys.executable, words)  # noqa: S606 - the list is ours
+
+
+def _fail(text: str, status: int) -> NoReturn:
+    typer.echo(f"remask: {text}", err=True)
+    sys.exit(status)
+
+
+for _name, _purpose in HANDED_OVER.items():
+    _hand_over(_name, _purpose)

@@ -1,0 +1,65 @@
+"""`workspace/executeCommand`: fill and apply, and say whether the client took it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from lsprotocol import types
+
+from lsp_server.edits import to_workspace_edit
+from lsp_server.errors import BadSelection, ServerFault
+from lsp_server.protocol_ext import COMMANDS, CommandResult, InfillParams
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lsp_server.server import RemaskServer
+    from model_runtime.protocol import Mode
+
+
+def register(server: RemaskServer) -> None:
+    """Offer one command for each mode."""
+    for name, mode in COMMANDS.items():
+        _register(server, name, mode)
+
+
+def _register(server: RemaskServer, name: str, mode: Mode) -> None:
+    @server.command(name)
+    async def run_command(*arguments: Any) -> Any:
+        result = await server.answer(_run(server, mode, arguments))
+        return msgspec.to_builtins(result) if result else None
+
+
+async def _run(server: RemaskServer, mode: Mode, arguments: Sequence[Any]) -> CommandResult:
+    try:
+        params = msgspec.structs.replace(read_params(arguments), mode=mode)
+        snapshot = server.snapshot(params.uri)
+        filled = await server.infill(snapshot, params)
+    except ServerFault as fault:
+        server.tell(fault)
+        return CommandResult(applied=False, reason=str(fault))
+    if not filled.replacements:
+        return CommandResult(applied=False, reason="The model would change nothing.")
+    if not server.support.apply_edit:
+        return CommandResult(applied=False, reason="This editor takes no edits from a server.")
+    edit = to_workspace_edit(
+        snapshot, filled.replacements, versioned=server.support.versioned_edits
+    )
+    answer = await server.workspace_apply_edit_async(
+        types.ApplyWorkspaceEditParams(edit=edit, label=f"Remask: {mode}")
+    )
+    return CommandResult(applied=answer.applied, reason=answer.failure_reason or "")
+
+
+def read_params(arguments: Sequence[Any]) -> InfillParams:
+    """Read a command's one argument.
+
+    Raises:
+        BadSelection: it is not one `InfillParams`.
+    """
+    try:
+        (argument,) = arguments
+        return msgspec.convert(argument, InfillParams)
+    except (ValueError, msgspec.ValidationError) as error:
+        raise BadSelection(f"The command takes one InfillParams object: {error}.") from error

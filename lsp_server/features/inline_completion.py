@@ -1,0 +1,145 @@
+"""`textDocument/inlineCompletion`: ghost text.
+
+Editors ask with every pause in typing and do not all cancel what they asked before, so here the
+newest request of a document gives the older one its answer: none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from lsp_server.documents import LINE_END, Span
+from lsp_server.edits import check_current, to_newlines
+from lsp_server.prompts import build_infill, choose_context
+from lsp_server.protocol_ext import InfillParams
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
+    from lsp_server.documents import DocumentSnapshot
+    from lsp_server.server import RemaskServer
+    from lsp_server.settings import InlineSettings
+    from model_runtime.protocol import Finished
+
+_MILLISECONDS = 1000
+
+
+class Newest:
+    """One running task a document: a newer one ends the older."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, asyncio.Task[Any]] = {}
+
+    async def run(self, uri: str, work: Coroutine[Any, Any, Any]) -> Any:
+        """Await `work`; None where a newer one, or `drop`, ends it before it is done.
+
+        Raises:
+            asyncio.CancelledError: the client gave this request up itself.
+        """
+        self.drop(uri)
+        task = self._running[uri] = asyncio.create_task(work)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if self._running.get(uri) is task:
+                raise
+            return None
+        finally:
+            if self._running.get(uri) is task:
+                del self._running[uri]
+
+    def drop(self, uri: str) -> None:
+        """End a document's task, if it has one."""
+        if task := self._running.pop(uri, None):
+            task.cancel()
+
+
+def is_worth_asking(
+    snapshot: DocumentSnapshot, cursor: int, settings: InlineSettings, trigger: int
+) -> bool:
+    """Return whether an automatic request is worth the model's time; one by key always is."""
+    if trigger == types.InlineCompletionTriggerKind.Invoked:
+        return True
+    rest = LINE_END.split(snapshot.text[cursor:], maxsplit=1)[0]
+    return len(rest.rstrip()) <= settings.max_line_suffix
+
+
+def register(server: RemaskServer) -> None:
+    """Offer ghost text."""
+    newest = Newest()
+
+    @server.feature(
+        types.TEXT_DOCUMENT_INLINE_COMPLETION,
+        # Without options pygls would not announce the feature.
+        types.InlineCompletionOptions(),
+    )
+    async def complete(params: types.InlineCompletionParams) -> Any:
+        if not server.settings.inline.enabled:
+            return None
+        work = newest.run(params.text_document.uri, _complete(server, params))
+        return await server.answer(work, popup=False)
+
+    @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
+    def did_close(params: types.DidCloseTextDocumentParams) -> None:
+        newest.drop(params.text_document.uri)
+
+
+async def _complete(
+    server: RemaskServer, params: types.InlineCompletionParams
+) -> list[types.InlineCompletionItem] | None:
+    uri, settings = params.text_document.uri, server.settings.inline
+    snapshot = server.snapshot(uri)
+    replaced = snapshot.span_of(types.Range(params.position, params.position))
+    context = params.context
+    if not is_worth_asking(snapshot, replaced.start, settings, context.trigger_kind):
+        return None
+    shown = ""
+    if selected := context.selected_completion_info:
+        # The completion menu's entry counts as typed: the ghost text goes on from there.
+        replaced, shown = snapshot.span_of(selected.range), selected.text
+    if context.trigger_kind == types.InlineCompletionTriggerKind.Automatic:
+        await asyncio.sleep(settings.debounce_ms / _MILLISECONDS)
+        check_current(snapshot, server.documents.opened(uri))
+    finished = await _infill(server, snapshot, replaced, shown)
+    check_current(snapshot, server.documents.opened(uri))
+    texts = dict.fromkeys(to_newlines(found.texts[0]) for found in finished.alternatives)
+    place = snapshot.range_of(replaced)
+    return [
+        types.InlineCompletionItem(insert_text=shown + text, filter_text=shown + text, range=place)
+        for text in texts
+        if text
+    ]
+
+
+async def _infill(
+    server: RemaskServer, snapshot: DocumentSnapshot, replaced: Span, shown: str
+) -> Finished:
+    settings, root = server.settings, server.root_of(snapshot.path)
+    typed = snapshot.text[: replaced.start] + shown + snapshot.text[replaced.end :]
+    cursor = replaced.start + len(shown)
+    context = choose_context(
+        snapshot,
+        server.others(snapshot.uri),
+        settings,
+        root=root,
+        max_bytes=settings.inline.context_bytes,
+    )
+    request = build_infill(
+        replace(snapshot, text=typed),
+        [Span(cursor, cursor)],
+        InfillParams(uri=snapshot.uri, lines=settings.inline.lines),
+        settings,
+        context=context,
+        root=root,
+        lane="inline",
+    )
+    server.status.waiting(1)
+    try:
+        return await server.runtime.infill(request)
+    finally:
+        server.status.waiting(-1)

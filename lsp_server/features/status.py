@@ -1,0 +1,68 @@
+"""`remask/status`: what the runtime is doing, asked for or pushed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from lsprotocol import types
+
+from lsp_server.protocol_ext import DID_CHANGE_STATUS, STATUS, StatusResult
+
+if TYPE_CHECKING:
+    from lsp_server.infill import Filled
+    from lsp_server.runtime.client import RuntimeState
+    from lsp_server.server import RemaskServer
+
+
+class StatusBoard:
+    """What a status item shows, pushed to clients that ask for it whenever it changes."""
+
+    def __init__(self, server: RemaskServer) -> None:
+        self._server = server
+        self._n_waiting = 0
+        self._shown = StatusResult("stopped")
+
+    def waiting(self, change: int) -> None:
+        """Count requests that wait for the model."""
+        self._n_waiting += change
+        self._show(busy=self._n_waiting > 0)
+
+    def filled(self, filled: Filled) -> None:
+        """Take note of a request that went well."""
+        self._show(text="", model=filled.finished.model, tokens_per_second=filled.tokens_per_second)
+
+    def say(self, text: str) -> None:
+        """Say why the last request gave nothing."""
+        self._show(text=text)
+
+    def state(self, state: RuntimeState) -> None:
+        """Take note of what became of the runtime."""
+        self._show(state=state.value)
+
+    async def ask(self) -> StatusResult:
+        """Return everything there is to say; does not start a runtime."""
+        found = await self._server.runtime.status()
+        if found is None:
+            self._show(model="", device="", problems=())
+        else:
+            self._show(model=found.model, device=found.device, problems=found.problems)
+        return self._shown
+
+    def _show(self, **changes: Any) -> None:
+        before, self._shown = self._shown, msgspec.structs.replace(self._shown, **changes)
+        if self._shown != before and self._server.support.status:
+            self._server.protocol.notify(DID_CHANGE_STATUS, msgspec.to_builtins(self._shown))
+
+
+def register(server: RemaskServer) -> None:
+    """Answer `remask/status`, and follow the runtime's state."""
+    server.runtime.on_state(server.status.state)
+
+    @server.feature(STATUS)
+    async def answer_status(_params: Any) -> Any:
+        return msgspec.to_builtins(await server.status.ask())
+
+    @server.feature(types.SHUTDOWN)
+    async def shut_down(_params: Any) -> None:
+        await server.runtime.close()

@@ -1,0 +1,177 @@
+r"""A snapshot and spans to the request the runtime gets.
+
+The request holds text, as the model reads it: "\n" for every line end, no byte order mark. Which
+tokens it becomes is the runtime's business; so is what to leave out where the text is too long.
+"""
+
+from __future__ import annotations
+
+import os.path
+import uuid
+from itertools import pairwise
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from lsp_server.edits import to_newlines
+from model_runtime.protocol import ContextFile, InfillRequest, MaskSpan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from lsp_server.documents import DocumentSnapshot, Span
+    from lsp_server.protocol_ext import InfillParams
+    from lsp_server.settings import Lines, Settings
+    from model_runtime.protocol import Lane
+
+_BYTE_ORDER_MARK = "\ufeff"
+
+#: Less of a file than this says nothing; it is left out.
+_MIN_CONTEXT_BYTES = 64
+
+
+def build_infill(
+    snapshot: DocumentSnapshot,
+    spans: Sequence[Span],
+    params: InfillParams,
+    settings: Settings,
+    *,
+    context: Sequence[ContextFile] = (),
+    root: str = "",
+    lane: Lane = "edit",
+    n_alternatives: int | None = None,
+) -> InfillRequest:
+    """Return the request that fills `spans` of a document.
+
+    Args:
+        snapshot: the document.
+        spans: from `find_mask_spans`.
+        params: what was asked for; it wins over the settings.
+        settings: the user's.
+        context: from `choose_context`.
+        root: the workspace folder; the model sees the path from there.
+        lane: whether a person waits for ghost text or for an edit.
+        n_alternatives: None to take the setting.
+    """
+    text = snapshot.text
+    inline = lane == "inline"
+    following = [text[a.end : b.start] for a, b in pairwise(spans)]
+    return InfillRequest(
+        id=uuid.uuid4().hex,
+        path=relative_path(snapshot.path, root),
+        language=snapshot.language,
+        prefix=_as_read(text[: spans[0].start]),
+        suffix=_as_read(text[spans[-1].end :]),
+        spans=tuple(
+            MaskSpan(
+                text=_as_read(text[span.start : span.end]),
+                following=_as_read(between),
+                single_line=is_single_line(snapshot, span, params.lines),
+                max_tokens=settings.max_tokens,
+            )
+            for span, between in zip(spans, [*following, ""], strict=True)
+        ),
+        mode=params.mode,
+        instruction=params.instruction,
+        strength=settings.strength if params.strength is None else params.strength,
+        context=tuple(context),
+        model=settings.model if params.model is None else params.model,
+        sampler=settings.sampler if params.sampler is None else params.sampler,
+        params=settings.params if params.params is None else params.params,
+        seed=settings.seed if params.seed is None else params.seed,
+        n_alternatives=settings.alternatives if n_alternatives is None else n_alternatives,
+        deadline_s=settings.inline.deadline_seconds if inline else settings.deadline_seconds,
+        lane=lane,
+        document=snapshot.uri,
+        stream=not inline,
+    )
+
+
+def is_single_line(snapshot: DocumentSnapshot, span: Span, lines: Lines) -> bool:
+    """Return whether a fill stops at the first line end.
+
+    Unless asked for otherwise: a selection inside one line stays one line, and so does a fill in
+    the middle of a line. On a line that is blank so far there is room for several.
+    """
+    if lines != "auto":
+        return lines == "one"
+    if span.start < span.end:
+        return not any(end in snapshot.text[span.start : span.end] for end in "\r\n")
+    line = snapshot.lines.line(snapshot.lines.position_at(span.start).line)
+    return bool(snapshot.text[line.start : line.end].strip())
+
+
+def choose_context(
+    snapshot: DocumentSnapshot,
+    others: Iterable[DocumentSnapshot],
+    settings: Settings,
+    *,
+    root: str = "",
+    max_bytes: int,
+) -> list[ContextFile]:
+    """Return other documents to show to the model, the most relevant first.
+
+    The same language comes first, then what lies nearest in the folder tree, then what was used
+    last. Files that hold secrets, or that lie outside the workspace, are never shown. The last one
+    that fits is cut at a line end.
+
+    Args:
+        snapshot: the document being edited.
+        others: other open documents, the one used last first.
+        settings: says which files are secret.
+        root: the workspace folder; empty for none, then every open file counts.
+        max_bytes: how much text in all, in UTF-8.
+    """
+    candidates = [
+        other
+        for other in others
+        if other.uri != snapshot.uri
+        and other.path
+        and other.text.strip()
+        and is_inside(other.path, root)
+        and not settings.is_secret(relative_path(other.path, root))
+    ]
+    candidates.sort(
+        key=lambda other: (
+            other.language != snapshot.language,
+            _distance(other.path, snapshot.path),
+        )
+    )
+    chosen = []
+    for other in candidates:
+        text = _cut(_as_read(other.text), max_bytes)
+        if len(text) >= min(_MIN_CONTEXT_BYTES, len(other.text)):
+            chosen.append(ContextFile(path=relative_path(other.path, root), text=text))
+            max_bytes -= len(text.encode("utf-8"))
+    return chosen
+
+
+def relative_path(path: str, root: str) -> str:
+    """Return a path from the workspace folder, with "/"; only the file's name outside of it."""
+    if root and is_inside(path, root):
+        return PurePath(os.path.relpath(path, root)).as_posix()
+    return PurePath(path).name
+
+
+def is_inside(path: str, root: str) -> bool:
+    """Return whether a file lies in a folder; everything lies in no folder."""
+    return not root or PurePath(path).is_relative_to(root)
+
+
+def _distance(path: str, other: str) -> int:
+    """Return how many steps through the folder tree lead from one file to another."""
+    if not path or not other:
+        return 0
+    steps = PurePath(os.path.relpath(path, PurePath(other).parent)).parts
+    return len(steps)
+
+
+def _as_read(text: str) -> str:
+    return to_newlines(text.removeprefix(_BYTE_ORDER_MARK))
+
+
+def _cut(text: str, max_bytes: int) -> str:
+    """Return the head of a text, whole lines that fit into `max_bytes`."""
+    data = text.encode("utf-8")
+    if len(data) <= max_bytes:
+        return text
+    return data[: data.rfind(b"\n", 0, max_bytes) + 1].decode("utf-8")

@@ -1,0 +1,134 @@
+"""What Remask says beyond LSP: custom methods, command names and their parameters.
+
+A client needs none of it: code actions, commands and inline completions are standard. Clients that
+draw the denoising or show a status use it; their `protocol.ts` and `protocol.lua` mirror this file.
+All names are camelCase on the wire.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from lsp_server.settings import Lines, Share
+from model_runtime.protocol import Mode
+
+#: Server to client, notification: `DraftParams`. Only for clients whose experimental capability
+#: `{"remask": {"drafts": true}}` asks for it.
+DRAFT = "remask/draft"
+#: Client to server, request without parameters: answers `StatusResult`.
+STATUS = "remask/status"
+#: Server to client, notification: `StatusResult`. Asked for by `{"remask": {"status": true}}`.
+DID_CHANGE_STATUS = "remask/didChangeStatus"
+
+#: `workspace/executeCommand`: one argument, `InfillParams`; answers `CommandResult`.
+COMMANDS: dict[str, Mode] = {
+    "remask.infill": "infill",
+    "remask.rewrite": "rewrite",
+    "remask.repair": "repair",
+    "remask.holes": "holes",
+}
+
+#: Code action kinds are this, a dot and the mode; for `infill` a scope may follow.
+KIND = "refactor.rewrite.remask"
+
+#: What is to be filled. "selection" is exactly what the client selected, the empty selection
+#: meaning "here"; the others ask for the syntax node around it.
+Scope = Literal["selection", "expression", "statement", "body"]
+
+RuntimeStateName = Literal["stopped", "starting", "running", "failed"]
+
+
+class Position(msgspec.Struct, frozen=True):
+    """A place in the document, in the client's position encoding."""
+
+    line: Annotated[int, msgspec.Meta(ge=0)]
+    character: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Range(msgspec.Struct, frozen=True):
+    """Two places in the document."""
+
+    start: Position
+    end: Position
+
+
+class InfillParams(
+    msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True
+):
+    """An infill asked for by a command, and the `data` of a code action: all it takes to run it."""
+
+    uri: str
+    #: The selections, in any order. For holes, none means every marker of the document.
+    ranges: tuple[Range, ...] = ()
+    #: The document's version when the client asked; None to take the one the server has.
+    version: int | None = None
+    mode: Mode = "infill"
+    scope: Scope = "selection"
+    #: What the user wants, in words.
+    instruction: str = ""
+    lines: Lines = "auto"
+    #: The rest overrides the user's settings for this one request.
+    strength: Share | None = None
+    model: str | None = None
+    sampler: str | None = None
+    params: dict[str, Any] | None = None
+    seed: int | None = None
+
+
+class CommandResult(msgspec.Struct, frozen=True, rename="camel"):
+    """What became of a command."""
+
+    #: Whether the client took the edit.
+    applied: bool
+    #: Why not, or what else is to be said; empty for nothing.
+    reason: str = ""
+
+
+class DraftSpan(msgspec.Struct, frozen=True):
+    """One span of an unfinished canvas."""
+
+    #: What the span replaces, in the document of `DraftParams.version`.
+    range: Range
+    #: Its text now; each masked position is one `DraftParams.mark`.
+    text: str
+
+
+class DraftParams(msgspec.Struct, frozen=True, rename="camel"):
+    """The canvas of a request after a denoising step. The last one of a request has `done` set."""
+
+    #: The same for all drafts of one request.
+    token: str
+    uri: str
+    version: int | None
+    spans: tuple[DraftSpan, ...] = ()
+    #: The character that stands for a masked position.
+    mark: str = ""
+    step_index: int = 0
+    n_forwards: int = 0
+    n_committed: int = 0
+    #: The request is over; clear what was drawn. `spans` is empty then.
+    done: bool = False
+
+
+class StatusResult(msgspec.Struct, frozen=True, rename="camel"):
+    """What the runtime is doing, for a status item."""
+
+    state: RuntimeStateName
+    #: Whether this server waits for the runtime.
+    busy: bool = False
+    #: One line: what goes on, or why the last request gave nothing.
+    text: str = ""
+    #: Empty until a model is loaded.
+    model: str = ""
+    device: str = ""
+    #: Of the last infill; None before the first.
+    tokens_per_second: float | None = None
+    problems: tuple[str, ...] = ()
+
+
+def capability(experimental: Any, name: Literal["drafts", "status"]) -> bool:
+    """Return whether a client's experimental capabilities ask for one of the notifications."""
+    wanted = experimental.get("remask") if isinstance(experimental, dict) else None
+    return isinstance(wanted, dict) and wanted.get(name) is True

@@ -1,0 +1,212 @@
+"""The language server: its state, and the walk from a request to an edit that features share.
+
+Features register themselves, one LSP feature a file. The model lives in another process, so this
+one starts fast, keeps answering while the model works, and outlives it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, TypeVar
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+from pygls.protocol import LanguageServerProtocol, lsp_method
+from pygls.uris import to_fs_path
+
+from lsp_server import version
+from lsp_server.capabilities import ClientSupport
+from lsp_server.documents import DocumentSnapshot, OpenDocuments
+from lsp_server.edits import check_current
+from lsp_server.errors import InfillFailed, ServerFault, UnsupportedDocument
+from lsp_server.features import (
+    code_actions,
+    commands,
+    configuration,
+    inline_completion,
+    status,
+)
+from lsp_server.infill import Filled, check_allowed, fill, make_plan
+from lsp_server.progress import Reporter
+from lsp_server.prompts import is_inside
+from lsp_server.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Generator
+    from typing import Any
+
+    from pygls.workspace import TextDocument
+
+    from lsp_server.protocol_ext import InfillParams
+    from lsp_server.runtime.client import RuntimeClient
+
+T = TypeVar("T")
+
+LOG = logging.getLogger(__name__)
+
+
+class RemaskProtocol(LanguageServerProtocol):
+    """pygls' protocol with our documents under it."""
+
+    @lsp_method(types.INITIALIZE)
+    def lsp_initialize(
+        self, params: types.InitializeParams
+    ) -> Generator[Any, Any, types.InitializeResult]:
+        """Initialize as pygls does; no document can be open yet, so its workspace gives way."""
+        result = yield from super().lsp_initialize(params)
+        theirs = self.workspace
+        self._workspace = OpenDocuments(
+            theirs.root_uri,
+            types.TextDocumentSyncKind.Incremental,
+            list(theirs.folders.values()),
+            theirs.position_encoding,
+        )
+        return result
+
+
+class RemaskServer(LanguageServer):
+    """One editor's server.
+
+    Args:
+        runtime: the way to the model. The server closes it when it shuts down.
+    """
+
+    def __init__(self, runtime: RuntimeClient) -> None:
+        super().__init__("remask", version(), protocol_cls=RemaskProtocol)
+        self.runtime = runtime
+        self.settings = Settings()
+        self.support = ClientSupport()
+        self.status = status.StatusBoard(self)
+        self._told: set[str] = set()
+
+    @property
+    def documents(self) -> OpenDocuments:
+        """The open documents."""
+        workspace = self.workspace
+        assert isinstance(workspace, OpenDocuments), "the client has not initialized"  # noqa: S101
+        return workspace
+
+    def snapshot(self, uri: str) -> DocumentSnapshot:
+        """Photograph an open document, and remember it as the one used last.
+
+        Raises:
+            UnsupportedDocument: not open, or nothing that Remask works on.
+        """
+        document = self.documents.opened(uri)
+        if document is None:
+            raise UnsupportedDocument(f"{uri} is not open in the editor. Open it and try again.")
+        self.documents.touch(uri)
+        snapshot = self._take(document)
+        check_allowed(snapshot, self.settings, self.root_of(snapshot.path))
+        return snapshot
+
+    def others(self, uri: str) -> list[DocumentSnapshot]:
+        """Photograph the other open documents that can be, the one used last first."""
+        snapshots = []
+        for document in self.documents.recent():
+            if document.uri != uri:
+                try:
+                    snapshots.append(self._take(document))
+                except UnsupportedDocument:
+                    continue
+        return snapshots
+
+    def root_of(self, path: str) -> str:
+        """Return the innermost workspace folder a file lies in; empty for none."""
+        folders = [self.workspace.root_uri, *(self.workspace.folders)]
+        roots = [to_fs_path(uri) or "" for uri in folders if uri]
+        return max((root for root in roots if root and is_inside(path, root)), key=len, default="")
+
+    async def infill(self, snapshot: DocumentSnapshot, params: InfillParams) -> Filled:
+        """Fill, with progress, and check that the document is still what it was.
+
+        Raises:
+            ServerFault: no edit; its message says why. One that the user cancelled is quiet.
+            asyncio.CancelledError: the client gave the request up.
+        """
+        root = self.root_of(snapshot.path)
+        others = self.others(snapshot.uri)
+        plan = make_plan(snapshot, params, self.settings, others=others, root=root)
+        self.status.waiting(1)
+        reporter = Reporter(self, plan)
+        work = asyncio.create_task(fill(self.runtime, plan, reporter))
+        reporter.progress.on_cancel = work.cancel
+        try:
+            filled = await work
+        except asyncio.CancelledError:
+            if reporter.progress.cancelled:
+                raise InfillFailed("cancelled", "Cancelled.") from None
+            raise
+        finally:
+            reporter.end()
+            self.status.waiting(-1)
+        check_current(snapshot, self.documents.opened(snapshot.uri))
+        self.status.filled(filled)
+        return filled
+
+    async def answer(self, work: Awaitable[T], *, popup: bool = True) -> T | None:
+        """Await a handler's work; a fault becomes a message or a log line, and the answer None.
+
+        The boundary of every handler: an exception that got past it would be an error reply, which
+        editors show as one.
+
+        Args:
+            work: the handler's.
+            popup: whether the user asked for it, and so is told what went wrong.
+        """
+        try:
+            return await work
+        except ServerFault as fault:
+            self.tell(fault, popup=popup)
+        except Exception:
+            LOG.exception("A handler failed")
+            self.log("Remask failed; its log has the details.", types.MessageType.Error)
+        return None
+
+    def tell(self, fault: ServerFault, *, popup: bool = True) -> None:
+        """Say what went wrong as loudly as it deserves, and no louder.
+
+        Args:
+            fault: what went wrong.
+            popup: False for what the user did not ask for: it is said once, in the log.
+        """
+        text = str(fault)
+        if isinstance(fault, InfillFailed) and fault.quiet:
+            LOG.info("%s", text)
+            return
+        self.status.say(text)
+        if fault.log_level <= logging.INFO:
+            self.log(text, types.MessageType.Info)
+        elif popup:
+            is_error = fault.log_level >= logging.ERROR
+            kind = types.MessageType.Error if is_error else types.MessageType.Warning
+            self.window_show_message(types.ShowMessageParams(kind, text))
+        else:
+            self.tell_once(text)
+
+    def tell_once(self, text: str) -> None:
+        """Write a warning to the client's log, unless it stands there already."""
+        if text not in self._told:
+            self._told.add(text)
+            self.log(text, types.MessageType.Warning)
+
+    def log(self, text: str, kind: types.MessageType) -> None:
+        """Write a line to the client's log."""
+        self.window_log_message(types.LogMessageParams(kind, text))
+
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """Log what pygls could not handle; by default it would pop up in the editor."""
+        LOG.error("%s: %s", source.__name__, error)
+
+    def _take(self, document: TextDocument) -> DocumentSnapshot:
+        limit = self.settings.max_file_bytes
+        return DocumentSnapshot.take(document, self.documents.encoding, limit)
+
+
+def create_server(runtime: RuntimeClient) -> RemaskServer:
+    """Return a server with every feature registered, not yet listening."""
+    server = RemaskServer(runtime)
+    for feature in (code_actions, commands, configuration, inline_completion, status):
+        feature.register(server)
+    return server

@@ -1,0 +1,136 @@
+"""What a user can set, and how settings are read.
+
+They come as JSON from the client: initializationOptions, workspace/configuration and
+didChangeConfiguration, section "remask". Names are camelCase there. A key that does not exist, or
+a value that does not fit, is told and left out; everything else of the same message still counts.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from pathlib import PurePath
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+
+SECTION = "remask"
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+
+#: How many lines a fill may have. "auto": one where the span stands in a line of text.
+Lines = Literal["auto", "one", "many"]
+
+#: Files that hold secrets by their names: neither filled nor shown to the model.
+SECRET_FILES = (
+    ".env",
+    ".env.*",
+    "*.env",
+    "*.pem",
+    "*.key",
+    "*.p12",
+    "*.pfx",
+    "*.jks",
+    "*.keystore",
+    "*.kdbx",
+    "*.ppk",
+    "id_rsa*",
+    "id_dsa*",
+    "id_ecdsa*",
+    "id_ed25519*",
+    ".netrc",
+    "_netrc",
+    ".npmrc",
+    ".pypirc",
+    ".pgpass",
+    ".htpasswd",
+    ".git-credentials",
+    "credentials",
+    "credentials.*",
+    "secrets.*",
+)
+
+
+class InlineSettings(msgspec.Struct, frozen=True, rename="camel"):
+    """Ghost text, `textDocument/inlineCompletion`."""
+
+    enabled: bool = True
+    #: Milliseconds of quiet before an automatic request reaches the model.
+    debounce_ms: Count = 150
+    #: An automatic request is left out where more characters than this follow on the line.
+    max_line_suffix: Count = 8
+    lines: Lines = "auto"
+    #: Bytes of other open files shown to the model. None by default: on a CPU every kilobyte
+    #: costs more than a second of reading, once.
+    context_bytes: Count = 0
+    deadline_seconds: Seconds | None = 20.0
+
+
+class Settings(msgspec.Struct, frozen=True, rename="camel"):
+    """Everything a user can set. An empty name leaves the choice to the runtime."""
+
+    model: str = ""
+    sampler: str = ""
+    #: Parameters of the sampler, by its own names.
+    params: dict[str, Any] = {}
+    seed: int | None = None
+    #: Share of a selection's own tokens that a rewrite masks.
+    strength: Share = 0.5
+    alternatives: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
+    max_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    #: How long a requested edit may take; None for no limit (the first one may download a model).
+    deadline_seconds: Seconds | None = None
+    #: Bytes of other open files shown to the model before the one being edited.
+    context_bytes: Count = 2048
+    max_file_bytes: Count = 1024 * 1024
+    #: Language ids that Remask leaves alone.
+    disabled_languages: tuple[str, ...] = ()
+    secret_files: tuple[str, ...] = SECRET_FILES
+    #: What marks a hole to fill.
+    hole_marker: Annotated[str, msgspec.Meta(min_length=1)] = "___"
+    inline: InlineSettings = InlineSettings()
+
+    def is_secret(self, path: str) -> bool:
+        """Return whether a file's name or path says that it holds secrets."""
+        spelled = PurePath(path).as_posix().casefold()
+        names = (spelled, spelled.rpartition("/")[2])
+        patterns = [pattern.casefold() for pattern in self.secret_files]
+        return any(fnmatch.fnmatchcase(name, pattern) for name in names for pattern in patterns)
+
+
+def read_settings(raw: Any, base: Settings) -> tuple[Settings, list[str]]:
+    """Lay a client's JSON over `base`.
+
+    Returns:
+        The settings, and one sentence for each key or value that was left out.
+    """
+    problems: list[str] = []
+    settings = _read_struct(raw, base, SECTION, problems)
+    return settings, problems
+
+
+def _read_struct(raw: Any, base: S, name: str, problems: list[str]) -> S:
+    if not isinstance(raw, dict):
+        if raw is not None:
+            problems.append(f"Setting {name} must be an object; ignored.")
+        return base
+    fields = {field.encode_name: field for field in msgspec.structs.fields(base)}
+    changes: dict[str, Any] = {}
+    for key, value in raw.items():
+        if key not in fields:
+            known = ", ".join(sorted(fields))
+            problems.append(f"Unknown setting {name}.{key}; ignored. Known: {known}.")
+            continue
+        field = fields[key]
+        current = getattr(base, field.name)
+        if isinstance(current, msgspec.Struct):
+            changes[field.name] = _read_struct(value, current, f"{name}.{key}", problems)
+            continue
+        try:
+            changes[field.name] = msgspec.convert(value, field.type)
+        except msgspec.ValidationError as error:
+            problems.append(f"Setting {name}.{key}: {error}; ignored.")
+    return msgspec.structs.replace(base, **changes)

@@ -1,0 +1,97 @@
+"""A runtime client without a runtime, to bring cases about that a real one seldom shows."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from model_runtime.protocol import Alternative, Finished, StepReport, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from model_runtime.protocol import InfillRequest, Notice, Status
+
+
+class FakeState(Enum):
+    """Stands for RuntimeState."""
+
+    STOPPED = "stopped"
+    RUNNING = "running"
+
+
+def finished(request: InfillRequest, *texts: str) -> Finished:
+    """Return the terminal message that fills all the spans with `texts`."""
+    return Finished(
+        id=request.id,
+        alternatives=(Alternative(texts=texts),),
+        model="fake",
+        sampler="fake",
+        seed=0,
+        usage=Usage(n_tokens=4, n_forwards=2, denoise_s=0.5),
+    )
+
+
+class FakeRuntime:
+    """Fills each request with what `reply` makes of it.
+
+    Args:
+        reply: a text for a request's one span, or what to raise.
+    """
+
+    def __init__(self, reply: Callable[[InfillRequest], Finished | Exception]) -> None:
+        self.reply = reply
+        self.requests: list[InfillRequest] = []
+        self.cancelled: list[str] = []
+        #: Cleared, requests wait.
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        #: Set once a request waits.
+        self.asked = asyncio.Event()
+        self.closed = False
+
+    async def infill(
+        self,
+        request: InfillRequest,
+        on_report: Callable[[StepReport | Notice], None] | None = None,
+    ) -> Finished:
+        """Answer when allowed to."""
+        self.requests.append(request)
+        self.asked.set()
+        if on_report:
+            on_report(
+                StepReport(
+                    id=request.id,
+                    step_index=0,
+                    n_forwards=1,
+                    n_committed=0,
+                    drafts=("░░",) * len(request.spans),
+                    committed=("",) * len(request.spans),
+                )
+            )
+        try:
+            await self.may_answer.wait()
+        except asyncio.CancelledError:
+            self.cancelled.append(request.id)
+            raise
+        answer = self.reply(request)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def status(self) -> Status | None:
+        """No runtime is running."""
+        return None
+
+    async def stop(self) -> bool:
+        """None was running."""
+        return False
+
+    async def close(self) -> None:
+        """Remember it."""
+        self.closed = True
+
+    def on_state(self, callback: Callable[[FakeState], None]) -> None:
+        """Tell once."""
+        callback(FakeState.STOPPED)
