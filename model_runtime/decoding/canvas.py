@@ -13,6 +13,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from model_runtime.errors import UnsupportedPairing
+
 #: What a denoiser's rows hold: unnormalised log-probabilities of the clean token, or the log of
 #: SEDD's ratio p_t(y) / p_t(x).
 PredictionKind = Literal["logits", "log_score"]
@@ -62,6 +64,16 @@ class Block:
     #: The absorbing token; None where the family has none (uniform noise).
     mask_id: int | None
     vocab_size: int
+
+    def require_mask(self) -> int:
+        """Return `mask_id`, for rules that can't do without.
+
+        Raises:
+            UnsupportedPairing: the family has no mask.
+        """
+        if self.mask_id is None:
+            raise UnsupportedPairing("this sampler fills masks, and the family has none")
+        return self.mask_id
 
     def masked(self, token_ids: Tensor) -> Tensor:
         """Return [n_open] bool: which of the block's positions are masks in `token_ids`."""

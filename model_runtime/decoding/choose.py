@@ -6,8 +6,17 @@ gives the same choice wherever the logits are.
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 import torch
 from torch import Tensor
+
+#: What makes a token sure: its probability, its lead over the second, or a low entropy.
+Certainty: TypeAlias = Literal["maskgit_plus", "topk_margin", "entropy"]
+
+# How many of the best tokens a nucleus is first looked for among: a whole vocabulary is slow to
+# sort, and the nucleus of a trained model is small.
+_NUCLEUS_CANDIDATES = 256
 
 
 def clean_logits(rows: Tensor, mask_id: int | None) -> Tensor:
@@ -18,6 +27,56 @@ def clean_logits(rows: Tensor, mask_id: int | None) -> Tensor:
     if mask_id is None or not 0 <= mask_id < rows.shape[-1]:
         return rows
     return rows.index_fill(-1, torch.tensor(mask_id, device=rows.device), -torch.inf)
+
+
+def tempered(logits: Tensor, temperature: float) -> Tensor:
+    """Return softmax(logits / temperature) [n, vocab]; at temperature 0 all on the best token."""
+    if temperature > 0:
+        return (logits / temperature).softmax(-1)
+    best = logits.argmax(-1, keepdim=True)
+    return torch.zeros_like(logits).scatter_(-1, best, 1.0)
+
+
+def narrowed(logits: Tensor, temperature: float, top_p: float, top_k: int) -> Tensor:
+    """Return probabilities [n, vocab] after temperature, then top-p, then top-k.
+
+    Args:
+        logits: [n, vocab] float.
+        temperature: 0 leaves the logits as they are: the caller takes the best token then.
+        top_p: the smallest set of best tokens with at least this probability stays; 1 keeps all.
+        top_k: so many best tokens stay; 0 keeps all.
+    """
+    kept = (logits / temperature if temperature > 0 else logits).softmax(-1)
+    if top_p < 1:
+        kept = nucleus(kept, top_p, keep_crossing=True)
+    if 0 < top_k < kept.shape[-1]:
+        kept = kept.where(kept >= kept.topk(top_k).values[:, -1:], 0.0)
+    return kept / kept.sum(-1, keepdim=True)
+
+
+def nucleus(probabilities: Tensor, mass: float, *, keep_crossing: bool) -> Tensor:
+    """Return `probabilities` [n, vocab], normalised, with all but the best tokens at zero.
+
+    Args:
+        probabilities: [n, vocab] float.
+        mass: the best tokens stay while their sum is at most this; the best one always stays.
+        keep_crossing: whether the token with which the sum passes `mass` stays as well.
+    """
+    vocab_size = probabilities.shape[-1]
+    n_candidates = min(_NUCLEUS_CANDIDATES, vocab_size)
+    values, tokens = probabilities.topk(n_candidates)
+    if n_candidates < vocab_size and not bool((values.sum(-1) > mass).all()):
+        values, tokens = probabilities.sort(-1, descending=True)
+    reached = values.cumsum(-1)
+    kept = (reached - values if keep_crossing else reached) <= mass
+    kept[:, 0] = True
+    narrow = torch.zeros_like(probabilities).scatter_(-1, tokens, values.where(kept, 0.0))
+    return narrow / narrow.sum(-1, keepdim=True)
+
+
+def uniform(n: int, rng: torch.Generator, device: torch.device) -> Tensor:
+    """Return [n] float32 from [0, 1), the same for a seed on every device."""
+    return torch.rand(n, generator=rng, device=rng.device).to(device)
 
 
 def draw(weights: Tensor, rng: torch.Generator) -> Tensor:
@@ -33,11 +92,21 @@ def draw(weights: Tensor, rng: torch.Generator) -> Tensor:
         [n] int64.
     """
     heaped = weights.cumsum(-1)
-    total = heaped[..., -1:]
-    level = torch.rand(total.shape, generator=rng, device=rng.device).to(total) * total
+    total = heaped[..., -1:].contiguous()
+    level = uniform(len(weights), rng, weights.device)[:, None] * total
     # Rounding may lift the level to the total; the last index with a weight is meant then.
     drawn = torch.searchsorted(heaped, level, right=True)
     return drawn.minimum(torch.searchsorted(heaped, total)).squeeze(-1)
+
+
+def pick(probabilities: Tensor, temperature: float, rng: torch.Generator) -> Tensor:
+    """Return a token a row [n] int64: drawn, or, at temperature 0, the most probable."""
+    return draw(probabilities, rng) if temperature > 0 else probabilities.argmax(-1)
+
+
+def at(probabilities: Tensor, tokens: Tensor) -> Tensor:
+    """Return [n]: the probability of row i's token i."""
+    return probabilities.gather(-1, tokens[:, None]).squeeze(-1)
 
 
 def draw_tokens(logits: Tensor, temperature: float, rng: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -52,11 +121,31 @@ def draw_tokens(logits: Tensor, temperature: float, rng: torch.Generator) -> tup
         tokens [n] int64 and their probabilities [n] under softmax(logits), temperature left out.
     """
     probabilities = logits.softmax(-1)
-    if temperature > 0:
-        tokens = draw((logits / temperature).softmax(-1), rng)
-        return tokens, probabilities.gather(-1, tokens[:, None]).squeeze(-1)
-    confidence, tokens = probabilities.max(-1)
-    return tokens, confidence
+    drawn_from = tempered(logits, temperature) if temperature > 0 else probabilities
+    tokens = pick(drawn_from, temperature, rng)
+    return tokens, at(probabilities, tokens)
+
+
+def entropy(probabilities: Tensor) -> Tensor:
+    """Return [n]: the entropy of each row of `probabilities` [n, vocab], in nats."""
+    each: Tensor = torch.special.entr(probabilities)
+    return each.sum(-1)
+
+
+def certainty(probabilities: Tensor, tokens: Tensor, kind: Certainty) -> Tensor:
+    """Return how sure each row is of its token, [n] float; higher is surer.
+
+    Args:
+        probabilities: [n, vocab].
+        tokens: [n] int64.
+        kind: Dream's names.
+    """
+    if kind == "entropy":
+        return -entropy(probabilities)
+    if kind == "topk_margin":
+        best = probabilities.topk(2).values
+        return best[:, 0] - best[:, 1]
+    return at(probabilities, tokens)
 
 
 def top(confidence: Tensor, n: int) -> Tensor:
@@ -64,3 +153,14 @@ def top(confidence: Tensor, n: int) -> Tensor:
     chosen = torch.zeros_like(confidence, dtype=torch.bool)
     chosen[confidence.sort(descending=True, stable=True).indices[:n]] = True
     return chosen
+
+
+def top_at_random(logits: Tensor, n: int, rng: torch.Generator) -> Tensor:
+    """Return [m] bool: n positions drawn one after another, each time by softmax(logits [m]).
+
+    Adding Gumbel noise and taking the n highest draws without replacement (Kool et al. 2019,
+    arXiv 1903.06059).
+    """
+    tiny = torch.finfo(torch.float32).tiny
+    exponential = -uniform(len(logits), rng, logits.device).clamp_min(tiny).log()
+    return top(logits - exponential.clamp_min(tiny).log(), n)

@@ -60,6 +60,7 @@ def denoise(
     *,
     check: Callable[[], None] = lambda: None,
     on_step: Callable[[Step], None] = lambda _: None,
+    is_closed: Callable[[], bool] = lambda: False,
 ) -> int:
     """Settle every open position of `canvas`, in place, and return the number of forwards.
 
@@ -72,6 +73,8 @@ def denoise(
         rng: the request's only source of randomness.
         check: called before every forward; raises to stop the loop between two steps.
         on_step: called after every step.
+        is_closed: whether the canvas already says where its text ends; asked after every step, and
+            what is still open behind that end is left as it is.
 
     Raises:
         UnsupportedPairing: the sampler can't use what the denoiser predicts, or the cache does
@@ -79,7 +82,7 @@ def denoise(
     """
     check_pairing(denoiser, sampler, cache)
     n_forwards = 0
-    for positions, n_steps in _blocks(canvas, budget):
+    for positions, n_steps in _blocks(canvas, budget, denoiser.block_length):
         block = Block(
             token_ids=canvas.token_ids,
             positions=positions,
@@ -88,6 +91,7 @@ def denoise(
             vocab_size=denoiser.vocab_size,
         )
         state = sampler.begin(block, n_steps, rng)
+        cache.begin(block)
         for _ in range(n_steps):
             check()
             query = sampler.query(state)
@@ -99,6 +103,8 @@ def denoise(
             cache.settle(canvas, update)
             on_step(Step(n_forwards, n_forwards + 1, canvas, update))
             n_forwards += 1
+            if is_closed():
+                return n_forwards
             if update.done:
                 break
     return n_forwards
@@ -115,6 +121,15 @@ def check_pairing(denoiser: Denoiser, sampler: Sampler[Any, Any], cache: Cache) 
             f"sampler {sampler.name!r} needs {' or '.join(sorted(sampler.accepts))}, but the "
             f"{denoiser.name!r} family predicts {' or '.join(sorted(denoiser.kinds))}"
         )
+    if sampler.ordered and not denoiser.ordered:
+        raise UnsupportedPairing(
+            f"sampler {sampler.name!r} decodes in an order of its own, which the "
+            f"{denoiser.name!r} family can't be asked for"
+        )
+    if denoiser.mask_id is None and not sampler.uniform_noise:
+        raise UnsupportedPairing(
+            f"sampler {sampler.name!r} fills masks, and the {denoiser.name!r} family has none"
+        )
     if cache.name not in denoiser.caches:
         raise UnsupportedPairing(
             f"cache {cache.name!r} does not fit the {denoiser.name!r} family; "
@@ -122,15 +137,25 @@ def check_pairing(denoiser: Denoiser, sampler: Sampler[Any, Any], cache: Cache) 
         )
 
 
-def _blocks(canvas: Canvas, budget: Budget) -> Iterator[tuple[torch.Tensor, int]]:
-    """Yield each block's open positions and its share of the steps, earlier blocks one more."""
+def _blocks(
+    canvas: Canvas, budget: Budget, family_block_length: int | None
+) -> Iterator[tuple[torch.Tensor, int]]:
+    """Yield each block's open positions and its share of the steps, earlier blocks one more.
+
+    Where a family sees no later block than its own, its blocks are the blocks.
+    """
     open_positions = canvas.open_positions()
     n_open = len(open_positions)
     if n_open == 0:
         return
-    block_length = budget.block_length or n_open
-    blocks = open_positions.split(block_length)
+    if family_block_length is None:
+        blocks = open_positions.split(budget.block_length or n_open)
+    else:
+        _, sizes = (open_positions // family_block_length).unique_consecutive(return_counts=True)
+        blocks = open_positions.split(sizes.tolist())
     n_steps = n_open if budget.n_steps is None else max(budget.n_steps, len(blocks))
     share, rest = divmod(n_steps, len(blocks))
+    length = canvas.length
     for index, positions in enumerate(blocks):
-        yield positions, share + (index < rest)
+        # A block that grew or shrank has moved those behind it.
+        yield positions + (canvas.length - length), share + (index < rest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import torch
 
@@ -19,45 +19,74 @@ class Filling:
     """The masks of a block, fewer at each step."""
 
     block: Block
+    #: What the block was given.
+    n_steps: int
     #: Steps that remain, the one under way included.
     steps_left: int
     rng: torch.Generator
-    #: [n_masked] int64, ascending: canvas positions that are still masks.
+    #: [n_masked] int64: canvas positions that are still masks, in the order the rule wants them.
     masked: Tensor
 
     @classmethod
-    def start(cls, block: Block, n_steps: int, rng: torch.Generator) -> Filling:
-        """Begin with the block's masks."""
-        return cls(block, n_steps, rng, block.positions[block.masked(block.token_ids)])
+    def start(cls, block: Block, n_steps: int, rng: torch.Generator) -> Self:
+        """Begin with the block's masks, from left to right."""
+        masked = block.positions[block.masked(block.token_ids)]
+        return cls(block, n_steps, n_steps, rng, masked)
 
-    def query(self) -> Query:
+    @property
+    def n_masked(self) -> int:
+        """Masks that remain."""
+        return len(self.masked)
+
+    def query(self, noise_level: float | None = None) -> Query:
         """Ask about every mask that is left."""
-        return Query(self.masked)
+        return Query(self.masked, noise_level)
 
     def logits(self, prediction: Prediction) -> Tensor:
-        """Return [n_masked, vocab] logits in which the mask itself is impossible."""
+        """Return [n_rows, vocab] logits in which the mask itself is impossible."""
         return clean_logits(prediction.rows, self.block.mask_id)
 
     def commit(
         self, token_ids: Tensor, tokens: Tensor, confidence: Tensor, chosen: Tensor
     ) -> Update:
-        """Write the chosen ones among the masks and end the step.
+        """Write the chosen ones among the first n masks, and end the step.
 
         Args:
             token_ids: [length] int64, the canvas.
-            tokens: [n_masked] int64, what each mask would become.
-            confidence: [n_masked] float.
-            chosen: [n_masked] bool.
+            tokens: [n] int64, what each mask would become.
+            confidence: [n] float.
+            chosen: [n] bool.
         """
-        committed = self.masked[chosen]
-        after = token_ids.index_copy(0, committed, tokens[chosen])
-        shown = torch.full_like(token_ids, torch.nan, dtype=torch.float32)
-        update = Update(
-            token_ids=after,
-            committed=torch.zeros_like(token_ids, dtype=torch.bool).index_fill(0, committed, 1),
-            done=bool(chosen.all()),
-            confidence=shown.index_copy(0, self.masked, confidence.float()),
-        )
-        self.masked = self.masked[~chosen]
+        asked, rest = self.masked.tensor_split([len(tokens)])
+        self.masked = torch.cat([asked[~chosen], rest])
         self.steps_left -= 1
-        return update
+        return written(token_ids, asked, tokens, confidence, chosen, done=not len(self.masked))
+
+
+def written(
+    token_ids: Tensor,
+    positions: Tensor,
+    tokens: Tensor,
+    confidence: Tensor,
+    chosen: Tensor,
+    *,
+    done: bool,
+) -> Update:
+    """Return the update that writes and commits the chosen ones among `positions`.
+
+    Args:
+        token_ids: [length] int64, the canvas.
+        positions: [n] int64.
+        tokens: [n] int64, what each position would become.
+        confidence: [n] float.
+        chosen: [n] bool.
+        done: see `Update.done`.
+    """
+    committed = positions[chosen]
+    unknown = torch.full_like(token_ids, torch.nan, dtype=torch.float32)
+    return Update(
+        token_ids=token_ids.index_copy(0, committed, tokens[chosen]),
+        committed=torch.zeros_like(token_ids, dtype=torch.bool).index_fill(0, committed, 1),
+        done=done,
+        confidence=unknown.index_copy(0, positions, confidence.float()),
+    )

@@ -48,6 +48,10 @@ class Sampler(ABC, Generic[StateT, ParamsT]):
     name: ClassVar[str]
     #: The kinds of prediction the rule can use.
     accepts: ClassVar[frozenset[PredictionKind]]
+    #: Whether the rule asks with `Query.visible`, which only order-based families answer.
+    ordered: ClassVar[bool] = False
+    #: Whether the rule also denoises families of uniform noise, which have no mask.
+    uniform_noise: ClassVar[bool] = False
     #: The struct of the rule's parameters.
     params_type: ClassVar[type[Params]]
 

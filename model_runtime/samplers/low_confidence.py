@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class LowConfidenceParams(Params, frozen=True):
-    """With neither threshold nor factor: the steps alone decide how many tokens are committed."""
+    """With neither threshold nor factor, the steps alone decide how many tokens are committed."""
 
     #: 0 takes the most probable token. Confidence is always measured at temperature 1.
     temperature: NonNegative = 0.0
@@ -62,7 +62,7 @@ class LowConfidence(Sampler[Filling, LowConfidenceParams]):
         """Commit the most confident tokens."""
         logits = state.logits(prediction)
         tokens, confidence = draw_tokens(logits, self.params.temperature, state.rng)
-        n_commit = max(quota(len(confidence), state.steps_left), self._n_sure(confidence))
+        n_commit = max(quota(state.n_masked, state.steps_left), self._n_sure(confidence))
         return state.commit(token_ids, tokens, confidence, top(confidence, n_commit))
 
     def _n_sure(self, confidence: Tensor) -> int:
