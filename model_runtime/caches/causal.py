@@ -7,6 +7,7 @@ are kept.
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -61,18 +62,22 @@ class CausalCache(Cache):
         self._values[layer, start:end] = values
         return self._keys[layer, :end], self._values[layer, :end]
 
+    def kept(self, layer: int) -> tuple[Tensor, Tensor]:
+        """Return a layer's kept keys and values, each [n_kept, n_kv_heads, head_dim]."""
+        return self._keys[layer, : len(self)], self._values[layer, : len(self)]
+
     def keep(self, token_ids: list[int]) -> None:
         """Keep the first rows of the last forward: those that were fed `token_ids`."""
         self.token_ids.extend(token_ids)
 
+    def n_common(self, token_ids: list[int]) -> int:
+        """Return how many of the kept rows are what `token_ids` begins with."""
+        pairs = zip(self.token_ids, token_ids, strict=False)
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
     def rewind(self, token_ids: list[int]) -> None:
         """Forget everything from the first row on that is not what `token_ids` begins with."""
-        n_same = 0
-        for kept, wanted in zip(self.token_ids, token_ids, strict=False):
-            if kept != wanted:
-                break
-            n_same += 1
-        del self.token_ids[n_same:]
+        del self.token_ids[self.n_common(token_ids) :]
 
     def settle(self, canvas: Canvas, update: Update) -> None:
         """Nothing to do: what may be kept shows when the next rows are fed (`rewind`)."""

@@ -22,6 +22,8 @@ from model_runtime.models.base import Denoiser
 from model_runtime.models.gated import GatedModel, Rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from model_runtime.caches.base import Cache
     from model_runtime.decoding.canvas import Canvas, PredictionKind, Query
 
@@ -49,7 +51,7 @@ class CanvasDenoiser(Denoiser):
         self.mask_id: int = mask_id
         self.vocab_size = model.config.vocab_size
         self.max_length = max_length
-        self.device = torch.device("cpu")
+        self.device = model.device
 
     def new_cache(self) -> CausalCache:
         """Return an empty cache that fits the base."""
@@ -58,8 +60,21 @@ class CanvasDenoiser(Denoiser):
             config.n_layers, config.n_kv_heads, config.head_dim, self.model.dtype, self.device
         )
 
-    def encode(self, token_ids: list[int], cache: CausalCache) -> int:
-        """Bring the cache to stand for `token_ids` and return how many rows that took.
+    def encode(
+        self,
+        token_ids: list[int],
+        cache: CausalCache,
+        check: Callable[[], None] = lambda: None,
+    ) -> Tensor:
+        """Bring the cache to stand for `token_ids`.
+
+        Args:
+            token_ids: [n] the prefix of a canvas.
+            cache: what it holds already is not computed again.
+            check: called before every forward; raises to stop in between.
+
+        Returns:
+            [n_fed, width] the hidden rows of what was not in the cache yet.
 
         Raises:
             CanvasTooLong: more tokens than `max_length`.
@@ -69,12 +84,14 @@ class CanvasDenoiser(Denoiser):
                 f"the context has {len(token_ids)} tokens; the model takes {self.max_length}"
             )
         cache.rewind(token_ids)
-        n_missing = len(token_ids) - len(cache)
+        width = self.model.config.width
+        hidden = [torch.empty(0, width, dtype=self.model.dtype, device=self.device)]
         while len(cache) < len(token_ids):
+            check()
             fed = token_ids[len(cache) : len(cache) + PREFILL_ROWS]
-            self.model.hidden(_base_rows(fed, len(cache)), cache)
+            hidden.append(self.model.hidden(_base_rows(fed, len(cache)), cache))
             cache.keep(fed)
-        return n_missing
+        return torch.cat(hidden)
 
     def predict(self, canvas: Canvas, query: Query, cache: Cache) -> Prediction:
         """Evaluate the model once; see `Denoiser.predict`.
@@ -83,7 +100,8 @@ class CanvasDenoiser(Denoiser):
         sees masks from there up to its own position. A row with no mask before it is a base row:
         causal, exact, adapter off.
         """
-        assert isinstance(cache, CausalCache)  # check_pairing let no other through
+        if not isinstance(cache, CausalCache):  # check_pairing lets no other through
+            raise TypeError(f"the canvas family can't use {cache.name!r}")
         positions, visible = query.positions, query.visible
         if visible is None:
             masked = canvas.token_ids == self.mask_id
@@ -92,6 +110,14 @@ class CanvasDenoiser(Denoiser):
                 return self._predict_among(canvas, masked, positions, cache)
             visible = torch.full_like(positions, n_settled)
         return self._predict_behind(canvas, positions, visible, cache)
+
+    def score(self, context: list[int], token_ids: list[int], cache: CausalCache) -> float:
+        """Return the mean log-probability of `token_ids` by the base, given all to their left."""
+        self.encode(context[:-1], cache)
+        fed = [context[-1], *token_ids[:-1]]
+        hidden = self.model.hidden(_base_rows(fed, len(cache)), cache)
+        log_p = self.model.logits(hidden, len(fed)).log_softmax(-1)
+        return float(log_p.gather(1, torch.tensor(token_ids)[:, None]).mean())
 
     def _predict_behind(
         self, canvas: Canvas, positions: Tensor, visible: Tensor, cache: CausalCache
@@ -112,7 +138,7 @@ class CanvasDenoiser(Denoiser):
         """Predict rows that also see settled tokens to their right: canvas rows all of them."""
         first = int(canvas.open_positions()[0]) - 1
         self.encode(canvas.token_ids[:first].tolist(), cache)
-        fed = torch.where(masked, -1, canvas.token_ids)[first:-1]
+        fed = torch.where(masked, -mask_depths(masked), canvas.token_ids)[first:-1]
         n_rows, n_kept = len(fed), len(cache)
         rows = Rows(
             token_ids=fed,
@@ -122,6 +148,13 @@ class CanvasDenoiser(Denoiser):
         )
         hidden = self.model.hidden(rows, cache)[positions - 1 - first]
         return Prediction("logits", self.model.logits(hidden, n_base=0))
+
+
+def mask_depths(masked: Tensor) -> Tensor:
+    """Return [n] int64: for each mask of `masked` [n] its place in its run, from 1; 0 elsewhere."""
+    counted = masked.long().cumsum(0)
+    before_run = torch.where(masked, 0, counted).cummax(0).values
+    return counted - before_run
 
 
 def _rows_behind(
@@ -148,7 +181,7 @@ def _rows_behind(
             continue
         n_masks = int(positions[in_group].max()) - prefix
         wanted[in_group] = n_fed + positions[in_group] - prefix - 1
-        token_ids.append(torch.full((n_masks,), -1))
+        token_ids.append(-torch.arange(1, n_masks + 1))
         places.append(torch.arange(prefix, prefix + n_masks))
         groups.append(torch.full((n_masks,), prefix))
         n_fed += n_masks

@@ -32,6 +32,7 @@ class BaseConfig:
     n_heads: int
     n_kv_heads: int
     head_dim: int
+    mlp_width: int
     rope_base: float
     norm_eps: float
     vocab_size: int
@@ -73,7 +74,8 @@ ADAPTED = ("qkv", "out", "gate_up", "down")
 class Adapter:
     """What training adds to the base: a mask embedding and low-rank parts."""
 
-    #: [width].
+    #: [n_depths, width]: what is fed for the first, second, … mask of a run; the last one serves
+    #: all further masks.
     mask_embedding: Tensor
     #: One tuple a layer, in the order of `ADAPTED`.
     layers: Sequence[tuple[LowRank, LowRank, LowRank, LowRank]]
@@ -86,7 +88,7 @@ class Adapter:
 class Rows:
     """What one forward feeds: base rows first, canvas rows after them."""
 
-    #: [n_rows] int64; -1 is a mask.
+    #: [n_rows] int64; negative is a mask: -k is the k-th mask of its run.
     token_ids: Tensor
     #: [n_rows] int64, of the token fed (the row predicts the next one).
     positions: Tensor
@@ -120,9 +122,11 @@ class GatedModel:
         self.config = config
         #: Of activations, keys and values.
         self.dtype = embedding.dtype
+        self.device = final_norm.device
         self.adapter: Adapter | None = None
-        self._draft_head: Linear | None = None
-        self._embedding = embedding
+        #: The head's rows for the adapter's vocabulary.
+        self.draft_head: Linear | None = None
+        self.embedding = embedding
         self._layers = layers
         self._final_norm = final_norm
         self._head = head
@@ -137,24 +141,28 @@ class GatedModel:
             draft_head: width -> len(adapter.vocabulary), the head's rows for that vocabulary.
         """
         self.adapter = adapter
-        self._draft_head = draft_head
+        self.draft_head = draft_head
 
     def hidden(self, rows: Rows, cache: Cache) -> Tensor:
-        """Run the fed rows and return [n_rows, width], normalised, ready for the head."""
+        """Run the fed rows and return [n_rows, width], normalised, ready for the head.
+
+        The rows may stand on any device; the work is done on the model's.
+        """
         config = self.config
         n_rows, n_base = len(rows.token_ids), rows.n_base
         n_query = config.n_heads * config.head_dim
         n_key = config.n_kv_heads * config.head_dim
-        tables = self._rotary.tables(rows.positions)
-        x = self._embed(rows.token_ids)
-        allowed = torch.zeros(rows.visible.shape, dtype=x.dtype)
-        allowed.masked_fill_(~rows.visible, float("-inf"))
+        cos, sin = self._rotary.tables(rows.positions)
+        tables = cos.to(self.device), sin.to(self.device)
+        x = self._embed(rows.token_ids.to(self.device))
+        allowed = torch.zeros(rows.visible.shape, dtype=x.dtype, device=self.device)
+        allowed.masked_fill_(~rows.visible.to(self.device), float("-inf"))
         adapter = self.adapter if n_base < n_rows else None
         for index, layer in enumerate(self._layers):
             low_rank = adapter.layers[index] if adapter else (None, None, None, None)
             fed = rms_norm(x, layer.attention_norm, config.norm_eps)
             qkv = _gated(layer.qkv, low_rank[0], fed, n_base)
-            queries, keys, values = torch.split(qkv, (n_query, n_key, n_key), dim=-1)
+            queries, keys, values = torch.split(qkv, [n_query, n_key, n_key], dim=-1)
             queries = rotate(queries.unflatten(-1, (-1, config.head_dim)), tables)
             keys = rotate(keys.unflatten(-1, (-1, config.head_dim)), tables)
             values = values.unflatten(-1, (-1, config.head_dim))
@@ -166,26 +174,31 @@ class GatedModel:
         return rms_norm(x, self._final_norm, config.norm_eps)
 
     def logits(self, hidden: Tensor, n_base: int) -> Tensor:
-        """Return [n_rows, vocab_size] float32; what a canvas row can't propose is -inf.
+        """Return [n_rows, vocab_size] float32, on the CPU, where canvas and sampler are.
+
+        What a canvas row can't propose is -inf.
 
         Args:
             hidden: [n_rows, width], base rows first.
             n_base: how many of them are base rows.
         """
-        if self.adapter is None or self._draft_head is None or n_base == len(hidden):
-            return self._head(hidden).float()
+        if self.adapter is None or self.draft_head is None or n_base == len(hidden):
+            return self._head(hidden).float().cpu()
         rows = torch.full((len(hidden), self.config.vocab_size), float("-inf"))
         if n_base:
-            rows[:n_base] = self._head(hidden[:n_base])
-        rows[n_base:, self.adapter.vocabulary] = self._draft_head(hidden[n_base:]).float()
+            rows[:n_base] = self._head(hidden[:n_base]).cpu()
+        rows[n_base:, self.adapter.vocabulary.cpu()] = (
+            self.draft_head(hidden[n_base:]).float().cpu()
+        )
         return rows
 
     def _embed(self, token_ids: Tensor) -> Tensor:
         is_mask = token_ids < 0
         if self.adapter is None:
-            return self._embedding(torch.where(is_mask, self._mask_fallback_id, token_ids))
-        x = self._embedding(token_ids.clamp_min(0))
-        return torch.where(is_mask[:, None], self.adapter.mask_embedding, x)
+            return self.embedding(torch.where(is_mask, self._mask_fallback_id, token_ids))
+        masks = self.adapter.mask_embedding
+        depth = (-1 - token_ids).clamp(0, len(masks) - 1)
+        return torch.where(is_mask[:, None], masks[depth], self.embedding(token_ids.clamp_min(0)))
 
 
 class Embedding:
@@ -199,6 +212,7 @@ class Embedding:
     def __init__(self, weight: Tensor, scale: Tensor | None = None) -> None:
         self._weight = weight
         self._scale = scale
+        #: Of the vectors.
         self.dtype = weight.dtype if scale is None else torch.float32
 
     def __call__(self, token_ids: Tensor) -> Tensor:
@@ -212,4 +226,6 @@ def _gated(linear: Linear, low_rank: LowRank | None, x: Tensor, n_base: int) -> 
     y = linear(x)
     if low_rank is None:
         return y
+    if n_base == 0:
+        return y + low_rank(x)
     return torch.cat((y[:n_base], y[n_base:] + low_rank(x[n_base:])))

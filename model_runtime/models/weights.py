@@ -30,19 +30,23 @@ WEIGHTS_FILE = "weights.safetensors"
 CONFIG_FILE = "config.json"
 
 
+CPU = torch.device("cpu")
+
+
 class TensorFile:
     """Named tensors of one safetensors file, mapped from disk.
 
     Args:
         path: the file.
+        device: where tensors go when they are read.
 
     Raises:
         ModelLoadFailed: it is missing, or no safetensors file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, device: torch.device = CPU) -> None:
         try:
-            self._file = safe_open(path, framework="pt")
+            self._file = safe_open(path, framework="pt", device=str(device))
         except (OSError, SafetensorError) as error:
             raise ModelLoadFailed(
                 f"{path} can't be read ({error}); delete its folder and try again"
@@ -62,22 +66,38 @@ class TensorFile:
         tensor: Tensor = self._file.get_tensor(name)
         return tensor
 
-    def linear(self, name: str, rows: Tensor | None = None) -> Linear:
-        """Return a linear map, int8 where the file has scales, of all or some output channels."""
+    def linear(
+        self, name: str, rows: Tensor | None = None, int8: type[Int8Linear] = Int8Linear
+    ) -> Linear:
+        """Return a linear map of all output channels or some.
+
+        Args:
+            name: of the weight.
+            rows: [n] output channels; None for all.
+            int8: what to make of a weight that has scales.
+        """
+        rows = None if rows is None else rows.to(self[name].device)
         weight = self[name] if rows is None else self[name][rows]
         bias = self[f"{name}.bias"] if f"{name}.bias" in self.names else None
         if f"{name}.scale" not in self.names:
             return DenseLinear(weight, bias)
         scale = self[f"{name}.scale"] if rows is None else self[f"{name}.scale"][rows]
-        return Int8Linear(weight, scale, bias)
+        return int8(weight, scale, bias)
 
 
-def load_base(folder: Path, mask_fallback_id: int) -> GatedModel:
+def load_base(
+    folder: Path,
+    mask_fallback_id: int,
+    int8: type[Int8Linear] = Int8Linear,
+    device: torch.device = CPU,
+) -> GatedModel:
     """Load a converted base.
 
     Args:
         folder: made by `weights.convert`.
         mask_fallback_id: see `GatedModel`.
+        int8: the class for int8 weights; training brings one that has a gradient.
+        device: where to compute.
 
     Raises:
         ModelLoadFailed: a file or a tensor is missing or damaged.
@@ -88,16 +108,16 @@ def load_base(folder: Path, mask_fallback_id: int) -> GatedModel:
         raise ModelLoadFailed(
             f"{folder / CONFIG_FILE} can't be read ({error}); delete the folder and try again"
         ) from error
-    file = TensorFile(folder / WEIGHTS_FILE)
+    file = TensorFile(folder / WEIGHTS_FILE, device)
     scale = file["embedding.scale"] if "embedding.scale" in file.names else None
     layers = [
         Layer(
             attention_norm=file[f"layers.{index}.attention_norm"],
-            qkv=file.linear(f"layers.{index}.qkv"),
-            out=file.linear(f"layers.{index}.out"),
+            qkv=file.linear(f"layers.{index}.qkv", int8=int8),
+            out=file.linear(f"layers.{index}.out", int8=int8),
             mlp_norm=file[f"layers.{index}.mlp_norm"],
-            gate_up=file.linear(f"layers.{index}.gate_up"),
-            down=file.linear(f"layers.{index}.down"),
+            gate_up=file.linear(f"layers.{index}.gate_up", int8=int8),
+            down=file.linear(f"layers.{index}.down", int8=int8),
         )
         for index in range(config.n_layers)
     ]
@@ -111,18 +131,18 @@ def load_base(folder: Path, mask_fallback_id: int) -> GatedModel:
     )
 
 
-def load_adapter(path: Path, n_layers: int, dtype: torch.dtype) -> Adapter:
+def load_adapter(path: Path, model: GatedModel) -> Adapter:
     """Load an adapter.
 
     Args:
         path: made by `training`.
-        n_layers: of the base.
-        dtype: of the activations it will meet.
+        model: the base that it was trained on.
 
     Raises:
         ModelLoadFailed: the file is missing, damaged or made for another base.
     """
-    file = TensorFile(path)
+    file = TensorFile(path, model.device)
+    n_layers, dtype = model.config.n_layers, model.dtype
 
     def low_rank(index: int, part: str) -> LowRank:
         name = f"layers.{index}.{part}"
@@ -144,7 +164,9 @@ def load_adapter(path: Path, n_layers: int, dtype: torch.dtype) -> Adapter:
     )
 
 
-def attach_adapter(model: GatedModel, folder: Path, adapter: Adapter) -> None:
+def attach_adapter(
+    model: GatedModel, folder: Path, adapter: Adapter, int8: type[Int8Linear] = Int8Linear
+) -> None:
     """Put an adapter on a loaded base, with the head's rows for the adapter's vocabulary."""
-    head = TensorFile(folder / WEIGHTS_FILE).linear("head", adapter.vocabulary)
+    head = TensorFile(folder / WEIGHTS_FILE, model.device).linear("head", adapter.vocabulary, int8)
     model.attach(adapter, head)

@@ -61,6 +61,8 @@ class CodeTokenizer:
     def __init__(self, path: Path) -> None:
         self._tokenizer = Tokenizer.from_file(str(path))
         self._tokenizer.encode_special_tokens = True
+        #: Every control token.
+        self.control_ids = frozenset(self._tokenizer.get_added_tokens_decoder())
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of `text`; control tokens spelled out in it are taken as text."""

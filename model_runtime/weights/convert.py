@@ -33,7 +33,6 @@ Precision = Literal["int8", "bf16", "fp32"]
 CONVERSION_VERSION = 1
 
 
-
 TOKENIZER_FILE = "tokenizer.json"
 
 _FLOAT_DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
@@ -145,6 +144,7 @@ def _read_config(reader: gguf.GGUFReader) -> BaseConfig:
         n_heads=n_heads,
         n_kv_heads=_field(reader, "qwen2.attention.head_count_kv"),
         head_dim=width // n_heads,
+        mlp_width=_field(reader, "qwen2.feed_forward_length"),
         rope_base=_field(reader, "qwen2.rope.freq_base"),
         norm_eps=_field(reader, "qwen2.attention.layer_norm_rms_epsilon"),
         vocab_size=len(reader.fields["tokenizer.ggml.tokens"].data),

@@ -1,0 +1,111 @@
+"""Bringing the default model up: weights, tokenizer, adapter, device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from model_runtime.errors import BadRequest
+from model_runtime.models.canvas import CanvasDenoiser
+from model_runtime.models.layers import Int8Linear
+from model_runtime.models.weights import attach_adapter, load_adapter, load_base
+from model_runtime.text.fim import FimTemplate
+from model_runtime.text.layout import CanvasLayout
+from model_runtime.text.tokenizer import CodeTokenizer
+from model_runtime.weights.catalog import named_model
+from model_runtime.weights.convert import TOKENIZER_FILE, Precision, ensure_converted
+from model_runtime.weights.fetch import cache_dir, ensure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from model_runtime.settings import RuntimeSettings
+
+#: Shipped with the package, made by `remask train`.
+ADAPTER_PATH = Path(__file__).parent.parent / "weights" / "canvas-qwen2.5-coder-0.5b.safetensors"
+#: Behind the longest context, room for the longest span.
+SPAN_ROOM = 1024
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """The default model, ready."""
+
+    denoiser: CanvasDenoiser
+    layout: CanvasLayout
+    #: For people: "cpu, int8, 2 threads".
+    device_text: str
+
+
+def load_default(
+    settings: RuntimeSettings,
+    notice: Callable[[str, float | None], None],
+    check: Callable[[], None] = lambda: None,
+) -> LoadedModel:
+    """Fetch what is missing and load it.
+
+    Args:
+        settings: model, device, threads, limits.
+        notice: told, for the user, what takes long.
+        check: called now and then; raises to give up. What was downloaded stays.
+
+    Raises:
+        ModelLoadFailed: the weights can't be had, or are not what they should be.
+    """
+    device = _device(settings.device)
+    precision = _precision(device)
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    model_name = settings.model
+
+    def on_progress(n_done: int, n_bytes: int) -> None:
+        check()
+        share = n_done / n_bytes if n_bytes else 0.0
+        notice(f"Downloading {model_name} ({share:.0%} of {n_bytes / 1e6:.0f} MB)", share)
+
+    source = ensure(model_name, on_progress, folder=cache_dir(settings.cache_dir))
+    folder = ensure_converted(
+        source,
+        named_model(model_name).sha256,
+        precision,
+        lambda share: notice(f"Preparing {model_name} for this machine ({share:.0%})", share),
+    )
+    check()
+    notice(f"Loading {model_name}", None)
+    template = FimTemplate(CodeTokenizer(folder / TOKENIZER_FILE))
+    model = load_base(folder, template.mask_id, device=device)
+    if ADAPTER_PATH.is_file():
+        attach_adapter(model, folder, load_adapter(ADAPTER_PATH, model))
+    max_length = settings.max_context_tokens + SPAN_ROOM
+    n_threads = torch.get_num_threads()
+    return LoadedModel(
+        CanvasDenoiser(model, template.mask_id, max_length),
+        CanvasLayout(template, settings.max_context_tokens),
+        f"{device}, {precision}" + (f", {n_threads} threads" if device.type == "cpu" else ""),
+    )
+
+
+def _device(wanted: str) -> torch.device:
+    """Return the device to run on.
+
+    Raises:
+        BadRequest: no device of that name, or none is there.
+    """
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise BadRequest(f"device {wanted!r}: allowed are auto, cpu, cuda and cuda:N") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise BadRequest(f"device {wanted!r}: this machine, or its torch, has no CUDA device")
+    return device
+
+
+def _precision(device: torch.device) -> Precision:
+    if device.type == "cuda":
+        return "bf16"
+    return "int8" if Int8Linear.supported() else "bf16"

@@ -1,0 +1,153 @@
+"""Draft many tokens at once, keep those that the causal model would have said itself.
+
+One forward does both. Its base rows check the drafts that stand on the canvas; its canvas rows
+draft what comes next, once behind every prefix that the check may turn out to accept. So each
+forward settles the accepted drafts and one token more, and leaves fresh drafts for the next one.
+At temperature 0 the result is the causal model's own greedy text; above it, a sample from the
+causal model: a draft is accepted when it is the very token drawn from the base's row.
+
+After speculative decoding (Leviathan et al. 2023, arXiv 2211.17192, Algorithm 1) with drafts from
+masks in the verifying forward itself (Samragh et al. 2025, arXiv 2507.11851, section 3.2), which is
+Eso-LM's order (Sahoo et al. 2025, arXiv 2506.01928, section 4): diffusion proposes, the
+left-to-right phase settles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import msgspec
+import torch
+
+from model_runtime.decoding.canvas import Query, Update
+from model_runtime.decoding.choose import at, clean_logits, pick, tempered
+from model_runtime.samplers.base import NonNegative, Params, Sampler, Share
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from model_runtime.decoding.canvas import Block, Prediction, PredictionKind
+
+
+class HybridParams(Params, frozen=True):
+    """How boldly to draft."""
+
+    #: Drafts on the canvas at a time; 0 decodes one token a forward, as the base does.
+    n_drafts: Annotated[int, msgspec.Meta(ge=0, le=16)] = 3
+    #: A draft stays only while the product of the drafts' probabilities is at least this.
+    threshold: Share = 0.1
+    #: 0 takes the causal model's best token; above it, its tokens are drawn.
+    temperature: NonNegative = 0.0
+
+
+@dataclass
+class Progress:
+    """Where a block stands."""
+
+    block: Block
+    rng: torch.Generator
+    steps_left: int
+    #: The first position that is not settled, and the end of the block.
+    next: int
+    end: int
+    #: Drafts standing at `next` and behind it, not yet checked.
+    n_standing: int = 0
+
+    @property
+    def n_open(self) -> int:
+        """Positions that are not settled."""
+        return self.end - self.next
+
+
+class Hybrid(Sampler[Progress, HybridParams]):
+    """Diffusion drafts, the causal model decides. For order-based families only."""
+
+    name: ClassVar[str] = "hybrid"
+    accepts: ClassVar[frozenset[PredictionKind]] = frozenset({"logits"})
+    params_type: ClassVar[type[Params]] = HybridParams
+    ordered: ClassVar[bool] = True
+
+    def begin(self, block: Block, n_steps: int, rng: torch.Generator) -> Progress:
+        """Start at the block's first position; its positions follow one another."""
+        first, end = int(block.positions[0]), int(block.positions[-1]) + 1
+        return Progress(block, rng, n_steps, first, end)
+
+    def query(self, state: Progress) -> Query:
+        """Ask for the check of each standing draft, and for drafts behind each outcome."""
+        if state.steps_left == 1:
+            # The budget is at its end: all that is left, as the canvas sees it now.
+            positions = torch.arange(state.next, state.end)
+            return Query(positions, visible=torch.full_like(positions, state.next))
+        checks = torch.arange(state.next, state.next + self._n_checks(state))
+        drafts = [self._draft_positions(state, int(check)) for check in checks]
+        behind = [torch.full_like(d, int(c)) for d, c in zip(drafts, checks, strict=True)]
+        return Query(torch.cat([checks, *drafts]), visible=torch.cat([checks, *behind]))
+
+    def step(self, token_ids: Tensor, prediction: Prediction, state: Progress) -> Update:
+        """Settle what the base agrees with and its next token; leave new drafts standing."""
+        rows = clean_logits(prediction.rows, state.block.mask_id)
+        updated, confidence = token_ids.clone(), torch.zeros(len(token_ids))
+        state.steps_left -= 1
+        if state.steps_left == 0:
+            self._settle(rows, updated, confidence, state)
+            return self._update(updated, confidence, state)
+
+        n_checks, standing = self._n_checks(state), state.n_standing
+        probabilities = rows[:n_checks].softmax(-1)
+        said = self._say(rows[:n_checks], probabilities, state.rng)
+        drafts = token_ids[state.next : state.next + standing]
+        n_accepted = int((said[:standing] == drafts).int().cumprod(0).sum())
+
+        # The canvas rows drafted behind every outcome of the check; this is the one that came.
+        n_skipped = n_checks + sum(
+            len(self._draft_positions(state, state.next + j)) for j in range(n_accepted)
+        )
+        n_fresh = len(self._draft_positions(state, state.next + n_accepted))
+        fresh = rows[n_skipped : n_skipped + n_fresh]
+
+        settled = slice(state.next, state.next + n_accepted + 1)
+        updated[settled] = said[: n_accepted + 1]
+        confidence[settled] = at(probabilities, said)[: n_accepted + 1]
+        state.next = settled.stop
+        updated[state.next : state.end] = self._mask(state)
+        if n_fresh:
+            drafted = fresh.softmax(-1).max(dim=-1)
+            bold = drafted.values.cumprod(0) >= self.params.threshold
+            state.n_standing = int(bold.int().cumprod(0).sum())
+            placed = slice(state.next, state.next + state.n_standing)
+            updated[placed] = drafted.indices[: state.n_standing]
+            confidence[placed] = drafted.values[: state.n_standing]
+        else:
+            state.n_standing = 0
+        return self._update(updated, confidence, state)
+
+    def _n_checks(self, state: Progress) -> int:
+        """Every standing draft is checked, and the token behind the last one said."""
+        return min(state.n_standing + 1, state.n_open)
+
+    def _draft_positions(self, state: Progress, check: int) -> Tensor:
+        """Return the positions to draft if the token at `check` is the last one settled."""
+        return torch.arange(check + 1, min(check + 1 + self.params.n_drafts, state.end))
+
+    def _say(self, rows: Tensor, probabilities: Tensor, rng: torch.Generator) -> Tensor:
+        """Return the base's own token for each row [n]."""
+        if self.params.temperature == 0:
+            return probabilities.argmax(-1)
+        return pick(tempered(rows, self.params.temperature), self.params.temperature, rng)
+
+    def _settle(self, rows: Tensor, updated: Tensor, confidence: Tensor, state: Progress) -> None:
+        """Settle all that is left, unchecked."""
+        best = rows.softmax(-1).max(dim=-1)
+        updated[state.next : state.end] = best.indices
+        confidence[state.next : state.end] = best.values
+        state.next = state.end
+
+    def _mask(self, state: Progress) -> int:
+        """Return the mask token: order-based families have one."""
+        return 0 if state.block.mask_id is None else state.block.mask_id
+
+    def _update(self, updated: Tensor, confidence: Tensor, state: Progress) -> Update:
+        committed = torch.zeros(len(updated), dtype=torch.bool)
+        committed[int(state.block.positions[0]) : state.next] = True
+        return Update(updated, committed, done=state.next == state.end, confidence=confidence)

@@ -1,0 +1,92 @@
+"""The adapter as parameters: made, trained, saved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from model_runtime.models.gated import ADAPTED, Adapter, BaseConfig, LowRank
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class AdapterParameters(nn.Module):
+    """Trainable mask embeddings and low-rank parts.
+
+    Args:
+        config: shape of the base.
+        rank: of every low-rank part.
+        vocabulary: [n_draft] int64: see `Adapter.vocabulary`.
+        mask_start: [width] where every mask embedding starts.
+        n_depths: mask embeddings.
+    """
+
+    def __init__(
+        self,
+        config: BaseConfig,
+        rank: int,
+        vocabulary: Tensor,
+        mask_start: Tensor,
+        n_depths: int = 8,
+    ) -> None:
+        super().__init__()
+        self._n_layers = config.n_layers
+        self.register_buffer("vocabulary", vocabulary)
+        self.mask_embedding = nn.Parameter(mask_start.float().repeat(n_depths, 1))
+        self.down = nn.ParameterDict()
+        self.up = nn.ParameterDict()
+        for index in range(config.n_layers):
+            for part, (n_in, n_out) in _shapes(config).items():
+                self.down[f"{index}_{part}"] = nn.Parameter(torch.randn(rank, n_in) / n_in**0.5)
+                # Zero: the adapter starts as the base itself.
+                self.up[f"{index}_{part}"] = nn.Parameter(torch.zeros(n_out, rank))
+
+    def adapter(self) -> Adapter:
+        """Return the adapter made of these very parameters, so a gradient reaches them."""
+
+        def low_rank(index: int, part: str) -> LowRank:
+            return LowRank(self.down[f"{index}_{part}"], self.up[f"{index}_{part}"])
+
+        qkv, out, gate_up, down = ADAPTED
+        return Adapter(
+            mask_embedding=self.mask_embedding,
+            layers=[
+                (
+                    low_rank(index, qkv),
+                    low_rank(index, out),
+                    low_rank(index, gate_up),
+                    low_rank(index, down),
+                )
+                for index in range(self._n_layers)
+            ],
+            vocabulary=self.get_buffer("vocabulary"),
+        )
+
+    def save(self, path: Path, metadata: dict[str, str]) -> None:
+        """Write what `models.weights.load_adapter` reads, in bfloat16."""
+        tensors = {
+            "mask_embedding": self.mask_embedding.detach().bfloat16(),
+            "vocabulary": self.get_buffer("vocabulary").int(),
+        }
+        for index in range(self._n_layers):
+            for part in ADAPTED:
+                name, key = f"layers.{index}.{part}", f"{index}_{part}"
+                tensors[f"{name}.down"] = self.down[key].detach().bfloat16()
+                tensors[f"{name}.up"] = self.up[key].detach().bfloat16()
+        save_file(tensors, path, metadata)
+
+
+def _shapes(config: BaseConfig) -> dict[str, tuple[int, int]]:
+    """Return (n_in, n_out) of each adapted map."""
+    n_query = config.n_heads * config.head_dim
+    n_qkv = n_query + 2 * config.n_kv_heads * config.head_dim
+    return {
+        "qkv": (config.width, n_qkv),
+        "out": (n_query, config.width),
+        "gate_up": (config.width, 2 * config.mlp_width),
+        "down": (config.mlp_width, config.width),
+    }

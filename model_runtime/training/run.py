@@ -1,0 +1,108 @@
+"""`remask train`: train the adapter of the default model, resuming where a run stopped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import safe_open
+
+from model_runtime.models.canvas import CanvasDenoiser
+from model_runtime.models.weights import WEIGHTS_FILE, TensorFile, load_base
+from model_runtime.text.fim import FimTemplate
+from model_runtime.text.tokenizer import CodeTokenizer
+from model_runtime.training.data import read_documents
+from model_runtime.training.examples import Examples
+from model_runtime.training.int8 import DifferentiableInt8Linear
+from model_runtime.training.loop import CHECKPOINT, Plan, Trainer, describe
+from model_runtime.training.objective import Mixture
+from model_runtime.training.parameters import AdapterParameters
+from model_runtime.training.tasks import Corpus
+from model_runtime.weights.convert import TOKENIZER_FILE
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable
+
+    from torch import Tensor
+
+    from model_runtime.models.gated import GatedModel
+    from model_runtime.training.data import Document
+
+ADAPTER = "adapter.safetensors"
+#: Documents whose tokens are counted to choose the adapter's vocabulary.
+N_COUNTED_DOCUMENTS = 1500
+N_HELDOUT = 12
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("folder", type=Path, help="checkpoints, metrics and the adapter go here")
+    parser.add_argument("--data", type=Path, required=True, help="made by `remask train-data`")
+    parser.add_argument("--base", type=Path, required=True, help="a converted base model's folder")
+    parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--rank", type=int, default=32)
+    parser.add_argument("--rate", type=float, default=5e-4, help="highest learning rate")
+    parser.add_argument("--vocabulary", type=int, default=16384, help="tokens drafts may have")
+    parser.add_argument("--max-tokens", type=int, default=448, help="of one example")
+    parser.add_argument("--threads", type=int, default=0, help="0 takes one for each core")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Train to the last step, then write the adapter; return the exit status."""
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    torch.manual_seed(arguments.seed)  # where the low-rank parts start
+    template = FimTemplate(CodeTokenizer(arguments.base / TOKENIZER_FILE))
+    model = load_base(arguments.base, template.mask_id, DifferentiableInt8Linear)
+    documents = list(read_documents(arguments.data, "train"))
+    vocabulary = _saved_vocabulary(arguments.folder)
+    if vocabulary is None:
+        vocabulary = _common_tokens(documents, template, arguments.vocabulary)
+    parameters = AdapterParameters(
+        model.config, arguments.rank, vocabulary, _mean_embedding(model, vocabulary)
+    )
+    weights = TensorFile(arguments.base / WEIGHTS_FILE)
+    heldout = Examples(
+        Corpus(read_documents(arguments.data, "heldout")), template, arguments.max_tokens, seed=1
+    )
+    plan = Plan(arguments.steps, learning_rate=arguments.rate, seed=arguments.seed)
+    mixture = Mixture()
+    trainer = Trainer(
+        CanvasDenoiser(model, template.mask_id, arguments.max_tokens),
+        parameters,
+        weights.linear("head", vocabulary, DifferentiableInt8Linear),
+        Examples(Corpus(documents), template, arguments.max_tokens, arguments.seed),
+        [heldout[index] for index in range(N_HELDOUT)],
+        mixture,
+        plan,
+        arguments.folder,
+    )
+    trainer.run()
+    settings = describe(plan, mixture) | {"base": arguments.base.name, "rank": str(arguments.rank)}
+    parameters.save(arguments.folder / ADAPTER, settings)
+    return 0
+
+
+def _common_tokens(documents: Iterable[Document], template: FimTemplate, n_tokens: int) -> Tensor:
+    """Return [n_tokens or fewer] int64, ascending: the commonest tokens, and what ends a span."""
+    counts: Counter[int] = Counter()
+    for document, _ in zip(documents, range(N_COUNTED_DOCUMENTS), strict=False):
+        counts.update(template.tokenizer.encode(document.text))
+    common = {token for token, _ in counts.most_common(n_tokens - 1)}
+    return torch.tensor(sorted(common | {template.end_id}))
+
+
+def _saved_vocabulary(folder: Path) -> Tensor | None:
+    if not (folder / CHECKPOINT).exists():
+        return None
+    with safe_open(folder / CHECKPOINT, framework="pt") as file:
+        vocabulary: Tensor = file.get_tensor("vocabulary")
+        return vocabulary
+
+
+def _mean_embedding(model: GatedModel, vocabulary: Tensor) -> Tensor:
+    return model.embedding(vocabulary).float().mean(dim=0)
