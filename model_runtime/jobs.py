@@ -183,12 +183,17 @@ class JobQueue:
         """Forget a job that waits. One that runs, or is gone, is left alone."""
         self._lanes[job.lane].remove(job)
 
+    def take(self) -> Job | None:
+        """Take the job whose turn it is; it runs until `done`. None if none waits."""
+        job = self._lanes["inline"].take() or self._lanes["edit"].take()
+        if job is not None:
+            self._running = job
+        return job
+
     async def get(self) -> Job | None:
-        """Wait for the next job; it runs until `done`. None once the queue is closed."""
+        """Wait until there is a job and take it; None once the queue is closed."""
         while not self._closed:
-            job = self._lanes["inline"].take() or self._lanes["edit"].take()
-            if job is not None:
-                self._running = job
+            if (job := self.take()) is not None:
                 return job
             self._changed.clear()
             await self._changed.wait()

@@ -1,0 +1,27 @@
+"""What every test gets: folders of its own, so that none touches the user's runtime or settings."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder whose path is short enough for a Unix socket, unlike tmp_path."""
+    with tempfile.TemporaryDirectory(prefix="rm-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, short_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep logs, settings and sockets apart; the cache of models is shared, for its size."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("REMASK_RUNTIME_DIR", str(short_path))

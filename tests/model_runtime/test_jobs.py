@@ -1,0 +1,168 @@
+"""The order of work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from support.wire import infill_request
+
+from model_runtime.errors import Busy, Cancelled, Superseded
+from model_runtime.jobs import Job, JobQueue, StopToken
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from model_runtime.protocol import RuntimeMessage
+
+MAX_WAITING = 3
+
+
+class Somebody:
+    """A client that nothing is sent to."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def send(self, message: RuntimeMessage, *, conflate: Hashable = None) -> None:  # noqa: ARG002  # Client's
+        """Fail: a queue sends nothing."""
+        raise AssertionError(message)
+
+
+CLIENTS = [Somebody("ann"), Somebody("bob"), Somebody("cat")]
+
+
+def test_token_keeps_its_first_reason() -> None:
+    """A job that is stopped twice says why it was stopped first."""
+    token = StopToken()
+    token.check()
+    token.stop(Superseded("first"))
+    token.stop(Cancelled("second"))
+
+    with pytest.raises(Superseded, match="first"):
+        token.check()
+
+
+async def test_get_waits_for_a_job() -> None:
+    """A worker that waits gets the next job that is put."""
+    queue = JobQueue()
+    getting = asyncio.create_task(queue.get())
+    job = Job(infill_request(), CLIENTS[0])
+    queue.put(job)
+
+    assert await getting is job
+    assert queue.running is job
+
+
+async def test_closed_queue_gives_no_job() -> None:
+    """A worker that waits when the queue closes is let go, and so is one that comes later."""
+    queue = JobQueue()
+    getting = asyncio.create_task(queue.get())
+    queue.close()
+
+    assert await getting is None
+    queue.put(Job(infill_request(), CLIENTS[0]))
+    assert await queue.get() is None
+
+
+async def test_clients_take_turns() -> None:
+    """A client with one job does not wait for all the jobs of another."""
+    queue = JobQueue()
+    ann, bob, _ = CLIENTS
+    jobs = [Job(infill_request(str(i)), ann) for i in range(3)] + [Job(infill_request("b"), bob)]
+    for job in jobs:
+        queue.put(job)
+
+    assert [(await queue.get()).request.id for _ in jobs] == ["0", "b", "1", "2"]
+
+
+async def test_unnamed_documents_do_not_supersede() -> None:
+    """Requests that name no document leave each other alone."""
+    queue = JobQueue()
+    for i in range(2):
+        assert queue.put(Job(infill_request(str(i), lane="inline"), CLIENTS[0])) == ()
+
+    assert len(queue.waiting) == 2
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """Puts, takes and removes jobs at random, beside a plain model of what should happen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queue = JobQueue(MAX_WAITING)
+        self.expected: list[Job] = []
+        self.running: Job | None = None
+        self.n_jobs = 0
+
+    @rule(
+        client=st.sampled_from(CLIENTS),
+        lane=st.sampled_from(["inline", "edit"]),
+        document=st.sampled_from(["", "f.py", "g.py"]),
+    )
+    def put(self, client: Somebody, lane: str, document: str) -> None:
+        """Put a job; it supersedes its like, and nothing else."""
+        self.n_jobs += 1
+        job = Job(infill_request(str(self.n_jobs), lane=lane, document=document), client)
+        like = [other for other in self.expected if job.supersedes(other)]
+        n_of_client = sum(other.client is client for other in self.expected)
+        if n_of_client - len(like) >= MAX_WAITING:
+            with pytest.raises(Busy):
+                self.queue.put(job)
+            return
+        if self.running is not None and job.supersedes(self.running):
+            like.append(self.running)
+        assert set(self.queue.put(job)) == set(like)
+        assert lane == "inline" or not like
+        self.expected = [other for other in self.expected if other not in like]
+        self.expected.append(job)
+
+    @precondition(lambda self: self.running is None)
+    @rule()
+    def take(self) -> None:
+        """Take a job: of the inline lane if it has any, and the client's own first."""
+        job = self.queue.take()
+        if job is None:
+            assert not self.expected
+            return
+        inline = [other for other in self.expected if other.lane == "inline"]
+        line = inline or self.expected
+        assert job in line
+        assert job is next(other for other in line if other.client is job.client)
+        self.expected.remove(job)
+        self.running = job
+
+    @precondition(lambda self: self.running is not None)
+    @rule()
+    def done(self) -> None:
+        """End the running job."""
+        assert self.running is not None
+        self.queue.done(self.running)
+        self.running = None
+
+    @precondition(lambda self: self.expected)
+    @rule(data=st.data())
+    def remove(self, data: st.DataObject) -> None:
+        """Remove a waiting job, twice."""
+        job = data.draw(st.sampled_from(self.expected))
+        self.queue.remove(job)
+        self.queue.remove(job)
+        self.expected.remove(job)
+
+    @invariant()
+    def holds_what_it_should(self) -> None:
+        """Nothing is lost, nothing is there twice, and the bounds hold."""
+        assert Counter(self.queue.waiting) == Counter(self.expected)
+        assert self.queue.running is self.running
+        of_client = Counter(job.client for job in self.queue.waiting)
+        assert all(n <= MAX_WAITING for n in of_client.values())
+        inline = [job for job in self.queue.waiting if job.lane == "inline"]
+        named = [(job.client, job.request.document) for job in inline if job.request.document]
+        assert len(named) == len(set(named))
+
+
+TestQueue = QueueMachine.TestCase

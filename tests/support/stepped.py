@@ -1,0 +1,132 @@
+"""An engine whose every step a test hands out, and a server around it, in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from model_runtime.engines.base import EngineDescription
+from model_runtime.errors import Stopped
+from model_runtime.protocol import Alternative, Finished, StepReport, Usage
+from model_runtime.server import RuntimeServer
+from model_runtime.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from model_runtime.engines.base import CancelToken, Listener
+    from model_runtime.protocol import InfillRequest
+
+#: Seconds after which a test that hangs fails instead.
+PATIENCE_S = 20.0
+
+
+class SteppedEngine:
+    """Takes a step each time the test says so, until it is told to finish or to stop."""
+
+    name: ClassVar[str] = "stepped"
+
+    def __init__(self) -> None:
+        self._started: queue.Queue[InfillRequest] = queue.Queue()
+        self._orders: queue.Queue[Callable[[], None] | None] = queue.Queue()
+        self._done: queue.Queue[None] = queue.Queue()
+        #: Why jobs stopped, in order; None for one that finished.
+        self.ends: list[type[Stopped] | None] = []
+        self.thread_names: set[str] = set()
+        self.closed = threading.Event()
+        #: What its reports show, and what it fills in.
+        self.draft = ""
+        self.text = "done"
+
+    async def started(self) -> InfillRequest:
+        """Wait until a job runs and return its request."""
+        return await asyncio.to_thread(self._started.get, timeout=PATIENCE_S)
+
+    async def step(self, act: Callable[[], None] = lambda: None) -> None:
+        """Let the running job take one step, in which it does `act`, and wait for it."""
+        self._orders.put(act)
+        await asyncio.to_thread(self._done.get, timeout=PATIENCE_S)
+
+    def finish(self) -> None:
+        """Let the running job finish, or the next one if none runs."""
+        self._orders.put(None)
+
+    def infill(self, request: InfillRequest, listener: Listener, cancel: CancelToken) -> Finished:
+        """Do as the test says."""
+        self.thread_names.add(threading.current_thread().name)
+        self._started.put(request)
+        step_index = 0
+        try:
+            while (act := self._orders.get(timeout=PATIENCE_S)) is not None:
+                try:
+                    cancel.check()
+                    act()
+                    listener.step(_report(step_index, self.draft))
+                finally:
+                    self._done.put(None)
+                step_index += 1
+            cancel.check()
+        except Stopped as stopped:
+            self.ends.append(type(stopped))
+            raise
+        self.ends.append(None)
+        return _finished(self.text)
+
+    def describe(self) -> EngineDescription:
+        """Say something."""
+        return EngineDescription(model="stepped", device="none", loaded=True)
+
+    def close(self) -> None:
+        """Note it."""
+        self.closed.set()
+
+
+def _report(step_index: int, draft: str) -> StepReport:
+    # Without an id, like the terminal message: the worker sets both.
+    return StepReport(
+        id="",
+        step_index=step_index,
+        n_forwards=step_index + 1,
+        n_committed=0,
+        drafts=(draft,),
+        committed=("",),
+    )
+
+
+def _finished(text: str) -> Finished:
+    return Finished(
+        id="",
+        alternatives=(Alternative(texts=(text,)),),
+        model="stepped",
+        sampler="stepped",
+        seed=0,
+        usage=Usage(),
+    )
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    engine: SteppedEngine, directory: Path, *, idle_exit_s: float = 0.0
+) -> AsyncIterator[tuple[RuntimeServer, asyncio.Task[bool]]]:
+    """Serve an engine while the context lasts; yields the server and its `serve` task."""
+    server = RuntimeServer(
+        Worker(lambda: engine),
+        model="stepped",
+        idle_exit_s=idle_exit_s,
+        log_path=Path("runtime.log"),
+    )
+    is_ready = asyncio.Event()
+    task = asyncio.create_task(server.serve(directory, "unix", is_ready.set))
+    await is_ready.wait()
+    try:
+        yield server, task
+    finally:
+        server.leave(now=True)
+        # A step to see it in, for a job that still runs.
+        engine.finish()
+        async with asyncio.timeout(PATIENCE_S):
+            assert await task
