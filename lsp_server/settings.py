@@ -62,7 +62,8 @@ class InlineSettings(msgspec.Struct, frozen=True, rename="camel"):
     debounce_ms: Count = 150
     #: An automatic request is left out where more characters than this follow on the line.
     max_line_suffix: Count = 8
-    lines: Lines = "auto"
+    #: One by default: ghost text has to be quick, and each further line costs as much again.
+    lines: Lines = "one"
     #: Bytes of other open files shown to the model. None by default: on a CPU every kilobyte
     #: costs more than a second of reading, once.
     context_bytes: Count = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from lsprotocol import types
 
@@ -29,20 +29,24 @@ if TYPE_CHECKING:
 _MILLISECONDS = 1000
 
 
+T = TypeVar("T")
+
+
 class Newest:
     """One running task a document: a newer one ends the older."""
 
     def __init__(self) -> None:
         self._running: dict[str, asyncio.Task[Any]] = {}
 
-    async def run(self, uri: str, work: Coroutine[Any, Any, Any]) -> Any:
+    async def run(self, uri: str, work: Coroutine[Any, Any, T]) -> T | None:
         """Await `work`; None where a newer one, or `drop`, ends it before it is done.
 
         Raises:
             asyncio.CancelledError: the client gave this request up itself.
         """
         self.drop(uri)
-        task = self._running[uri] = asyncio.create_task(work)
+        task = asyncio.create_task(work)
+        self._running[uri] = task
         try:
             return await task
         except asyncio.CancelledError:
@@ -81,8 +85,7 @@ def register(server: RemaskServer) -> None:
     async def complete(params: types.InlineCompletionParams) -> Any:
         if not server.settings.inline.enabled:
             return None
-        work = newest.run(params.text_document.uri, _complete(server, params))
-        return await server.answer(work, popup=False)
+        return await server.answer(_complete(server, newest, params), popup=False)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def did_close(params: types.DidCloseTextDocumentParams) -> None:
@@ -90,10 +93,11 @@ def register(server: RemaskServer) -> None:
 
 
 async def _complete(
-    server: RemaskServer, params: types.InlineCompletionParams
+    server: RemaskServer, newest: Newest, params: types.InlineCompletionParams
 ) -> list[types.InlineCompletionItem] | None:
-    uri, settings = params.text_document.uri, server.settings.inline
-    snapshot = server.snapshot(uri)
+    # Before any other task can run: the next message may change the document.
+    snapshot = server.snapshot(params.text_document.uri)
+    settings = server.settings.inline
     replaced = snapshot.span_of(types.Range(params.position, params.position))
     context = params.context
     if not is_worth_asking(snapshot, replaced.start, settings, context.trigger_kind):
@@ -102,11 +106,13 @@ async def _complete(
     if selected := context.selected_completion_info:
         # The completion menu's entry counts as typed: the ghost text goes on from there.
         replaced, shown = snapshot.span_of(selected.range), selected.text
-    if context.trigger_kind == types.InlineCompletionTriggerKind.Automatic:
-        await asyncio.sleep(settings.debounce_ms / _MILLISECONDS)
-        check_current(snapshot, server.documents.opened(uri))
-    finished = await _infill(server, snapshot, replaced, shown)
-    check_current(snapshot, server.documents.opened(uri))
+    is_automatic = context.trigger_kind == types.InlineCompletionTriggerKind.Automatic
+    pause_s = settings.debounce_ms / _MILLISECONDS if is_automatic else 0
+    work = _infill(server, snapshot, replaced, shown, pause_s)
+    finished = await newest.run(snapshot.uri, work)
+    if finished is None:
+        return None
+    check_current(snapshot, server.documents.opened(snapshot.uri))
     texts = dict.fromkeys(to_newlines(found.texts[0]) for found in finished.alternatives)
     place = snapshot.range_of(replaced)
     return [
@@ -117,8 +123,11 @@ async def _complete(
 
 
 async def _infill(
-    server: RemaskServer, snapshot: DocumentSnapshot, replaced: Span, shown: str
+    server: RemaskServer, snapshot: DocumentSnapshot, replaced: Span, shown: str, pause_s: float
 ) -> Finished:
+    if pause_s:
+        await asyncio.sleep(pause_s)
+        check_current(snapshot, server.documents.opened(snapshot.uri))
     settings, root = server.settings, server.root_of(snapshot.path)
     typed = snapshot.text[: replaced.start] + shown + snapshot.text[replaced.end :]
     cursor = replaced.start + len(shown)

@@ -33,6 +33,18 @@ def finished(request: InfillRequest, *texts: str) -> Finished:
     )
 
 
+def empty_canvas(request: InfillRequest) -> StepReport | Notice:
+    """Return the report of a canvas with two masks a span."""
+    return StepReport(
+        id=request.id,
+        step_index=0,
+        n_forwards=1,
+        n_committed=0,
+        drafts=("░░",) * len(request.spans),
+        committed=("",) * len(request.spans),
+    )
+
+
 class FakeRuntime:
     """Fills each request with what `reply` makes of it.
 
@@ -49,6 +61,8 @@ class FakeRuntime:
         self.may_answer.set()
         #: Set once a request waits.
         self.asked = asyncio.Event()
+        #: What a request is told before it waits.
+        self.first_report = empty_canvas
         self.closed = False
 
     async def infill(
@@ -60,16 +74,7 @@ class FakeRuntime:
         self.requests.append(request)
         self.asked.set()
         if on_report:
-            on_report(
-                StepReport(
-                    id=request.id,
-                    step_index=0,
-                    n_forwards=1,
-                    n_committed=0,
-                    drafts=("░░",) * len(request.spans),
-                    committed=("",) * len(request.spans),
-                )
-            )
+            on_report(self.first_report(request))
         try:
             await self.may_answer.wait()
         except asyncio.CancelledError:

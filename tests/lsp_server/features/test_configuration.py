@@ -1,0 +1,72 @@
+"""How settings reach the server."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from support.editor import ABLE, Editor
+
+if TYPE_CHECKING:
+    from support.fake_runtime import FakeRuntime
+
+
+def unable() -> dict[str, Any]:
+    """Return the capabilities of an editor that can't be asked for its settings."""
+    capabilities = copy.deepcopy(ABLE)
+    del capabilities["workspace"]["configuration"]
+    del capabilities["workspace"]["didChangeConfiguration"]
+    return capabilities
+
+
+async def change(editor: Editor, settings: Any) -> None:
+    """Tell the server that settings changed."""
+    editor.notify("workspace/didChangeConfiguration", {"settings": settings})
+    await editor.settle()
+
+
+async def test_the_editor_is_asked(runtime: FakeRuntime) -> None:
+    """Once it is initialized, for Remask's section, and again when they changed."""
+    editor = Editor(runtime, {"model": "a"})
+    await editor.start()
+    assert editor.server.settings.model == "a"
+    (registered,) = editor.heard["client/registerCapability"]
+    assert registered["registrations"][0]["registerOptions"] == {"section": "remask"}
+
+    editor.settings = {"sampler": "b"}
+    await change(editor, None)
+
+    assert (editor.server.settings.model, editor.server.settings.sampler) == ("", "b")
+    assert editor.heard["workspace/configuration"][-1] == {"items": [{"section": "remask"}]}
+
+
+async def test_an_editor_that_can_not_be_asked_tells(runtime: FakeRuntime) -> None:
+    """With the section alone, or with all settings around it."""
+    editor = Editor(runtime)
+    await editor.start(unable())
+
+    await change(editor, {"model": "a"})
+    assert editor.server.settings.model == "a"
+    await change(editor, {"remask": {"model": "b"}})
+
+    assert editor.server.settings.model == "b"
+    assert "workspace/configuration" not in editor.heard
+
+
+async def test_initialization_options_are_the_base(runtime: FakeRuntime) -> None:
+    """Later settings are laid over them."""
+    editor = Editor(runtime, {"model": "b"})
+
+    await editor.start(initializationOptions={"model": "a", "sampler": "s"})
+
+    assert (editor.server.settings.model, editor.server.settings.sampler) == ("b", "s")
+
+
+async def test_a_mistake_is_told_once(runtime: FakeRuntime) -> None:
+    """However often the same settings come."""
+    editor = Editor(runtime, {"stregth": 1})
+    await editor.start()
+    await change(editor, None)
+
+    (line,) = editor.heard["window/logMessage"]
+    assert "Unknown setting remask.stregth" in line["message"]

@@ -1,0 +1,227 @@
+"""Ghost text."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from support.editor import URI, Editor, Refused, at
+from support.fake_runtime import FakeRuntime, finished
+
+from lsp_server.errors import InfillFailed, RuntimeUnavailable
+
+INVOKED, AUTOMATIC = 1, 2
+METHOD = "textDocument/inlineCompletion"
+
+
+def params(
+    line: int, character: int, trigger: int = INVOKED, uri: str = URI, **context: Any
+) -> dict[str, Any]:
+    """Return the parameters of a request."""
+    return {
+        "textDocument": {"uri": uri},
+        "position": {"line": line, "character": character},
+        "context": {"triggerKind": trigger, **context},
+    }
+
+
+async def test_it_is_announced(runtime: FakeRuntime) -> None:
+    """Pygls leaves the capability out unless it is registered with options."""
+    capabilities = await Editor(runtime).start()
+
+    assert capabilities["inlineCompletionProvider"] == {}
+
+
+async def test_a_cursor_gets_an_insertion(editor: Editor) -> None:
+    """The item's range is the cursor's place, and the model saw what stands around it."""
+    editor.open("def f(a):\n    \nx = 1\n")
+
+    (item,) = await editor.request(METHOD, params(1, 4))
+
+    assert item == {"insertText": "return 1", "filterText": "return 1", "range": at(1, 4)}
+    (request,) = editor.runtime.requests
+    assert (request.prefix, request.suffix) == ("def f(a):\n    ", "\nx = 1\n")
+    assert (request.lane, request.document, request.stream) == ("inline", URI, False)
+    assert request.spans[0].single_line
+
+
+async def test_the_completion_menus_entry_counts_as_typed(editor: Editor) -> None:
+    """The ghost text goes on from what the menu would insert."""
+    editor.open("x = pr\n")
+    selected = {"range": at(0, 4, 6), "text": "print"}
+
+    (item,) = await editor.request(METHOD, params(0, 6, selectedCompletionInfo=selected))
+
+    assert editor.runtime.requests[0].prefix == "x = print"
+    assert item["insertText"] == "printreturn 1"
+    assert item["range"] == at(0, 4, 6)
+
+
+async def test_alternatives_become_items(runtime: FakeRuntime) -> None:
+    """The same text twice, or no text at all, is no alternative."""
+
+    def several(request: Any) -> Any:
+        one = finished(request, "a")
+        more = [finished(request, text).alternatives[0] for text in ("b", "a", "")]
+        values = {field: getattr(one, field) for field in one.__struct_fields__}
+        return type(one)(**values | {"alternatives": (*one.alternatives, *more)})
+
+    runtime.reply = several
+    editor = Editor(runtime)
+    await editor.start()
+    editor.open("x = \n")
+
+    items = await editor.request(METHOD, params(0, 4))
+
+    assert [item["insertText"] for item in items] == ["a", "b"]
+
+
+async def test_a_newer_request_ends_the_older(editor: Editor) -> None:
+    """The older one is answered with nothing, at once, though its client did not cancel it."""
+    editor.open("x = \n")
+    editor.runtime.may_answer.clear()
+    older = editor.ask(METHOD, params(0, 3))
+    await editor.runtime.asked.wait()
+
+    newer = editor.ask(METHOD, params(0, 4))
+    assert await older is None
+    editor.runtime.may_answer.set()
+
+    assert len(await newer) == 1
+    assert editor.runtime.cancelled == [editor.runtime.requests[0].id]
+
+
+async def test_documents_do_not_end_each_others_requests(editor: Editor) -> None:
+    """Superseding is a document's own affair."""
+    other = "file:///w/b.py"
+    editor.open("x = \n")
+    editor.open("y = \n", other)
+    editor.runtime.may_answer.clear()
+
+    replies = [editor.ask(METHOD, params(0, 4, uri=uri)) for uri in (URI, other)]
+    await editor.runtime.asked.wait()
+    editor.runtime.may_answer.set()
+
+    assert [len(reply) for reply in await asyncio.gather(*replies)] == [1, 1]
+
+
+async def test_cancelling_a_request_cancels_the_infill(editor: Editor) -> None:
+    """The client's own cancel is answered as the protocol wants it."""
+    editor.open("x = \n")
+    editor.runtime.may_answer.clear()
+    reply = editor.ask(METHOD, params(0, 4))
+    await editor.runtime.asked.wait()
+
+    editor.cancel_last()
+
+    with pytest.raises(Refused, match="-32800"):
+        await reply
+    assert len(editor.runtime.cancelled) == 1
+
+
+async def test_closing_the_document_ends_its_request(editor: Editor) -> None:
+    """Nobody is left to see the ghost text."""
+    editor.open("x = \n")
+    editor.runtime.may_answer.clear()
+    reply = editor.ask(METHOD, params(0, 4))
+    await editor.runtime.asked.wait()
+
+    editor.close()
+
+    assert await reply is None
+    assert len(editor.runtime.cancelled) == 1
+
+
+async def test_typing_on_drops_the_result(editor: Editor) -> None:
+    """A fill for another text is not shown."""
+    editor.open("x = \n")
+    editor.runtime.may_answer.clear()
+    reply = editor.ask(METHOD, params(0, 4))
+    await editor.runtime.asked.wait()
+
+    editor.change("x = 1\n", 2)
+    editor.runtime.may_answer.set()
+
+    assert await reply is None
+
+
+async def test_typing_on_in_the_pause_asks_no_model(editor: Editor) -> None:
+    """An automatic request waits for a pause; when it ends, the document has moved on."""
+    editor.settings = {"inline": {"debounceMs": 1}}
+    editor.notify("workspace/didChangeConfiguration", {"settings": None})
+    await editor.settle()
+    editor.open("x = \n")
+    reply = editor.ask(METHOD, params(0, 4, AUTOMATIC))
+    await editor.turn()
+
+    editor.change("x = 1\n", 2)
+
+    assert await reply is None
+    assert editor.runtime.requests == []
+
+
+async def test_an_automatic_request_far_from_the_line_end_asks_no_model(editor: Editor) -> None:
+    """Ghost text in front of much text is noise, unless asked for."""
+    editor.open("x = [1, 2, 3, 4, 5]\n")
+
+    assert await editor.request(METHOD, params(0, 4, AUTOMATIC)) is None
+    assert editor.runtime.requests == []
+    assert len(await editor.request(METHOD, params(0, 4, INVOKED))) == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        InfillFailed("deadline", "It took too long."),
+        InfillFailed("model_load_failed", "No weights."),
+        RuntimeUnavailable("It does not start."),
+    ],
+)
+async def test_failures_never_pop_up(editor: Editor, fault: Exception) -> None:
+    """Typing goes on; the status and one line of the log say why nothing comes."""
+    editor.open("x = \n")
+    editor.runtime.reply = lambda _: fault
+
+    replies = [await editor.request(METHOD, params(0, 4)) for _ in range(3)]
+
+    assert replies == [None, None, None]
+    assert "window/showMessage" not in editor.heard
+    assert [line["message"] for line in editor.heard["window/logMessage"]] == [str(fault)]
+    assert editor.heard["remask/didChangeStatus"][-1]["text"] == str(fault)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"inline": {"enabled": False}}, {"disabledLanguages": ["python"]}]
+)
+async def test_it_can_be_turned_off(runtime: FakeRuntime, settings: dict[str, Any]) -> None:
+    """Everywhere, or for a language."""
+    editor = Editor(runtime, settings)
+    await editor.start()
+    editor.open("x = \n")
+
+    assert await editor.request(METHOD, params(0, 4)) is None
+    assert runtime.requests == []
+
+
+async def test_secrets_are_not_sent(editor: Editor) -> None:
+    """Neither as the file being edited nor as context of another."""
+    editor.open("TOKEN=\n", "file:///w/.env", "shellscript")
+    editor.open("x = \n")
+
+    assert await editor.request(METHOD, params(0, 6, uri="file:///w/.env")) is None
+    await editor.request(METHOD, params(0, 4))
+
+    (request,) = editor.runtime.requests
+    assert "TOKEN" not in str(request)
+
+
+@pytest.mark.parametrize("text", ["", "\n", "x"])
+async def test_the_end_of_any_document_works(editor: Editor, text: str) -> None:
+    """Empty documents and last lines without an end included."""
+    editor.open(text)
+    last = text.count("\n")
+
+    (item,) = await editor.request(METHOD, params(last, len(text.rsplit("\n", 1)[-1])))
+
+    assert item["insertText"] == "return 1"

@@ -1,0 +1,37 @@
+"""The table of grammars."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+import pytest
+
+from lsp_server.syntax.languages import find_grammar, guess_language, parse
+
+
+@pytest.mark.parametrize(
+    ("name", "language"),
+    [
+        ("a.py", "python"),
+        ("A.TSX", "typescriptreact"),
+        ("a.h", "c"),
+        ("a.txt", ""),
+        ("Makefile", ""),
+    ],
+)
+def test_a_suffix_tells_the_language(name: str, language: str) -> None:
+    """On the command line no editor says what a file is; an unknown suffix is no language."""
+    assert guess_language(PurePath(name)) == language
+
+
+@pytest.mark.parametrize("alias", ["tsx", "jsx", "c++"])
+def test_other_names_of_a_language_have_its_grammar(alias: str) -> None:
+    """Editors do not agree on all ids."""
+    assert find_grammar(alias) is not None
+
+
+def test_the_same_text_is_parsed_once() -> None:
+    """The list of code actions and the check after a fill share trees."""
+    text = "x = 1\n"
+
+    assert parse("python", text) is parse("python", text)

@@ -1,0 +1,18 @@
+"""Temperatures, in the units people use."""
+
+ABSOLUTE_ZERO_CELSIUS = -273.15
+
+
+def celsius_to_fahrenheit(celsius: float) -> float:
+    """Convert a temperature from degrees Celsius to degrees Fahrenheit."""
+    return celsius * 9 / 5 + 32
+
+
+def fahrenheit_to_celsius(fahrenheit: float) -> float:
+    """Convert a temperature from degrees Fahrenheit to degrees Celsius."""
+    return 0.0
+
+
+def celsius_to_kelvin(celsius: float) -> float:
+    """Convert a temperature from degrees Celsius to kelvin."""
+    return celsius - ABSOLUTE_ZERO_CELSIUS
