@@ -34,6 +34,9 @@ class Denoiser(ABC):
     #: The longest canvas, context included.
     max_length: int
     device: torch.device
+    #: Positions of one block, counted from the start of the canvas, for families that see no later
+    #: block than their own; None for families that see the whole canvas.
+    block_length: int | None = None
 
     @abstractmethod
     def predict(self, canvas: Canvas, query: Query, cache: Cache) -> Prediction:

@@ -109,29 +109,48 @@ class Rotary:
 
 
 def rotate(x: Tensor, tables: tuple[Tensor, Tensor]) -> Tensor:
-    """Turn heads x [n, n_heads, head_dim] by the positions of `tables`."""
+    """Turn heads x [..., n, n_heads, head_dim] by the positions of `tables`.
+
+    Tables of fewer channels turn the first ones and leave the rest.
+    """
     cos, sin = tables
-    first, second = x.chunk(2, dim=-1)
-    return (x * cos + torch.cat((-second, first), dim=-1) * sin).to(x.dtype)
+    turned, rest = x.tensor_split((cos.shape[-1],), dim=-1)
+    first, second = turned.chunk(2, dim=-1)
+    turned = (turned * cos + torch.cat((-second, first), dim=-1) * sin).to(x.dtype)
+    return torch.cat((turned, rest), dim=-1) if rest.shape[-1] > 0 else turned
+
+
+def rotary_tables(positions: Tensor, n_channels: int, base: float) -> tuple[Tensor, Tensor]:
+    """Return cosine and sine [..., n, 1, n_channels] for positions [..., n].
+
+    What `Rotary` looks up, computed: for families whose positions reach too far for a table.
+    """
+    exponents = torch.arange(0, n_channels, 2, dtype=torch.float64) / n_channels
+    frequencies = (base**-exponents).float().to(positions.device)
+    angles = positions[..., None, None].float() * frequencies
+    angles = torch.cat((angles, angles), dim=-1)
+    return angles.cos(), angles.sin()
 
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor, allowed: Tensor | None) -> Tensor:
     """Scaled dot-product attention with grouped heads.
 
     Args:
-        queries: [n, n_heads, head_dim].
+        queries: [n, n_heads, head_dim], or with a batch dimension before these.
         keys: [n_keys, n_kv_heads, head_dim]; key head j serves n_heads / n_kv_heads query heads.
         values: as keys.
-        allowed: [n, n_keys] additive float mask, or None for no mask.
+        allowed: [n, n_keys], additive float or boolean (true attends), or None for no mask.
 
     Returns:
         [n, n_heads * head_dim].
     """
+    if queries.dim() == 3:  # noqa: PLR2004  # no batch
+        return attend(queries[None], keys[None], values[None], allowed)[0]
     mixed = functional.scaled_dot_product_attention(
-        queries.transpose(0, 1)[None],
-        keys.transpose(0, 1)[None],
-        values.transpose(0, 1)[None],
-        attn_mask=allowed,
-        enable_gqa=keys.shape[1] != queries.shape[1],
+        queries.transpose(1, 2),
+        keys.transpose(1, 2),
+        values.transpose(1, 2),
+        attn_mask=None if allowed is None else allowed.unsqueeze(-3),
+        enable_gqa=keys.shape[2] != queries.shape[2],
     )
-    return mixed[0].transpose(0, 1).flatten(1)
+    return mixed.transpose(1, 2).flatten(2)

@@ -1,0 +1,42 @@
+"""dKV-Cache: a token's row is kept one step after the token was decoded.
+
+Ma et al. 2025, arXiv 2505.15781, section 3.2: the row of a token changes most in the step that
+decodes it, so it is computed once more with the decoded token and kept from then on; masks are
+computed at every step, and everything is refreshed every few steps. An approximation: a kept row
+does not see what is decoded after it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+
+from model_runtime.caches.base import KeptRows, Rows
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class DelayedCache(KeptRows):
+    """Keeps the rows of settled tokens.
+
+    Args:
+        refresh_steps: every so many forwards, everything is computed again (the paper's interval:
+            8 for LLaDA, 4 to 16 for Dream).
+    """
+
+    name: ClassVar[str] = "delayed"
+    exact: ClassVar[bool] = False
+
+    def __init__(self, refresh_steps: int = 8) -> None:
+        super().__init__()
+        self._refresh_steps = refresh_steps
+        self._n_forwards = 0
+
+    def keep(self, rows: Rows, same: Tensor, settled: Tensor) -> Tensor:
+        """Keep the rows that held a settled token when they were computed."""
+        del rows
+        refresh = self._n_forwards % self._refresh_steps == 0
+        self._n_forwards += 1
+        return torch.zeros_like(same) if refresh else settled

@@ -1,0 +1,63 @@
+"""Dream and what is shaped like it: a causal model turned bidirectional, its shift kept.
+
+Ye et al. 2025, arXiv 2508.15487 (Dream, Dream-Coder), DreamOn, DiffuCoder (arXiv 2506.20639),
+Open-dCoder: Qwen2; CoDA (arXiv 2510.03270): Qwen3, with head norms. Attention sees the whole
+canvas; output row i is about position i + 1, as in the causal model each was trained from.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from model_runtime.models.parts.config import PACKAGING, Config
+from model_runtime.models.parts.masked import MaskedTransformer
+from model_runtime.models.parts.published import PublishedConfig
+from model_runtime.models.parts.transformer import load_transformer
+
+if TYPE_CHECKING:
+    from model_runtime.models.parts.checkpoint import Weights
+
+
+class DreamConfig(PublishedConfig, frozen=True, kw_only=True):
+    """What is read of the published configuration."""
+
+    architectures: list[str]
+    intermediate_size: int
+    #: None: what the architecture has (Qwen2: yes).
+    attention_bias: bool | None = None
+    #: DreamOn's tokens that make room and take it away.
+    expand_token_id: int | None = None
+    delete_token_id: int | None = None
+
+    inert: ClassVar[frozenset[str]] = PACKAGING | {
+        "attention_kernel", "block_masking_probability", "full_attn_mask", "layer_types",
+        "mask_block_sizes", "prefix_probability", "sampling_eps", "truncate_probability",
+    }  # fmt: skip
+
+
+class Dream(MaskedTransformer):
+    """A shifted bidirectional transformer."""
+
+    name: ClassVar[str] = "dream"
+    architectures: ClassVar[frozenset[str]] = frozenset(
+        {"CoDALanguageModel", "DreamModel", "DreamOnModel", "Qwen2ForCausalLM"}
+    )
+    config_type: ClassVar[type[Config]] = DreamConfig
+
+    def __init__(self, config: DreamConfig, weights: Weights) -> None:
+        super().__init__(config, weights)
+        is_qwen3 = "CoDALanguageModel" in config.architectures
+        bias = not is_qwen3 if config.attention_bias is None else config.attention_bias
+        shape = config.shape(
+            config.intermediate_size,
+            qkv_bias=bias,
+            out_bias=bias and is_qwen3,
+            head_norms=is_qwen3,
+        )
+        self.stack = load_transformer(weights, shape)
+        self.shifted = True
+        self.mask_id = config.mask_token_id
+        self.eos_id, self.pad_id = config.eos_id, config.pad_token_id
+        self.expand_id, self.delete_id = config.expand_token_id, config.delete_token_id
+        self.vocab_size = config.vocab_size
+        self.max_length = config.max_position_embeddings

@@ -1,0 +1,1 @@
+"""What families share beyond single layers: reading checkpoints, and whole stacks."""

@@ -1,0 +1,56 @@
+"""A family that is loaded from a published checkpoint: what the loader asks of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from model_runtime.errors import CanvasTooLong
+from model_runtime.models.base import Denoiser
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import torch
+
+    from model_runtime.decoding.canvas import Canvas
+    from model_runtime.models.parts.config import Config
+    from model_runtime.models.parts.checkpoint import Weights
+
+
+class Family(Denoiser):
+    """A denoiser made of a configuration and named tensors.
+
+    Args:
+        config: an instance of `config_type`.
+        weights: asked for every tensor by its published name.
+    """
+
+    #: What `config.json` has under "architectures".
+    architectures: ClassVar[frozenset[str]]
+    #: The struct that `config.json` is read into.
+    config_type: ClassVar[type[Config]]
+
+    #: Ends a text; a padding token; None where the checkpoint names none.
+    eos_id: int | None = None
+    pad_id: int | None = None
+
+    def __init__(self, config: Any, weights: Weights) -> None:
+        self.config = config
+        self.device: torch.device = weights.device
+        self.dtype: torch.dtype = weights.dtype
+
+    @classmethod
+    def recognises(cls, values: Mapping[str, Any]) -> bool:
+        """Whether a `config.json` is one of this family's."""
+        return not cls.architectures.isdisjoint(values.get("architectures") or ())
+
+    def check_length(self, canvas: Canvas) -> None:
+        """Refuse a canvas that the model has no positions for.
+
+        Raises:
+            CanvasTooLong: see above.
+        """
+        if canvas.length > self.max_length:
+            raise CanvasTooLong(
+                f"the canvas has {canvas.length} tokens, the model takes {self.max_length}"
+            )

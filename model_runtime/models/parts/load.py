@@ -1,0 +1,133 @@
+"""From a folder to a denoiser: which family a checkpoint is of, and whether it can be loaded."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from model_runtime.errors import ModelLoadFailed
+from model_runtime.models import MODELS
+from model_runtime.models.parts.config import CONFIG_FILE, parse_config, read_json
+from model_runtime.models.parts.family import Family
+from model_runtime.models.parts.checkpoint import Plan, Shards
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from model_runtime.models.parts.quantize import WeightBits
+
+_GIB = 2**30
+#: Activations, keys and values need room, too.
+_SHARE_FOR_WEIGHTS = 0.9
+#: Tokens that some checkpoints name in the tokenizer's files only.
+_SPECIAL_IDS = {"delete_token_id", "expand_token_id", "mask_token_id", "split_token_id"}
+
+
+def load_family(
+    folder: Path,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.bfloat16,
+    weight_bits: WeightBits | None = None,
+    n_free_bytes: int | None = None,
+) -> Family:
+    """Load a published checkpoint.
+
+    Args:
+        folder: `config.json`, safetensors files, and the tokenizer's files where the mask token is
+            named only there.
+        device: where the weights go.
+        dtype: float32, bfloat16 or float16.
+        weight_bits: round linear maps to 8 or 4 bits; None keeps them in `dtype`.
+        n_free_bytes: what the weights may take; None asks the device.
+
+    Raises:
+        ModelLoadFailed: no family knows the architecture; a key or a tensor is unknown, missing or
+            unsupported; a file is damaged; the weights do not fit.
+    """
+    device = torch.device(device)
+    values = read_json(folder / CONFIG_FILE)
+    family = find_family(values)
+    config = parse_config(_with_special_ids(values, family, folder), family.config_type)
+    plan = Plan(dtype=dtype, weight_bits=weight_bits)
+    family(config, plan)
+    shards = Shards(folder, device, dtype, weight_bits)
+    shards.check(plan)
+    free = free_bytes(device) if n_free_bytes is None else n_free_bytes
+    if free is not None and plan.n_bytes > free * _SHARE_FOR_WEIGHTS:
+        raise ModelLoadFailed(
+            f"{folder.name} needs {plan.n_bytes / _GIB:.1f} GiB for its weights, and {device} has "
+            f"{free / _GIB:.1f} GiB free; use a smaller dtype, int8 or int4 weights, another "
+            "device or a smaller model"
+        )
+    return family(config, shards)
+
+
+def find_family(values: Mapping[str, Any]) -> type[Family]:
+    """Return the family that a configuration is of.
+
+    Raises:
+        ModelLoadFailed: none; the message lists the architectures there are.
+    """
+    families = [
+        family for name in MODELS.names() if issubclass(family := MODELS.load(name), Family)
+    ]
+    for family in families:
+        if family.recognises(values):
+            return family
+    allowed = sorted(name for family in families for name in family.architectures)
+    found = values.get("architectures") or values.get("model_type")
+    raise ModelLoadFailed(f"no family for {found!r}; allowed: {', '.join(allowed)}")
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Return the free memory of a device, or None where it can't be told."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+    try:
+        # What the kernel could free counts as free; other systems tell the whole memory at least.
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        available = next(line for line in lines if line.startswith("MemAvailable:"))
+        return int(available.split()[1]) * 1024
+    except (OSError, StopIteration):
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _with_special_ids(
+    values: Mapping[str, Any], family: type[Family], folder: Path
+) -> dict[str, Any]:
+    """Fill in the special tokens that a configuration leaves to the tokenizer."""
+    filled = dict(values)
+    for key in _SPECIAL_IDS & set(family.config_type.__struct_fields__):
+        if key not in filled and (found := _special_id(folder, key)) is not None:
+            filled[key] = found
+    return filled
+
+
+def _special_id(folder: Path, key: str) -> int | None:
+    """Look a special token up in `generation_config.json`, then in the tokenizer's files."""
+    generation = folder / "generation_config.json"
+    if generation.exists() and isinstance(found := read_json(generation).get(key), int):
+        return found
+    token = None
+    ids: dict[str, int] = {}
+    for name in ("special_tokens_map.json", "tokenizer_config.json", "added_tokens.json"):
+        if not (folder / name).exists():
+            continue
+        values = read_json(folder / name)
+        token = token or values.get(key.removesuffix("_id"))
+        if name == "added_tokens.json":
+            ids.update(values)
+        for index, entry in values.get("added_tokens_decoder", {}).items():
+            ids[entry["content"]] = int(index)
+    if isinstance(token, dict):
+        token = token.get("content")
+    return None if token is None else ids.get(token)

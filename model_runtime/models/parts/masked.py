@@ -1,0 +1,108 @@
+"""Predicting with a transformer whose positions are those of the canvas.
+
+Three things tell these families apart: whether a row predicts its own position or the next one,
+whether rows see everything or only the blocks up to their own, and the stack itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+
+from model_runtime.caches.base import Rows
+from model_runtime.caches.none import NoCache
+from model_runtime.decoding.canvas import Canvas, Prediction, PredictionKind, Query
+from model_runtime.models.parts.family import Family
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from model_runtime.caches.base import Cache
+    from model_runtime.models.parts.transformer import Transformer
+
+#: What fits families that look both ways, and families that look at blocks.
+BIDIRECTIONAL_CACHES = frozenset({"none", "prefix", "dual", "delayed"})
+BLOCK_CAUSAL_CACHES = frozenset({"none", "blocks"})
+
+
+class MaskedTransformer(Family):
+    """A masked diffusion model over one `Transformer`."""
+
+    kinds: ClassVar[frozenset[PredictionKind]] = frozenset({"logits"})
+    caches: ClassVar[frozenset[str]] = BIDIRECTIONAL_CACHES
+
+    stack: Transformer
+    mask_id: int
+    #: Whether output row i is about position i + 1, as in the causal model it was trained from.
+    shifted: bool = False
+
+    @torch.no_grad()
+    def forward(self, token_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """Evaluate whole canvases; see `align` for what the rows are about.
+
+        Args:
+            token_ids: [batch, length] int64.
+            attention_mask: [batch, length], 0 at padding, which nothing attends to and no position
+                is counted for; None for no padding. Output rows at padding mean nothing.
+
+        Returns:
+            [batch, length, vocab] float32 logits, as the model puts them out.
+        """
+        length = token_ids.shape[1]
+        positions = torch.arange(length, device=self.device).expand_as(token_ids)
+        allowed = None
+        if attention_mask is not None:
+            real = attention_mask.to(self.device).bool()
+            positions = (real.long().cumsum(dim=1) - 1).clamp_min(0)
+            allowed = real[:, None, :].expand(-1, length, -1)
+        if self.block_length is not None:
+            block = positions // self.block_length
+            earlier = block[:, None, :] <= block[:, :, None]
+            allowed = earlier if allowed is None else allowed & earlier
+        hidden = self.stack.hidden(token_ids.to(self.device), positions, allowed, NoCache())
+        return self.stack.head(hidden).float()
+
+    def align(self, logits: Tensor) -> Tensor:
+        """Reorder the rows of [..., length, vocab] so that row i is about position i.
+
+        With a shift, no row is about position 0; the first one stands in, as in the references.
+        """
+        if not self.shifted:
+            return logits
+        return torch.cat((logits[..., :1, :], logits[..., :-1, :]), dim=-2)
+
+    @torch.no_grad()
+    def predict(self, canvas: Canvas, query: Query, cache: Cache) -> Prediction:
+        """Evaluate the rows asked for, and those that a cache does not have; see `Denoiser`."""
+        self.check_length(canvas)
+        asked = query.positions.to(self.device)
+        if self.shifted:
+            asked = (asked - 1).clamp_min(0)
+        rows = self._rows(canvas, asked)
+        fed = cache.feed(rows)
+        allowed = None
+        if self.block_length is not None:
+            every = torch.arange(len(rows), device=self.device)
+            allowed = every < rows.horizon[fed, None]
+        hidden = self.stack.hidden(rows.token_ids[None, fed], fed[None], allowed, cache)
+        chosen = torch.searchsorted(fed, asked)
+        logits = self.stack.head(hidden[0, chosen]).float()
+        return Prediction("logits", logits.to(query.positions.device))
+
+    def _rows(self, canvas: Canvas, asked: Tensor) -> Rows:
+        """Lay out the canvas, as far as the rows asked for can see."""
+        horizon = torch.full((canvas.length,), canvas.length, device=self.device)
+        if self.block_length is not None:
+            ends = torch.arange(canvas.length, device=self.device) // self.block_length + 1
+            horizon = (ends * self.block_length).clamp_max(canvas.length)
+        n_rows = int(horizon[asked].max())
+        return Rows(
+            token_ids=canvas.token_ids[:n_rows].to(self.device),
+            positions=torch.arange(n_rows, device=self.device),
+            horizon=horizon[:n_rows],
+            settled=canvas.committed[:n_rows].to(self.device),
+            needed=torch.zeros(n_rows, dtype=torch.bool, device=self.device).index_fill(
+                0, asked, value=True
+            ),
+        )
