@@ -13,6 +13,7 @@ import socket
 import stat
 import struct
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -45,10 +46,20 @@ def default_transport() -> Transport:
 
 
 def default_directory() -> Path:
-    """Return the user's runtime directory, or what REMASK_RUNTIME_DIR says."""
+    """Return the user's runtime directory, or what REMASK_RUNTIME_DIR says.
+
+    Raises:
+        RuntimeUnavailable: somebody else has laid hands on it.
+    """
     if chosen := os.environ.get(DIRECTORY_VARIABLE):
         return _short(Path(chosen).absolute())
-    return _short(Path(platformdirs.user_runtime_dir("remask", appauthor=False)))
+    try:
+        with warnings.catch_warnings():
+            # Falling back to the temporary directory is fine: `make_private` checks it.
+            warnings.simplefilter("ignore")
+            return _short(Path(platformdirs.user_runtime_dir("remask", appauthor=False)))
+    except PermissionError as error:
+        raise RuntimeUnavailable(f"{error}, or set {DIRECTORY_VARIABLE}.") from error
 
 
 def make_private(directory: Path) -> None:
