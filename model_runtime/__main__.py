@@ -14,6 +14,8 @@ from importlib import import_module
 COMMANDS = {
     "run": ("model_runtime.run", "serve infill requests to editors (they start it themselves)"),
     "pull": ("model_runtime.weights.pull", "download a model ahead of its first use"),
+    "eval": ("model_runtime.evaluation.command", "measure a model's quality"),
+    "train-data": ("model_runtime.training.gather", "fetch and make the training corpus"),
 }
 
 

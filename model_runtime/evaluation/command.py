@@ -1,0 +1,177 @@
+"""`remask eval`: measure a model, or put measurements side by side.
+
+    humaneval FILE …   HumanEval-Infilling, completed programs run in a sandbox
+    heldout            the shipped tasks in nine languages
+    join REPORT …      one table and one plot of several reports
+
+`--sweep threshold=0.5,0.7,0.9` measures once for each value: one line of the plot.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from model_runtime.engines import ENGINES
+from model_runtime.errors import BadRequest, RuntimeFault
+from model_runtime.evaluation.heldout import read_tasks
+from model_runtime.evaluation.humaneval import read_humaneval
+from model_runtime.evaluation.metrics import summarize
+from model_runtime.evaluation.report import Run, markdown, read_report, write_report
+from model_runtime.evaluation.run import (
+    WARM_UP,
+    EngineFiller,
+    Journal,
+    describe_machine,
+    evaluate,
+    spread,
+)
+from model_runtime.settings import add_flags, flags_of, load_settings
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from model_runtime.engines.base import Engine
+    from model_runtime.evaluation.base import EvalTask, Outcome
+    from model_runtime.evaluation.metrics import Summary
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the benchmarks and their flags."""
+    benchmarks = parser.add_subparsers(dest="benchmark", required=True, metavar="BENCHMARK")
+    humaneval = benchmarks.add_parser("humaneval", help="HumanEval-Infilling")
+    humaneval.add_argument("file", type=Path, nargs="+", help="HumanEval-*Infilling.jsonl.gz")
+    humaneval.add_argument("--no-run", action="store_true", help="don't run completed programs")
+    heldout = benchmarks.add_parser("heldout", help="the shipped tasks in nine languages")
+    heldout.add_argument("--tasks", type=Path, help="other tasks than the shipped ones")
+    for benchmark in (humaneval, heldout):
+        benchmark.add_argument("--out", type=Path, required=True, help="folder of the report")
+        benchmark.add_argument("--limit", type=int, help="so many tasks, evenly chosen")
+        benchmark.add_argument("--seed", type=int, default=0)
+        benchmark.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+        benchmark.add_argument("--sweep", metavar="NAME=VALUE,VALUE,…")
+        benchmark.add_argument("--series", default="", help="what to call this in the report")
+        benchmark.add_argument(
+            "--resume", action="store_true", help="go on where an evaluation was cut off"
+        )
+        add_flags(benchmark)
+    join = benchmarks.add_parser("join", help="one table and one plot of several reports")
+    join.add_argument("report", type=Path, nargs="+")
+    join.add_argument("--out", type=Path, required=True, help="folder of the joint report")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Measure or join; return the exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    try:
+        if arguments.benchmark == "join":
+            runs = [run for path in arguments.report for run in read_report(path)]
+        else:
+            runs = _measure(arguments)
+        write_report(runs, arguments.out)
+    except RuntimeFault as fault:
+        sys.stderr.write(f"{fault}\n")
+        return 1
+    sys.stdout.write(markdown(runs))
+    return 0
+
+
+def _measure(arguments: argparse.Namespace) -> list[Run]:
+    settings = load_settings(flags_of(arguments))
+    make: Any = ENGINES.load(settings.engine)
+    engine: Engine = make(settings)
+    try:
+        return [
+            _measure_one(arguments, engine, settings.sampler, name, tasks, params, point)
+            for name, tasks in _read_benchmarks(arguments)
+            for params, point in _points(arguments)
+        ]
+    finally:
+        engine.close()
+
+
+def _measure_one(
+    arguments: argparse.Namespace,
+    engine: Engine,
+    sampler: str,
+    name: str,
+    tasks: Sequence[EvalTask],
+    params: dict[str, Any],
+    point: str,
+) -> Run:
+    filler = EngineFiller(engine, sampler=sampler, params=params)
+    filler(WARM_UP, arguments.seed)
+    machine = describe_machine(engine)
+    settings = {
+        "sampler": sampler,
+        "params": params,
+        "seed": arguments.seed,
+        "n_tasks": len(tasks),
+        "settings": flags_of(arguments),
+    }
+    series = arguments.series or sampler or "default"
+    file_name = re.sub(r"[^\w.=-]+", "-", f"{name} {series} {point}".strip()) + ".jsonl"
+    outcomes = evaluate(
+        tasks,
+        filler,
+        seed=arguments.seed,
+        run_checks=not getattr(arguments, "no_run", False),
+        journal=Journal(arguments.out / file_name, settings | machine, resume=arguments.resume),
+    )
+    return Run(
+        benchmark=name,
+        series=series,
+        point=point,
+        settings=settings,
+        machine=machine,
+        summary=summarize(outcomes),
+        by_language=_by_language(outcomes),
+    )
+
+
+def _by_language(outcomes: Sequence[Outcome]) -> dict[str, Summary]:
+    languages = dict.fromkeys(outcome.language for outcome in outcomes)
+    return {
+        language: summarize([outcome for outcome in outcomes if outcome.language == language])
+        for language in languages
+    }
+
+
+def _read_benchmarks(arguments: argparse.Namespace) -> list[tuple[str, list[EvalTask]]]:
+    if arguments.benchmark == "heldout":
+        return [("heldout", spread(read_tasks(arguments.tasks), arguments.limit))]
+    return [
+        (path.name.partition(".")[0], spread(read_humaneval(path), arguments.limit))
+        for path in arguments.file
+    ]
+
+
+def _points(arguments: argparse.Namespace) -> list[tuple[dict[str, Any], str]]:
+    """List the parameters of each measurement, with the name of its point."""
+    fixed = dict(_assignment(words) for words in arguments.set)
+    if not arguments.sweep:
+        return [(fixed, "")]
+    name, _, values = arguments.sweep.partition("=")
+    pairs = [_assignment(f"{name}={value}") for value in values.split(",")]
+    return [(fixed | {key: value}, f"{key}={value}") for key, value in pairs]
+
+
+def _assignment(words: str) -> tuple[str, Any]:
+    """Read NAME=VALUE; a value that is JSON is taken as such, any other as text.
+
+    Raises:
+        BadRequest: there is no name or no value.
+    """
+    name, equals, value = words.partition("=")
+    if not (name and equals and value):
+        raise BadRequest(f"{words!r} is not of the form NAME=VALUE")
+    try:
+        return name, msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        return name, value

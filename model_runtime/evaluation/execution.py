@@ -1,0 +1,101 @@
+"""Trying a completed program out, in a child process that can do little harm.
+
+The child has its own process group, an empty working directory, no environment, no site packages,
+limits on time, memory, file size and processes; and where Linux lets us, its own network and
+process namespaces: no way out, and nothing that outlives it. This is a fence around what a model
+may write by accident; it is not made to hold an attacker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import get_args
+
+import msgspec
+
+from model_runtime.errors import BadRequest
+from model_runtime.evaluation.base import Verdict
+
+_SANDBOX = Path(__file__).with_name("sandbox.py")
+_NAMESPACES = ("--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child")
+
+
+class RunLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a program may use."""
+
+    wall_s: float = 10.0
+    memory_bytes: int = 1 << 30
+    file_bytes: int = 1 << 20
+
+
+class RunResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a program."""
+
+    verdict: Verdict
+    #: The exception, or how the child died; empty for a pass.
+    words: str = ""
+
+
+def run_program(text: str, limits: RunLimits | None = None) -> RunResult:
+    """Run a Python program to its end.
+
+    It passes only if it comes to its last line; leaving early, even with status 0, does not count.
+
+    Raises:
+        BadRequest: this system has no process groups and limits (Windows).
+    """
+    if os.name != "posix":
+        raise BadRequest("running completed programs needs Linux or macOS")
+    limits = limits or RunLimits()
+    nonce = secrets.token_hex(16)
+    numbers = (int(limits.wall_s) + 1, limits.memory_bytes, limits.file_bytes)
+    # -B: the child's directory stays empty; -I, -S: it sees the standard library only.
+    python = [sys.executable, "-I", "-S", "-B", str(_SANDBOX), *map(str, numbers), nonce]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen(
+            [*_fence(), *python],
+            cwd=folder,
+            env={},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as child,
+    ):
+        try:
+            said, _ = child.communicate(text.encode(errors="replace"), timeout=limits.wall_s)
+        except subprocess.TimeoutExpired:
+            return RunResult(verdict="timeout", words=f"no end in {limits.wall_s:g} s")
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+    return _read_report(said.decode(errors="replace"), nonce, child.returncode)
+
+
+def _read_report(said: str, nonce: str, status: int) -> RunResult:
+    found_nonce, _, rest = said.partition(" ")
+    verdict, _, words = rest.partition(" ")
+    if found_nonce != nonce or verdict not in get_args(Verdict):
+        return RunResult(verdict="error", words=f"died without a report, exit status {status}")
+    return msgspec.convert({"verdict": verdict, "words": words}, RunResult)
+
+
+@functools.cache
+def _fence() -> tuple[str, ...]:
+    """Return the command that gives a child its own namespaces; empty where that is not allowed."""
+    unshare = shutil.which("unshare")
+    if unshare is None:
+        return ()
+    command = (unshare, *_NAMESPACES)
+    tried = subprocess.run([*command, "true"], check=False, capture_output=True)
+    return command if tried.returncode == 0 else ()

@@ -1,0 +1,70 @@
+"""HumanEval-Infilling: gaps in the canonical solutions of HumanEval, checked by its tests.
+
+Bavarian et al. 2022, arXiv 2207.14255; the files are those of openai/human-eval-infilling (MIT).
+The data are read, never run here; `execution` runs what a fill makes of them.
+"""
+
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from model_runtime.errors import BadRequest
+from model_runtime.evaluation.base import Check, EvalTask
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Task ids of the benchmark whose gap is one whole line begin so.
+SINGLE_LINE = "SingleLineInfilling/"
+
+
+class _Row(msgspec.Struct):
+    """One line of the published files."""
+
+    task_id: str
+    entry_point: str
+    prompt: str
+    suffix: str
+    canonical_solution: str
+    test: str
+
+
+def read_humaneval(path: Path) -> list[EvalTask]:
+    """Read one of the benchmark's files, `*.jsonl.gz`.
+
+    Raises:
+        BadRequest: the file is missing or is not in the published format.
+    """
+    decoder = msgspec.json.Decoder(_Row)
+    try:
+        with gzip.open(path, "rb") as lines:
+            rows = [decoder.decode(line) for line in lines]
+    except (OSError, msgspec.DecodeError) as error:
+        raise BadRequest(f"{path} is no HumanEval-Infilling file: {error}") from error
+    return [
+        EvalTask(
+            id=row.task_id,
+            language="python",
+            prefix=row.prompt,
+            suffix=row.suffix,
+            reference=row.canonical_solution,
+            single_line=row.task_id.startswith(SINGLE_LINE),
+            check=Check(test=row.test, entry_point=row.entry_point),
+        )
+        for row in rows
+    ]
+
+
+def program(task: EvalTask, text: str) -> str:
+    """Lay out the program that a fill makes, with the benchmark's check at its end.
+
+    Raises:
+        ValueError: the task has no check.
+    """
+    if task.check is None:
+        raise ValueError(f"task {task.id} has no check")
+    check = task.check
+    return f"{task.complete(text)}\n{check.test}\ncheck({check.entry_point})\n"

@@ -1,0 +1,147 @@
+"""What evaluations are told as: JSON to keep, a Markdown table and a plot to look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from model_runtime.errors import BadRequest
+from model_runtime.evaluation.metrics import Rate, Summary
+from model_runtime.evaluation.plot import Series, draw_plot
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+REPORT_NAME = "report.json"
+TABLE_NAME = "report.md"
+PLOT_NAME = "quality-against-forwards.svg"
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One model, with one setting, over one set of tasks."""
+
+    benchmark: str
+    #: Runs of one series differ in one setting, and make one line of the plot.
+    series: str
+    #: What this run is called inside its series, e.g. "threshold=0.9"; may be empty.
+    point: str
+    #: All that the figures depend on: engine, model, sampler, parameters, seed, number of tasks.
+    settings: dict[str, Any]
+    #: Where it ran: machine, versions.
+    machine: dict[str, str]
+    summary: Summary
+    by_language: dict[str, Summary]
+
+    @property
+    def label(self) -> str:
+        """Name the run among others."""
+        return f"{self.series} {self.point}".strip()
+
+
+def write_report(runs: Sequence[Run], folder: Path) -> None:
+    """Write `report.json`, `report.md` and the plot."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = msgspec.json.format(msgspec.json.encode(list(runs)), indent=1)
+    (folder / REPORT_NAME).write_bytes(text + b"\n")
+    (folder / TABLE_NAME).write_text(markdown(runs), encoding="utf-8")
+    (folder / PLOT_NAME).write_text(plot(runs), encoding="utf-8")
+
+
+def read_report(path: Path) -> list[Run]:
+    """Read a `report.json`, or the one in a folder.
+
+    Raises:
+        BadRequest: there is none, or it is none.
+    """
+    path = path / REPORT_NAME if path.is_dir() else path
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=list[Run])
+    except (OSError, msgspec.DecodeError) as error:
+        raise BadRequest(f"{path} is no report: {error}") from error
+
+
+def markdown(runs: Sequence[Run]) -> str:
+    """Lay runs out as tables, one a benchmark, and one of exact matches by language."""
+    parts = []
+    for benchmark in dict.fromkeys(run.benchmark for run in runs):
+        chosen = [run for run in runs if run.benchmark == benchmark]
+        parts.append(f"### {benchmark}\n")
+        parts.append(_table(_COLUMNS, [_cells(run) for run in chosen]))
+        languages = sorted({language for run in chosen for language in run.by_language})
+        if len(languages) > 1:
+            parts.append("Exact match by language:\n")
+            rows = [_language_cells(run, languages) for run in chosen]
+            parts.append(_table(("run", *languages), rows))
+    return "\n".join(parts)
+
+
+def plot(runs: Sequence[Run]) -> str:
+    """Draw quality against forwards per token, as SVG: pass@1 where all have it, else exact match.
+
+    One line a benchmark and series.
+    """
+    by_tests = all(run.summary.pass_at_1 is not None for run in runs)
+    benchmarks = {run.benchmark for run in runs}
+    lines: dict[str, Series] = {}
+    for run in runs:
+        name = f"{run.benchmark}: {run.series}" if len(benchmarks) > 1 else run.series
+        quality = run.summary.pass_at_1 if by_tests else run.summary.exact
+        if quality is not None:
+            series = lines.setdefault(name, Series(name=name, points=[]))
+            series.points.append((run.summary.forwards_per_token, quality.value, run.point))
+    return draw_plot(
+        list(lines.values()),
+        title="Quality against forwards" + (f", {next(iter(benchmarks))}" if runs else ""),
+        x_title="forwards per token",
+        y_title="pass@1" if by_tests else "exact match",
+    )
+
+
+_COLUMNS = (
+    "run",
+    "tasks",
+    "pass@1 %",
+    "exact %",
+    "exact, first line %",
+    "edit similarity %",
+    "forwards per token",
+    "s per task",
+    "median s",
+    "tokens/s",
+)
+
+
+def _cells(run: Run) -> tuple[str, ...]:
+    summary = run.summary
+    return (
+        run.label,
+        str(summary.n_tasks),
+        _percent(summary.pass_at_1),
+        _percent(summary.exact),
+        _percent(summary.exact_first_line),
+        f"{100 * summary.similarity:.1f}",
+        f"{summary.forwards_per_token:.2f}",
+        f"{summary.seconds_mean:.2f}",
+        f"{summary.seconds_median:.2f}",
+        f"{summary.tokens_per_second:.1f}",
+    )
+
+
+def _language_cells(run: Run, languages: Sequence[str]) -> tuple[str, ...]:
+    found = (run.by_language.get(language) for language in languages)
+    return (run.label, *("" if each is None else _percent(each.exact) for each in found))
+
+
+def _percent(rate: Rate | None) -> str:
+    """Show a share and its interval."""
+    if rate is None:
+        return ""
+    return f"{100 * rate.value:.1f} ({100 * rate.low:.0f}-{100 * rate.high:.0f})"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    cells = (" | ".join(cell.replace("|", "\\|") for cell in line) for line in lines)
+    return "".join(f"| {line} |\n" for line in cells)
