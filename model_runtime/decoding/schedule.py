@@ -43,7 +43,7 @@ class Noise(Protocol):
 class LogLinearNoise:
     """The share of lost tokens grows evenly: 1 - exp(-sigma(t)) = (1 - eps) t.
 
-    SEDD (Lou et al. 2024, arXiv 2310.16834), appendix C.1.
+    SEDD (Lou et al. 2024, arXiv 2310.16834), `noise_lib.py`.
     """
 
     eps: float = 1e-3
@@ -65,7 +65,7 @@ class LogLinearNoise:
 class GeometricNoise:
     """Noise grows by an equal factor in equal times: sigma(t) = min^(1-t) max^t.
 
-    SEDD (Lou et al. 2024, arXiv 2310.16834), appendix C.1.
+    SEDD (Lou et al. 2024, arXiv 2310.16834), `noise_lib.py`.
     """
 
     sigma_min: float = 1e-4

@@ -1,11 +1,11 @@
 """Commit a growing share of the masks, the surest first; how sure is measured in several ways.
 
-Dream 7B (Ye et al. 2025, arXiv 2508.15487): section 3.3 and its `diffusion_generate`. Between times
-t and s a mask is committed with probability 1 - s/t, as in MDLM (arXiv 2406.07524, eq. 7); all
-kinds but "origin" commit that share of the masks, chosen by certainty. "maskgit_plus" is the
-probability of the token (Chang et al. 2022, arXiv 2202.04200), "topk_margin" its lead over the
-second (Kim et al. 2025, arXiv 2502.06768), "entropy" the negative entropy of the row. DiffuCoder
-(arXiv 2506.20639) decodes the same way.
+Dream 7B (Ye et al. 2025, arXiv 2508.15487), as in its `generation_utils.py`. Between times t and s
+a mask is committed with probability 1 - s/t, as in MDLM (arXiv 2406.07524, eq. 7); all kinds but
+"origin" commit that share of the masks, chosen by certainty. "maskgit_plus" is the probability of
+the token (Chang et al. 2022, arXiv 2202.04200), "topk_margin" its lead over the second (Kim et al.
+2025, arXiv 2502.06768), "entropy" the negative entropy of the row. DiffuCoder (arXiv 2506.20639)
+decodes the same way.
 
 A step that commits nothing would be repeated on the same canvas, so it is passed over without a
 forward. The published code takes the mean number of masks over a batch, and overwrites given tokens

@@ -1,11 +1,11 @@
 """Accept the surest tokens while their entropies fit a budget; noise the rest again.
 
-DiffusionGemma's sampler, and on masks the EB-Sampler (Ben-Hamu et al. 2025, arXiv 2505.24857, eq.
-6): in the order of their entropies H_1 <= H_2 <= ..., tokens are accepted while
-H_1 + ... + H_(k-1) <= entropy_bound, a bound on the error of drawing k tokens as if they were
-independent. The canvas is finished when its best tokens have not changed for `stability` steps and
-their mean entropy is below `sure_below`; the best tokens are then what is committed. Logits are
-divided by a temperature that falls from t_max to t_min + (t_max - t_min) / N.
+DiffusionGemma's sampler (its `generation_diffusion_gemma.py`), and on masks the EB-Sampler
+(Ben-Hamu et al. 2025, arXiv 2505.24857): in the order of their entropies H_1 <= H_2 <= ..., k
+tokens are accepted while H_1 + ... + H_(k-1) <= entropy_bound, a bound on the error of drawing them
+as if they were independent. The canvas is finished when its best tokens have not changed for
+`stability` steps and their mean entropy is below `sure_below`; the best tokens are then what is
+committed. Logits are divided by a temperature that falls from t_max to t_min + (t_max - t_min) / N.
 
 - Uniform noise: all open positions are drawn at each step, and what is not accepted becomes a
   random token. Nothing is settled before the end.
@@ -84,12 +84,11 @@ class EntropyBound(Sampler[Settling, EntropyBoundParams]):
     def step(self, token_ids: Tensor, prediction: Prediction, state: Settling) -> Update:
         """Accept, noise the rest, or finish."""
         block, asked = state.block, state.open
-        share = state.steps_left / state.n_steps
-        temperature = self.params.t_min + (self.params.t_max - self.params.t_min) * share
-        logits = clean_logits(prediction.rows, block.mask_id) / temperature
+        logits = clean_logits(prediction.rows, block.mask_id)
+        logits = logits / self.temperature(state.steps_left / state.n_steps)
         probabilities = logits.softmax(-1)
         best, doubt = logits.argmax(-1), entropy(probabilities)
-        if state.steps_left == 1 or self._is_finished(best, doubt, state):
+        if state.steps_left == 1 or self.is_finished(best, doubt, state.history):
             everything = torch.ones_like(best, dtype=torch.bool)
             return written(token_ids, asked, best, at(probabilities, best), everything, done=True)
 
@@ -117,10 +116,20 @@ class EntropyBound(Sampler[Settling, EntropyBoundParams]):
         """Return [n] int64: tokens of uniform noise."""
         return torch.randint(vocab_size, (n,), generator=rng, device=rng.device)
 
-    def _is_finished(self, best: Tensor, doubt: Tensor, state: Settling) -> bool:
-        """Return whether the best tokens are stable and sure."""
-        stable = len(state.history) == self.params.stability
-        stable = stable and all(torch.equal(best, earlier) for earlier in state.history)
+    def temperature(self, share_left: float) -> float:
+        """Return what the logits are divided by when this share of the steps is left."""
+        return self.params.t_min + (self.params.t_max - self.params.t_min) * share_left
+
+    def is_finished(self, best: Tensor, doubt: Tensor, history: deque[Tensor]) -> bool:
+        """Return whether the best tokens are stable and sure.
+
+        Args:
+            best: [n] int64.
+            doubt: [n] float, their entropies in nats.
+            history: [n] int64 each: the best tokens at the steps before, latest last.
+        """
+        stable = len(history) == self.params.stability
+        stable = stable and all(torch.equal(best, earlier) for earlier in history)
         return stable and float(doubt.mean()) < self.params.sure_below
 
 

@@ -1,10 +1,10 @@
 """Reveal part of the masks in random order, several at once, and the rest from left to right.
 
-Eso-LM (Sahoo et al. 2025, arXiv 2506.01928), section 4: alpha_t = alpha_0 (1 - (1 - eps) t). In
-the diffusion phase, step i of T reveals Binomial(n_left, (alpha_s - alpha_t) / (1 - alpha_t)) masks
-of a random order, t = 1 - i/T; steps that reveal none are left out. What it leaves, a share of
-about 1 - alpha_0, is revealed one by one from the left: the sequential phase. alpha_0 = 1 is masked
-diffusion, alpha_0 = 0 an autoregressive model.
+Eso-LM (Sahoo et al. 2025, arXiv 2506.01928), sections 3.2 and 4.2, Algorithm 2: alpha_t = alpha_0
+(1 - (1 - eps) t). In the diffusion phase, step i of T reveals Binomial(n_left, (alpha_s - alpha_t)
+/ (1 - alpha_t)) masks of a random order (eq. 5), t = 1 - i/T; steps that reveal none are left out.
+What it leaves, a share of about 1 - alpha_0, is revealed one by one from the left: the sequential
+phase. alpha_0 = 1 is masked diffusion, alpha_0 = 0 an autoregressive model.
 
 The whole order is drawn at the start. Row k sees, as clean, exactly what was revealed before this
 step (`Query.visible`), and what it saw at one step it sees at every later one: so a family that

@@ -1,9 +1,9 @@
 """Commit the masks whose tokens are most probable; the low-confident ones stay masks.
 
-LLaDA (Nie et al. 2025, arXiv 2502.09992), section 2.4 and appendix, Algorithm 5: an even share of
-the masks at each step. Fast-dLLM (Wu et al. 2025, arXiv 2505.22618), section 3.3, commits more
-where the model is sure: all tokens with probability >= threshold, or, by its Theorem 1, the r most
-probable while (r + 1)(1 - p_r) <= factor.
+LLaDA (Nie et al. 2025, arXiv 2502.09992), section 2.4 and Algorithm 5: an even share of the masks
+at each step. Fast-dLLM (Wu et al. 2025, arXiv 2505.22618), section 3.3 and Algorithm 1, commits
+more where the model is sure: all tokens with probability >= threshold, or, after its Theorem 1, the
+r most probable while (r + 1)(1 - p_r) <= factor.
 """
 
 from __future__ import annotations

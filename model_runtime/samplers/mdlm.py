@@ -1,6 +1,6 @@
 """Reveal each mask independently, with the probability that its time has come.
 
-MDLM (Sahoo et al. 2024, arXiv 2406.07524), section 3.2.1, eq. 7: between the times t and s a mask
+MDLM (Sahoo et al. 2024, arXiv 2406.07524), section 3.2.3, eq. 7: between the times t and s a mask
 becomes clean with probability (alpha_s - alpha_t) / (1 - alpha_t), and is then drawn from the
 denoiser's x0. With alpha_t = 1 - t that is 1 - s/t, the "ddpm_cache" update of its `diffusion.py`;
 "ancestral" is the same without the cache. Its third update, "analytic", is `score_entropy` on

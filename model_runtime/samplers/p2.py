@@ -1,8 +1,8 @@
 """Path planning: at each step, decide anew which positions are masks.
 
-P2 (Peng et al. 2025, arXiv 2502.03540), Algorithm 1 with the denoiser as its own planner, as in
-Open-dCoder: after step i of S, floor(N (1 - (i + 1)/S)) open positions are masks, N being the masks
-at the start: the positions whose new prediction is least confident, filled ones included. A filled
+P2 (Peng et al. 2025, arXiv 2502.03540) with the denoiser as its own planner, as in Open-dCoder:
+after step i of S, floor(N (1 - (i + 1)/S)) open positions are masks, N being the masks at the
+start: the positions whose new prediction is least confident, filled ones included. A filled
 position that stays keeps its token; a mask that is not among them takes the predicted one.
 """
 

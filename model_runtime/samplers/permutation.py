@@ -1,10 +1,10 @@
 """Commit the masks in a random order that is fixed at the start, a few at each of many small steps.
 
-Any-order masked diffusion: a reverse process that reveals masks independently of what they hold is
-a uniformly random permutation, revealed in groups (MDLM, Sahoo et al. 2024, arXiv 2406.07524, and
-Ou et al. 2024, arXiv 2406.03736, section 3.2). Every forward sees the whole canvas in both
-directions. It stands for the full-MDM row of the field: large systems run it over about a hundred
-steps; any number will do, and there are never more forwards than masks.
+Masked diffusion reveals masks independently of what they hold: a uniformly random permutation, in
+groups. Hence it is an any-order autoregressive model (Ou et al. 2024, arXiv 2406.03736, section 3.3
+and Theorem 2), and the order may as well be drawn first. Every forward sees the whole canvas in
+both directions. It stands for the full-MDM row of the field: large systems run it over about a
+hundred steps; any number will do, and there are never more forwards than masks.
 """
 
 from __future__ import annotations

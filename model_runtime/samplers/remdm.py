@@ -2,8 +2,8 @@
 
 ReMDM (Wang et al. 2025, arXiv 2503.00307), eq. 6: with alpha_t = 1 - t, and sigma the probability
 that a settled token is masked again, a settled token stays with 1 - sigma, and a mask becomes x0
-with (alpha_s - (1 - sigma) alpha_t) / (1 - alpha_t). Section 4.1 gives the kinds of sigma; its
-bound is sigma_max = min(1, (1 - alpha_s) / alpha_t):
+with (alpha_s - (1 - sigma) alpha_t) / (1 - alpha_t). Sigma is at most sigma_max = min(1, (1 -
+alpha_s) / alpha_t), eq. 7. Its kinds (sections 4.1, and 4.2 for the loop):
 
 - cap: min(eta, sigma_max);
 - rescale: eta sigma_max;

@@ -2,14 +2,14 @@
 
 SEDD (Lou, Meng, Ermon 2024, arXiv 2310.16834). Over a step that takes ds of the noise sigma away:
 
-- analytic: Tweedie tau-leaping, Theorem 4.2: x becomes y with probability proportional to
-  (exp(-ds Q) score)_y exp(ds Q)(x, y);
-- euler: tau-leaping, eq. 14: the identity plus (t - s) times the reverse rate, score times Q.
+- analytic: Tweedie tau-leaping, eq. 19 and Theorem 4.2: x becomes y with probability proportional
+  to (exp(-ds Q) score)_y exp(ds Q)(x, y);
+- euler: tau-leaping, eq. 17: the identity plus (t - s) times the reverse rate, score times Q.
 
 The last step is the denoising step of its `sampling.py`: analytic with ds = sigma(t), and no mask
-as an outcome. Q is the absorbing graph where the family has a mask, and the uniform one where it
-has not (section 3.3). Logits become scores on the absorbing graph through
-score = p(x0) e^-sigma / (1 - e^-sigma) (eq. 5 and Ou et al. 2024, arXiv 2406.03736, Theorem 1).
+as an outcome. Q is the absorbing graph where the family has a mask (eq. 16), and the uniform one
+where it has not (eq. 15). Logits become scores on the absorbing graph through
+score = p(x0) e^-sigma / (1 - e^-sigma) (Ou et al. 2024, arXiv 2406.03736, Theorem 1).
 
 Adaptive: on the absorbing graph a step may take more noise away than its even share, as long as the
 tokens that it is expected to reveal carry no more than `entropy_budget` nats. A model that is sure
