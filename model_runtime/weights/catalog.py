@@ -19,10 +19,12 @@ class HubFile:
     #: A commit, so that what is there cannot change under us.
     revision: str
     file: str
+    #: Another hub; None takes the user's HF_ENDPOINT, else the public one.
+    endpoint: str | None = None
 
     def __str__(self) -> str:
         """Name the source for a message."""
-        return "the Hugging Face hub"
+        return "the Hugging Face hub" if self.endpoint is None else self.endpoint
 
 
 @dataclass(frozen=True)

@@ -210,22 +210,27 @@ def _append(partial: Path, model: NamedModel, source: Source, on_progress: OnPro
     n_here = _size(partial)
     if n_here >= model.n_bytes:
         return
+    # What a killed download left in its workspace is of no use.
+    workspace = partial.with_suffix(".work")
+    shutil.rmtree(workspace, ignore_errors=True)
+    workspace.mkdir()
 
     def on_ahead(n_bytes: int) -> None:
         on_progress(min(n_here + n_bytes, model.n_bytes), model.n_bytes)
 
-    with (
-        partial.open("ab") as file,
-        contextlib.closing(read_source(source, n_here, partial.parent, on_ahead)) as chunks,
-    ):
-        for chunk in chunks:
-            file.write(chunk)
-            n_here += len(chunk)
-            if n_here > model.n_bytes:
-                break
-            on_progress(n_here, model.n_bytes)
-        file.flush()
-        os.fsync(file.fileno())
+    chunks = read_source(source, n_here, model.n_bytes, workspace, on_ahead)
+    try:
+        with partial.open("ab") as file, contextlib.closing(chunks):
+            for chunk in chunks:
+                file.write(chunk)
+                n_here += len(chunk)
+                if n_here > model.n_bytes:
+                    break
+                on_progress(n_here, model.n_bytes)
+            file.flush()
+            os.fsync(file.fileno())
+    finally:
+        shutil.rmtree(workspace, ignore_errors=True)
     if n_here < model.n_bytes:
         raise SourceFailed(f"it ended after {n_here:,} of {model.n_bytes:,} bytes")
 

