@@ -2,6 +2,7 @@
 
     humaneval FILE …   HumanEval-Infilling, completed programs run in a sandbox
     heldout            the shipped tasks in nine languages
+    perplexity         over the same tasks: the base's, exactly, and the canvas's bound
     join REPORT …      one table and one plot of several reports
 
 `--sweep threshold=0.5,0.7,0.9` measures once for each value: one line of the plot.
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from model_runtime.evaluation.base import EvalTask, Outcome
     from model_runtime.evaluation.metrics import Summary
 
+log = logging.getLogger(__name__)
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the benchmarks and their flags."""
@@ -50,17 +53,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
     humaneval.add_argument("--no-run", action="store_true", help="don't run completed programs")
     heldout = benchmarks.add_parser("heldout", help="the shipped tasks in nine languages")
     heldout.add_argument("--tasks", type=Path, help="other tasks than the shipped ones")
-    for benchmark in (humaneval, heldout):
+    perplexity = benchmarks.add_parser("perplexity", help="likelihood of the held-out tasks")
+    perplexity.add_argument("--tasks", type=Path, help="other tasks than the shipped ones")
+    perplexity.add_argument("--draws", type=int, default=8, help="forwards a gap, for the bound")
+    for benchmark in (humaneval, heldout, perplexity):
         benchmark.add_argument("--out", type=Path, required=True, help="folder of the report")
         benchmark.add_argument("--limit", type=int, help="so many tasks, evenly chosen")
         benchmark.add_argument("--seed", type=int, default=0)
+        add_flags(benchmark)
+    for benchmark in (humaneval, heldout):
         benchmark.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
         benchmark.add_argument("--sweep", metavar="NAME=VALUE,VALUE,…")
         benchmark.add_argument("--series", default="", help="what to call this in the report")
         benchmark.add_argument(
             "--resume", action="store_true", help="go on where an evaluation was cut off"
         )
-        add_flags(benchmark)
     join = benchmarks.add_parser("join", help="one table and one plot of several reports")
     join.add_argument("report", type=Path, nargs="+")
     join.add_argument("--out", type=Path, required=True, help="folder of the joint report")
@@ -70,6 +77,8 @@ def main(arguments: argparse.Namespace) -> int:
     """Measure or join; return the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:
+        if arguments.benchmark == "perplexity":
+            return _measure_perplexity(arguments)
         if arguments.benchmark == "join":
             runs = [run for path in arguments.report for run in read_report(path)]
         else:
@@ -79,6 +88,26 @@ def main(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"{fault}\n")
         return 1
     sys.stdout.write(markdown(runs))
+    return 0
+
+
+def _measure_perplexity(arguments: argparse.Namespace) -> int:
+    # The other benchmarks take any engine, and start where there is no torch.
+    from model_runtime.engines.loading import load_default  # noqa: PLC0415
+    from model_runtime.evaluation.perplexity import measure, report  # noqa: PLC0415
+
+    loaded = load_default(
+        load_settings(flags_of(arguments)), lambda words, _: log.info("%s", words)
+    )
+    measured = measure(
+        spread(read_tasks(arguments.tasks), arguments.limit),
+        loaded.denoiser,
+        loaded.denoiser.new_cache,
+        loaded.layout.template,
+        n_draws=arguments.draws,
+        seed=arguments.seed,
+    )
+    sys.stdout.write(report(measured, arguments.out))
     return 0
 
 

@@ -68,12 +68,12 @@ def markdown(runs: Sequence[Run]) -> str:
     for benchmark in dict.fromkeys(run.benchmark for run in runs):
         chosen = [run for run in runs if run.benchmark == benchmark]
         parts.append(f"### {benchmark}\n")
-        parts.append(_table(_COLUMNS, [_cells(run) for run in chosen]))
+        parts.append(table(_COLUMNS, [_cells(run) for run in chosen]))
         languages = sorted({language for run in chosen for language in run.by_language})
         if len(languages) > 1:
             parts.append("Exact match by language:\n")
             rows = [_language_cells(run, languages) for run in chosen]
-            parts.append(_table(("run", *languages), rows))
+            parts.append(table(("run", *languages), rows))
     return "\n".join(parts)
 
 
@@ -141,7 +141,8 @@ def _percent(rate: Rate | None) -> str:
     return f"{100 * rate.value:.1f} ({100 * rate.low:.0f}-{100 * rate.high:.0f})"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lay a Markdown table out, the first column to the left."""
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     cells = (" | ".join(cell.replace("|", "\\|") for cell in line) for line in lines)
     return "".join(f"| {line} |\n" for line in cells)
