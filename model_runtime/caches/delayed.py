@@ -28,6 +28,7 @@ class DelayedCache(KeptRows):
 
     name: ClassVar[str] = "delayed"
     exact: ClassVar[bool] = False
+    error: ClassVar[float] = 0.1
 
     def __init__(self, refresh_steps: int = 8) -> None:
         super().__init__()

@@ -25,6 +25,7 @@ class DualCache(KeptRows):
 
     name: ClassVar[str] = "dual"
     exact: ClassVar[bool] = False
+    error: ClassVar[float] = 0.06
 
     def __init__(self) -> None:
         super().__init__()

@@ -22,6 +22,7 @@ class PrefixCache(KeptRows):
 
     name: ClassVar[str] = "prefix"
     exact: ClassVar[bool] = False
+    error: ClassVar[float] = 0.03
 
     def __init__(self) -> None:
         super().__init__()

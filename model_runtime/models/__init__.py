@@ -10,5 +10,5 @@ if TYPE_CHECKING:
     from model_runtime.models.base import Denoiser
 
 MODELS: Registry[Denoiser] = Registry(
-    __name__, "model family", besides=frozenset({"gated", "layers", "weights"})
+    __name__, "model family", besides=frozenset({"attention", "gated", "layers", "weights"})
 )

@@ -6,7 +6,6 @@ and a token that stands stays; both are applied here.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 
 #: What MDLM has for the logarithm of zero.
 _NEVER = -1e6
+#: The largest share of masks with a finite noise level, by the published noise schedule.
+_ALL_MASKED = 1 - 1e-3
 
 
 class MdlmConfig(Config, frozen=True, kw_only=True):
@@ -90,19 +91,30 @@ class Mdlm(TimedTransformer):
         stays = torch.full_like(log_p, _NEVER).scatter(-1, token_ids[..., None], 0.0)
         return torch.where((token_ids == self.mask_id)[..., None], log_p, stays)
 
-    def predict(self, canvas: Canvas, query: Query, cache: Cache) -> Prediction:
-        """Evaluate the whole canvas; see `Denoiser`.
+    def predict_all(
+        self,
+        token_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        noise_level: Tensor | None = None,
+    ) -> Tensor:
+        """Predict whole canvases; see `Family.predict_all`."""
+        if noise_level is None:
+            noise_level = self._noise_level(token_ids)
+        return self.log_p_x0(self.forward(token_ids, noise_level, attention_mask), token_ids)
 
-        A sampler that knows no noise level gets the one at which this share of the canvas would be
-        masked.
-        """
+    def predict(self, canvas: Canvas, query: Query, cache: Cache) -> Prediction:
+        """Evaluate the whole canvas; see `Denoiser`."""
         del cache
         self.check_length(canvas)
-        token_ids = canvas.token_ids[None]
-        level = query.noise_level
-        if level is None:
-            n_masked = int((token_ids == self.mask_id).sum())
-            level = -math.log1p(-n_masked / (canvas.length + 1))
-        logits = self.forward(token_ids, torch.tensor([level]))
-        rows = self.log_p_x0(logits, token_ids)[0, query.positions.to(self.device)]
+        level = None if query.noise_level is None else torch.tensor([query.noise_level])
+        rows = self.predict_all(canvas.token_ids[None], noise_level=level)
+        rows = rows[0, query.positions.to(self.device)]
         return Prediction("logits", rows.to(query.positions.device))
+
+    def _noise_level(self, token_ids: Tensor) -> Tensor:
+        """Return the level [batch] at which this share of a canvas would be masked.
+
+        For samplers that know none. Padding counts as not masked.
+        """
+        share = (token_ids == self.mask_id).float().mean(dim=1)
+        return -torch.log1p(-share.clamp_max(_ALL_MASKED))

@@ -113,6 +113,24 @@ class Sedd(TimedTransformer):
         own = token_ids.to(output.device)[..., None]
         return score.scatter(-1, own, torch.zeros_like(score[..., :1]))
 
+    def predict_all(
+        self,
+        token_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        noise_level: Tensor | None = None,
+    ) -> Tensor:
+        """Predict whole canvases; see `Family.predict_all`.
+
+        Raises:
+            UnsupportedPairing: there is no noise level.
+        """
+        if noise_level is None:
+            raise UnsupportedPairing(
+                f"the {self.name!r} family needs a noise level, which this sampler does not give"
+            )
+        output = self.forward(token_ids, noise_level, attention_mask)
+        return self.log_score(output, token_ids, noise_level)
+
     def predict(self, canvas: Canvas, query: Query, cache: Cache) -> Prediction:
         """Evaluate the whole canvas at the query's noise level; see `Denoiser`.
 
@@ -121,12 +139,7 @@ class Sedd(TimedTransformer):
         """
         del cache
         self.check_length(canvas)
-        if query.noise_level is None:
-            raise UnsupportedPairing(
-                f"the {self.name!r} family needs a noise level, which this sampler does not give"
-            )
-        token_ids = canvas.token_ids[None]
-        level = torch.tensor([query.noise_level])
-        score = self.log_score(self.forward(token_ids, level), token_ids, level)
-        rows = score[0, query.positions.to(self.device)]
+        level = None if query.noise_level is None else torch.tensor([query.noise_level])
+        rows = self.predict_all(canvas.token_ids[None], noise_level=level)
+        rows = rows[0, query.positions.to(self.device)]
         return Prediction("log_score", rows.to(query.positions.device))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from model_runtime.errors import CanvasTooLong
+from model_runtime.errors import CanvasTooLong, UnsupportedPairing
 from model_runtime.models.base import Denoiser
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import torch
+    from torch import Tensor
 
     from model_runtime.decoding.canvas import Canvas
-    from model_runtime.models.parts.config import Config
     from model_runtime.models.parts.checkpoint import Weights
+    from model_runtime.models.parts.config import Config
 
 
 class Family(Denoiser):
@@ -43,6 +44,29 @@ class Family(Denoiser):
     def recognises(cls, values: Mapping[str, Any]) -> bool:
         """Whether a `config.json` is one of this family's."""
         return not cls.architectures.isdisjoint(values.get("architectures") or ())
+
+    def predict_all(
+        self,
+        token_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        noise_level: Tensor | None = None,
+    ) -> Tensor:
+        """Predict every position of several canvases in one forward, without a cache.
+
+        Args:
+            token_ids: [batch, length] int64, padded where canvases differ in length.
+            attention_mask: [batch, length], 0 at padding; None for no padding.
+            noise_level: [batch] float, for families conditioned on it.
+
+        Returns:
+            [batch, length, vocab] float32, rows as `predict` gives them; those at padding mean
+            nothing.
+
+        Raises:
+            UnsupportedPairing: the family answers one canvas at a time.
+        """
+        del token_ids, attention_mask, noise_level
+        raise UnsupportedPairing(f"the {self.name!r} family answers one canvas at a time")
 
     def check_length(self, canvas: Canvas) -> None:
         """Refuse a canvas that the model has no positions for.

@@ -10,9 +10,9 @@ import torch
 
 from model_runtime.errors import ModelLoadFailed
 from model_runtime.models import MODELS
+from model_runtime.models.parts.checkpoint import Plan, Shards
 from model_runtime.models.parts.config import CONFIG_FILE, parse_config, read_json
 from model_runtime.models.parts.family import Family
-from model_runtime.models.parts.checkpoint import Plan, Shards
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

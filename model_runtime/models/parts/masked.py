@@ -72,6 +72,16 @@ class MaskedTransformer(Family):
             return logits
         return torch.cat((logits[..., :1, :], logits[..., :-1, :]), dim=-2)
 
+    def predict_all(
+        self,
+        token_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        noise_level: Tensor | None = None,
+    ) -> Tensor:
+        """Predict whole canvases; see `Family.predict_all`."""
+        del noise_level
+        return self.align(self.forward(token_ids, attention_mask))
+
     @torch.no_grad()
     def predict(self, canvas: Canvas, query: Query, cache: Cache) -> Prediction:
         """Evaluate the rows asked for, and those that a cache does not have; see `Denoiser`."""
