@@ -4,6 +4,7 @@
     heldout            the shipped tasks in nine languages
     perplexity         over the same tasks: the base's, exactly, and the canvas's bound
     join REPORT …      one table and one plot of several reports
+    make-tasks DATA    cut held-out tasks out of a training corpus again
 
 `--sweep threshold=0.5,0.7,0.9` measures once for each value: one line of the plot.
 """
@@ -20,7 +21,7 @@ import msgspec
 
 from model_runtime.engines import ENGINES
 from model_runtime.errors import BadRequest, RuntimeFault
-from model_runtime.evaluation.heldout import read_tasks
+from model_runtime.evaluation.heldout import make_tasks, read_tasks, write_tasks
 from model_runtime.evaluation.humaneval import read_humaneval
 from model_runtime.evaluation.metrics import summarize
 from model_runtime.evaluation.report import Run, markdown, read_report, write_report
@@ -33,6 +34,7 @@ from model_runtime.evaluation.run import (
     spread,
 )
 from model_runtime.settings import add_flags, flags_of, load_settings
+from model_runtime.training.data import read_documents
 
 if TYPE_CHECKING:
     import argparse
@@ -71,12 +73,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     join = benchmarks.add_parser("join", help="one table and one plot of several reports")
     join.add_argument("report", type=Path, nargs="+")
     join.add_argument("--out", type=Path, required=True, help="folder of the joint report")
+    make = benchmarks.add_parser("make-tasks", help="cut held-out tasks out of a training corpus")
+    make.add_argument("data", type=Path, help="made by `remask train-data`")
+    make.add_argument("--out", type=Path, required=True, help="the file to write, .jsonl.gz")
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Measure or join; return the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:
+        if arguments.benchmark == "make-tasks":
+            write_tasks(make_tasks(read_documents(arguments.data, "heldout")), arguments.out)
+            return 0
         if arguments.benchmark == "perplexity":
             return _measure_perplexity(arguments)
         if arguments.benchmark == "join":

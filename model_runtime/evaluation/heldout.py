@@ -1,7 +1,7 @@
 """The held-out tasks: infill in nine languages, from packages that no training run has seen.
 
 `heldout.jsonl.gz` beside this file holds them, each with the package, version and licence it comes
-from; `make_tasks` cut them out of the held-out side of the training corpus, and would again.
+from; `remask eval make-tasks` cut them out of the held-out side of the training corpus.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ S uniform over the sets of l positions,
 t gives (Sahoo et al. 2024, arXiv 2406.07524, eq. 10), the number of masks taken out of the chance.
 The draws of l are stratified: each covers an equal part of 1 … L.
 
-A gap's end is not counted: where it stands is the task's choice, not the text's. The canvas, made of
-L masks, knows the length; the base does not.
+A gap's end is not counted: where it stands is the task's choice, not the text's. The canvas, made
+of L masks, knows the length; the base does not.
 """
 
 from __future__ import annotations

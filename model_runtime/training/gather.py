@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import logging
+import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from model_runtime.errors import BadRequest
+from model_runtime.errors import BadRequest, RuntimeFault
 from model_runtime.training import filters
 from model_runtime.training.data import (
     DOCUMENTS_NAME,
@@ -59,16 +60,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Make the corpus, say what came of it, return the exit status."""
-    manifest = gather(
-        arguments.folder,
-        benchmarks=arguments.benchmark,
-        downloads=arguments.downloads,
-        packages=arguments.packages,
-        allow_missing=arguments.allow_missing,
-    )
-    for split, by_language in manifest.n_bytes.items():
-        log.info("%s: %d bytes, %s", split, sum(by_language.values()), by_language)
-    log.info("left out: %s; missing: %s", manifest.left_out, manifest.missing or "nothing")
+    try:
+        manifest = gather(
+            arguments.folder,
+            benchmarks=arguments.benchmark,
+            downloads=arguments.downloads,
+            packages=arguments.packages,
+            allow_missing=arguments.allow_missing,
+        )
+    except RuntimeFault as fault:
+        sys.stderr.write(f"{fault}\n")
+        return 1
+    told = {"bytes": manifest.n_bytes, "left out": manifest.left_out, "missing": manifest.missing}
+    sys.stdout.write("".join(f"{name}: {value}\n" for name, value in told.items()))
     return 0
 
 
@@ -92,6 +96,7 @@ def gather(
     Raises:
         BadRequest: a package can't be fetched, unless `allow_missing`.
     """
+    out_dir.mkdir(parents=True, exist_ok=True)
     downloads = downloads or out_dir / "downloads"
     chosen = read_packages(packages)
     benchmark = filters.Benchmark.read(benchmarks)

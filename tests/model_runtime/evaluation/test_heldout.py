@@ -6,12 +6,14 @@ import gzip
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
+from model_runtime.__main__ import main
 from model_runtime.errors import BadRequest
 from model_runtime.evaluation import heldout
 from model_runtime.evaluation.heldout import make_tasks, read_tasks, write_tasks
-from model_runtime.training.data import Document, split_of
+from model_runtime.training.data import DOCUMENTS_NAME, Document, split_of
 from model_runtime.training.packages import LICENCES, read_packages
 
 if TYPE_CHECKING:
@@ -91,6 +93,15 @@ def test_the_same_documents_make_the_same_file(tmp_path: Path) -> None:
     assert (tmp_path / "one.gz").read_bytes() == (tmp_path / "two.gz").read_bytes()
     assert read_tasks(tmp_path / "one.gz") == tasks
     assert make_tasks(documents(), seed=1, n_tasks={"python": 8}) != tasks
+
+
+def test_the_command_cuts_tasks_out_of_a_corpus(tmp_path: Path) -> None:
+    """The shipped file can be made again by one command."""
+    lines = b"".join(msgspec.json.encode(document) + b"\n" for document in documents())
+    (tmp_path / DOCUMENTS_NAME).write_bytes(gzip.compress(lines))
+    out = tmp_path / "tasks.jsonl.gz"
+    assert main(["eval", "make-tasks", str(tmp_path), "--out", str(out)]) == 0
+    assert read_tasks(out) == make_tasks(documents())
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:

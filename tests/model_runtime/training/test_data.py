@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from model_runtime.__main__ import main
 from model_runtime.errors import BadRequest, UnknownName
 from model_runtime.training import filters
 from model_runtime.training.data import (
@@ -214,6 +215,27 @@ def test_a_package_that_cannot_be_had_is_an_error_or_a_line(
     manifest = shelf.gather(benchmark_file, allow_missing=True)
     assert manifest.missing == ["cannot fetch npm package absent 1.0: npm is not installed"]
     assert len(list(read_documents(shelf.folder / "out", split_of("alpha")))) == 1
+
+
+def test_the_command_makes_a_corpus_and_tells_what_it_took(
+    shelf: Shelf, benchmark_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the command line: figures where it works, a sentence and a status where it does not."""
+    name = a_name("train", "alpha")
+    shelf.add("pypi", name, {"m.py": source("m"), "tests/m.py": source("t")})
+    shelf.gather(benchmark_file)
+    flags = ["--benchmark", str(benchmark_file), "--packages", str(shelf.folder / "packages.toml")]
+    out = shelf.folder / "new" / "corpus"
+    assert main(["train-data", str(out), *flags, "--downloads", str(shelf.downloads)]) == 0
+    told = capsys.readouterr().out
+    assert f"bytes: {{'train': {{'python': {len(source('m'))}}}, 'heldout': {{}}}}" in told
+    assert "left out: {'test': 1}" in told
+    assert len(list(read_documents(out, "train"))) == 1
+
+    absent = shelf.folder / "absent.toml"
+    absent.write_text('[pypi]\na = { version = "1", licence = "secret" }', encoding="utf-8")
+    assert main(["train-data", str(out), *flags[:2], "--packages", str(absent)]) == 1
+    assert "unknown licence 'secret'" in capsys.readouterr().err
 
 
 def test_the_shipped_list_is_pinned_permissive_and_split_in_every_language() -> None:
