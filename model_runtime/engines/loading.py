@@ -11,7 +11,13 @@ import torch
 from model_runtime.errors import BadRequest
 from model_runtime.models.canvas import CanvasDenoiser
 from model_runtime.models.layers import Int8Linear
-from model_runtime.models.weights import attach_adapter, load_adapter, load_base
+from model_runtime.models.weights import (
+    WEIGHTS_FILE,
+    TensorFile,
+    attach_adapter,
+    load_adapter,
+    load_base,
+)
 from model_runtime.text.fim import FimTemplate
 from model_runtime.text.layout import CanvasLayout
 from model_runtime.text.tokenizer import CodeTokenizer
@@ -36,6 +42,8 @@ class LoadedModel:
 
     denoiser: CanvasDenoiser
     layout: CanvasLayout
+    #: The converted base, for whoever needs more of it than a forward.
+    weights: TensorFile
     #: For people: "cpu, int8, 2 threads".
     device_text: str
 
@@ -84,6 +92,7 @@ def load_default(
     return LoadedModel(
         CanvasDenoiser(model, template.mask_id, max_length),
         CanvasLayout(template, settings.max_context_tokens),
+        TensorFile(folder / WEIGHTS_FILE),
         f"{device}, {precision}" + (f", {n_threads} threads" if device.type == "cpu" else ""),
     )
 

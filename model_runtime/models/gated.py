@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from model_runtime.models.layers import Linear, Rotary, attend, rms_norm, rotate
+from model_runtime.models.attention import attend_rows
+from model_runtime.models.layers import Linear, Rotary, rms_norm, rotate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,6 +98,11 @@ class Rows:
     #: The first `n_base` rows run through the unchanged base.
     n_base: int
 
+    @property
+    def is_causal(self) -> bool:
+        """Whether every row sees all before it and nothing behind."""
+        return self.n_base == len(self.token_ids)
+
 
 class GatedModel:
     """The forward pass, for inference and for training alike.
@@ -166,7 +172,8 @@ class GatedModel:
             queries = rotate(queries.unflatten(-1, (-1, config.head_dim)), tables)
             keys = rotate(keys.unflatten(-1, (-1, config.head_dim)), tables)
             values = values.unflatten(-1, (-1, config.head_dim))
-            mixed = attend(queries, *cache.extend(index, keys, values), allowed)
+            keys, values = cache.extend(index, keys, values)
+            mixed = attend_rows(queries, keys, values, allowed, causal=rows.is_causal)
             x = x + _gated(layer.out, low_rank[1], mixed, n_base)
             fed = rms_norm(x, layer.mlp_norm, config.norm_eps)
             gate, up = _gated(layer.gate_up, low_rank[2], fed, n_base).chunk(2, dim=-1)

@@ -93,11 +93,12 @@ class Hybrid(Sampler[Progress, HybridParams]):
             self._settle(rows, updated, confidence, state)
             return self._update(updated, confidence, state)
 
-        n_checks, standing = self._n_checks(state), state.n_standing
+        n_checks = self._n_checks(state)
         probabilities = rows[:n_checks].softmax(-1)
         said = self._say(rows[:n_checks], probabilities, state.rng)
-        drafts = token_ids[state.next : state.next + standing]
-        n_accepted = int((said[:standing] == drafts).int().cumprod(0).sum())
+        # The last check says the token behind the drafts, so there is no draft for it to accept.
+        drafts = token_ids[state.next : state.next + n_checks - 1]
+        n_accepted = int((said[:-1] == drafts).int().cumprod(0).sum())
 
         # The canvas rows drafted behind every outcome of the check; this is the one that came.
         n_skipped = n_checks + sum(
@@ -128,7 +129,8 @@ class Hybrid(Sampler[Progress, HybridParams]):
 
     def _draft_positions(self, state: Progress, check: int) -> Tensor:
         """Return the positions to draft if the token at `check` is the last one settled."""
-        return torch.arange(check + 1, min(check + 1 + self.params.n_drafts, state.end))
+        last = min(check + self.params.n_drafts, state.end - 1)
+        return torch.arange(check + 1, max(check, last) + 1)
 
     def _say(self, rows: Tensor, probabilities: Tensor, rng: torch.Generator) -> Tensor:
         """Return the base's own token for each row [n]."""

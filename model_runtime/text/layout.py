@@ -68,7 +68,7 @@ class CanvasLayout:
     """
 
     def __init__(self, template: FimTemplate, max_context_tokens: int) -> None:
-        self._template = template
+        self.template = template
         self._max_context_tokens = max_context_tokens
 
     def lay_out(self, request: InfillRequest, span: MaskSpan, prefix: str, suffix: str) -> LaidOut:
@@ -80,7 +80,7 @@ class CanvasLayout:
             prefix: the file up to the span.
             suffix: the file behind it.
         """
-        encode, budget = self._template.tokenizer.encode, self._max_context_tokens
+        encode, budget = self.template.tokenizer.encode, self._max_context_tokens
         after = encode(_head(suffix, budget))
         before = encode(_tail(prefix, budget))
         n_after = min(len(after), max(int(budget * SUFFIX_SHARE), budget - len(before)))
@@ -89,13 +89,13 @@ class CanvasLayout:
         others = self._lay_out_others(
             request.context, min(n_free, int(budget * OTHER_FILES_SHARE)), request.path
         )
-        context = [*others, *self._template.lay_out(before, after[:n_after])]
+        context = [*others, *self.template.lay_out(before, after[:n_after])]
         n_open = span.max_tokens or (
             MAX_TOKENS_ONE_LINE if span.single_line else MAX_TOKENS_MANY_LINES
         )
-        token_ids = torch.tensor(context + [self._template.mask_id] * n_open)
+        token_ids = torch.tensor(context + [self.template.mask_id] * n_open)
         given = torch.arange(len(token_ids)) < len(context)
-        canvas = Canvas(token_ids, given, self._template.mask_id)
+        canvas = Canvas(token_ids, given, self.template.mask_id)
         return LaidOut(canvas, len(context), span.single_line)
 
     def is_closed(self, laid_out: LaidOut) -> bool:
@@ -107,17 +107,17 @@ class CanvasLayout:
         settled = self._settled(laid_out)
         end = self._end(laid_out, settled)
         kept = settled if end is None else settled[:end]
-        text = self._one_line(laid_out, self._template.tokenizer.decode(self._content(kept)))
+        text = self._one_line(laid_out, self.template.tokenizer.decode(self._content(kept)))
         return Fill(text, "length" if end is None else "closed", kept)
 
     def draft(self, laid_out: LaidOut, mark: str) -> str:
         """Show the canvas as it stands: masks between and behind the settled text as `mark`."""
         shown, n_masks = "", 0
-        for is_mask, run in groupby(self._up_to_end(laid_out), self._template.mask_id.__eq__):
+        for is_mask, run in groupby(self._up_to_end(laid_out), self.template.mask_id.__eq__):
             token_ids = list(run)
             shown += mark * n_masks
             n_masks = len(token_ids) if is_mask else 0
-            shown += "" if is_mask else self._template.tokenizer.decode(token_ids)
+            shown += "" if is_mask else self.template.tokenizer.decode(token_ids)
         shown += mark * min(n_masks, MASKS_SHOWN)
         return self._one_line(laid_out, shown)
 
@@ -129,18 +129,18 @@ class CanvasLayout:
         """Lay other files out, nearest to the span first served, each whole or not at all."""
         laid_out: list[list[int]] = []
         for file in files:
-            one = self._template.lay_out_file(file.path, file.text)
+            one = self.template.lay_out_file(file.path, file.text)
             if len(one) <= budget:
                 laid_out.append(one)
                 budget -= len(one)
         if not laid_out:
             return []
-        here = self._template.open_file(path)
+        here = self.template.open_file(path)
         return [token_id for one in reversed(laid_out) for token_id in one] + here
 
     def _up_to_end(self, laid_out: LaidOut) -> Iterator[int]:
         token_ids: list[int] = laid_out.canvas.token_ids[laid_out.span_start :].tolist()
-        return takewhile(lambda token_id: token_id not in self._template.end_ids, token_ids)
+        return takewhile(lambda token_id: token_id not in self.template.end_ids, token_ids)
 
     def _settled(self, laid_out: LaidOut) -> list[int]:
         """Return the span's committed tokens up to the first that is not."""
@@ -153,14 +153,14 @@ class CanvasLayout:
     def _end(self, laid_out: LaidOut, settled: list[int]) -> int | None:
         """Return how many of the settled tokens the span has, its end included; None if open."""
         for index, token_id in enumerate(settled):
-            if token_id in self._template.end_ids:
+            if token_id in self.template.end_ids:
                 return index + 1
-            if laid_out.single_line and "\n" in self._template.tokenizer.decode([token_id]):
+            if laid_out.single_line and "\n" in self.template.tokenizer.decode([token_id]):
                 return index + 1
         return None
 
     def _content(self, token_ids: list[int]) -> list[int]:
-        return [token_id for token_id in token_ids if token_id not in self._template.end_ids]
+        return [token_id for token_id in token_ids if token_id not in self.template.end_ids]
 
     def _one_line(self, laid_out: LaidOut, text: str) -> str:
         return text.split("\n", 1)[0] if laid_out.single_line else text

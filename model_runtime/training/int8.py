@@ -36,7 +36,7 @@ class DifferentiableInt8Linear(Int8Linear):
         """Map [n, n_in] float32 to [n, n_out] float32."""
         if not x.requires_grad:
             return super().__call__(x)
-        y: Tensor = _ThroughInt8.apply(x, self)
+        y: Tensor = _ThroughInt8.apply(x, self)  # type: ignore[no-untyped-call]  # torch's
         return y
 
     def forward(self, x: Tensor) -> Tensor:

@@ -194,7 +194,7 @@ class Trainer:
             group["lr"] = self._plan.rate(self.step)
         rng = Random(f"{self._plan.seed}/{self.step}")  # noqa: S311  # no secrets here
         outcome = self._evaluate(self._examples[self.step], rng)
-        outcome.loss.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
+        outcome.loss.backward()
         torch.nn.utils.clip_grad_norm_(self._parameters.parameters(), self._plan.clip)
         self._optimizer.step()
         self._optimizer.zero_grad()

@@ -1,0 +1,189 @@
+"""The embedded default model, with its real weights."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from support.default_model import default_model, gaps
+from transformers import Qwen2Config, Qwen2ForCausalLM
+
+from model_runtime.decoding.canvas import Canvas, Query
+from model_runtime.decoding.denoise import Budget, denoise
+from model_runtime.models.canvas import CanvasDenoiser
+from model_runtime.models.gated import ADAPTED, Adapter, Embedding, GatedModel, Layer, LowRank
+from model_runtime.models.layers import DenseLinear
+from model_runtime.models.weights import TensorFile
+from model_runtime.samplers.hybrid import Hybrid, HybridParams
+
+pytestmark = pytest.mark.real_model
+
+N_PROMPTS = 20
+N_TOKENS = 16
+#: Two logits closer than this are a tie: float32 sums over other numbers of rows differ by less.
+ROUNDING = 0.05
+
+
+def prompts() -> list[list[int]]:
+    """Return the fill-in-the-middle prompts of real functions with a line taken out."""
+    template = default_model().layout.template
+    encode = template.tokenizer.encode
+    return [template.lay_out(encode(before), encode(after)) for before, after in gaps(N_PROMPTS)]
+
+
+def fill(
+    denoiser: CanvasDenoiser, prompt: list[int], params: HybridParams
+) -> tuple[list[int], int]:
+    """Decode the canvas behind a prompt and return its tokens and the number of forwards."""
+    mask_id = denoiser.mask_id
+    token_ids = torch.tensor(prompt + [mask_id] * N_TOKENS)
+    canvas = Canvas(token_ids, torch.arange(len(token_ids)) < len(prompt), mask_id)
+    n_forwards = denoise(
+        denoiser, Hybrid(params), denoiser.new_cache(), canvas, Budget(), torch.Generator()
+    )
+    return canvas.token_ids[len(prompt) :].tolist(), n_forwards
+
+
+def is_tie(denoiser: CanvasDenoiser, prefix: list[int], one: int, other: int) -> bool:
+    """Say whether the base finds two next tokens equally good, to rounding."""
+    canvas = Canvas(
+        torch.tensor([*prefix, denoiser.mask_id]),
+        torch.arange(len(prefix) + 1) < len(prefix),
+        denoiser.mask_id,
+    )
+    row = denoiser.predict(canvas, Query(torch.tensor([len(prefix)])), denoiser.new_cache()).rows[0]
+    return bool((row[one] - row[other]).abs() < ROUNDING)
+
+
+def noisy_adapter(denoiser: CanvasDenoiser) -> Adapter:
+    """Return an adapter that means nothing, with every part of it at work."""
+    file = default_model().weights
+    rng = torch.Generator().manual_seed(0)
+
+    def low_rank(name: str) -> LowRank:
+        n_out, n_in = file[name].shape
+        return LowRank(
+            torch.randn(4, n_in, generator=rng) / n_in**0.5,
+            torch.randn(n_out, 4, generator=rng) * 0.05,
+        )
+
+    config = denoiser.model.config
+    layers = []
+    for index in range(config.n_layers):
+        qkv, out, gate_up, down = (low_rank(f"layers.{index}.{part}") for part in ADAPTED)
+        layers.append((qkv, out, gate_up, down))
+    return Adapter(
+        mask_embedding=torch.randn(3, config.width, generator=rng) * 0.02,
+        layers=layers,
+        vocabulary=torch.arange(20_000),
+    )
+
+
+def test_hybrid_equals_greedy_whatever_the_adapter_does() -> None:
+    """Drafts change how many forwards a fill takes, never a token of it; ties are counted."""
+    denoiser = default_model().denoiser
+    shipped = denoiser.model.adapter, denoiser.model.draft_head
+    adapter = noisy_adapter(denoiser)
+    head = default_model().weights.linear("head", adapter.vocabulary)
+    n_ties = 0
+    try:
+        for prompt in prompts():
+            greedy, n_greedy = fill(denoiser, prompt, HybridParams(n_drafts=0))
+            drafted, n_shipped = fill(denoiser, prompt, HybridParams())
+            denoiser.model.attach(adapter, head)
+            noisy, _ = fill(denoiser, prompt, HybridParams(n_drafts=4, threshold=0.0))
+            denoiser.model.attach(*shipped)
+            assert n_greedy == N_TOKENS
+            assert n_shipped <= N_TOKENS
+            for other in (drafted, noisy):
+                at = next((i for i in range(N_TOKENS) if greedy[i] != other[i]), None)
+                if at is not None:
+                    assert is_tie(denoiser, prompt + greedy[:at], greedy[at], other[at])
+                    n_ties += 1
+    finally:
+        denoiser.model.attach(*shipped)
+    assert n_ties <= 2 * N_PROMPTS // 20, "more ties than rounding explains"
+
+
+def test_base_equals_transformers() -> None:
+    """On the same weights, in float32, the greedy fill is that of transformers' Qwen2."""
+    file, config = default_model().weights, default_model().denoiser.model.config
+    ours, theirs = dense_base(file), reference(file)
+    denoiser = CanvasDenoiser(ours, mask_id=default_model().denoiser.mask_id, max_length=2048)
+    assert config.vocab_size == theirs.config.vocab_size
+    for prompt in prompts():
+        greedy, _ = fill(denoiser, prompt, HybridParams(n_drafts=0))
+        with torch.inference_mode():
+            logits = theirs(torch.tensor([prompt + greedy])).logits[0, len(prompt) - 1 : -1]
+        assert logits.argmax(-1).tolist() == greedy
+
+
+def dense(file: TensorFile, name: str) -> torch.Tensor:
+    """Return a weight in float32."""
+    return file[name].float() * file[f"{name}.scale"][:, None]
+
+
+def dense_base(file: TensorFile) -> GatedModel:
+    """Return our base with its weights in float32."""
+    config = default_model().denoiser.model.config
+    layers = [
+        Layer(
+            attention_norm=file[f"layers.{i}.attention_norm"],
+            qkv=DenseLinear(dense(file, f"layers.{i}.qkv"), file[f"layers.{i}.qkv.bias"]),
+            out=DenseLinear(dense(file, f"layers.{i}.out")),
+            mlp_norm=file[f"layers.{i}.mlp_norm"],
+            gate_up=DenseLinear(dense(file, f"layers.{i}.gate_up")),
+            down=DenseLinear(dense(file, f"layers.{i}.down")),
+        )
+        for i in range(config.n_layers)
+    ]
+    embedding = Embedding(dense(file, "embedding"))
+    return GatedModel(
+        config, embedding, layers, file["final_norm"], DenseLinear(dense(file, "head"))
+    )
+
+
+def reference(file: TensorFile) -> Qwen2ForCausalLM:
+    """Return transformers' Qwen2 with the same weights."""
+    config = default_model().denoiser.model.config
+    with torch.device("meta"):
+        model = Qwen2ForCausalLM(
+            Qwen2Config(
+                vocab_size=config.vocab_size,
+                hidden_size=config.width,
+                intermediate_size=config.mlp_width,
+                num_hidden_layers=config.n_layers,
+                num_attention_heads=config.n_heads,
+                num_key_value_heads=config.n_kv_heads,
+                max_position_embeddings=config.max_length,
+                rms_norm_eps=config.norm_eps,
+                rope_parameters={"rope_type": "default", "rope_theta": config.rope_base},
+                tie_word_embeddings=False,
+            )
+        )
+    n_query, n_key = config.n_heads * config.head_dim, config.n_kv_heads * config.head_dim
+    state = {
+        "model.embed_tokens.weight": dense(file, "embedding"),
+        "model.norm.weight": file["final_norm"],
+        "lm_head.weight": dense(file, "head"),
+    }
+    for i in range(config.n_layers):
+        theirs, name = f"model.layers.{i}", f"layers.{i}"
+        weights = dense(file, f"{name}.qkv").split([n_query, n_key, n_key])
+        biases = file[f"{name}.qkv.bias"].split([n_query, n_key, n_key])
+        for part, weight, bias in zip("qkv", weights, biases, strict=True):
+            state[f"{theirs}.self_attn.{part}_proj.weight"] = weight
+            state[f"{theirs}.self_attn.{part}_proj.bias"] = bias
+        gate, up = dense(file, f"{name}.gate_up").chunk(2)
+        state |= {
+            f"{theirs}.self_attn.o_proj.weight": dense(file, f"{name}.out"),
+            f"{theirs}.mlp.gate_proj.weight": gate,
+            f"{theirs}.mlp.up_proj.weight": up,
+            f"{theirs}.mlp.down_proj.weight": dense(file, f"{name}.down"),
+            f"{theirs}.input_layernorm.weight": file[f"{name}.attention_norm"],
+            f"{theirs}.post_attention_layernorm.weight": file[f"{name}.mlp_norm"],
+        }
+    model.load_state_dict(state, assign=True)
+    # Frequencies are no parameters: made anew where the weights are.
+    rotary = type(model.model.rotary_emb)(model.config)
+    model.model.rotary_emb = rotary
+    return model.eval()
