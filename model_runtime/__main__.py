@@ -13,8 +13,11 @@ from importlib import import_module
 #: Name, module, and what it does.
 COMMANDS = {
     "run": ("model_runtime.run", "serve infill requests to editors (they start it themselves)"),
+    "serve": ("model_runtime.http.serve", "serve fill-in-the-middle requests over HTTP"),
     "pull": ("model_runtime.weights.pull", "download a model ahead of its first use"),
     "eval": ("model_runtime.evaluation.command", "measure a model's quality"),
+    "bench": ("model_runtime.bench.command", "measure this machine's speed"),
+    "train": ("model_runtime.training.run", "train the adapter of the default model"),
     "train-data": ("model_runtime.training.gather", "fetch and make the training corpus"),
 }
 

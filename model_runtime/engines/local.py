@@ -87,6 +87,10 @@ class LocalEngine:
         self._model = None
         self._caches.clear()
 
+    def forget(self) -> None:
+        """Drop every document's encoded context: the next request pays for its own."""
+        self._caches.clear()
+
     def infill(self, request: InfillRequest, listener: Listener, cancel: CancelToken) -> Finished:
         """Fill the request's spans; see `Engine.infill`."""
         _check(request)

@@ -1,0 +1,1 @@
+"""Measuring speed: what this machine gives, as ratios in one run."""
