@@ -28,6 +28,7 @@ HANDED_OVER = {
     "bench": "Measure this machine.",
     "eval": "Measure a model's quality.",
     "train": "Train a diffusion adapter.",
+    "train-data": "Fetch and make the training corpus.",
 }
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -42,6 +43,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    # Plain usage errors: one line that says what is allowed, in any terminal.
+    rich_markup_mode=None,
 )
 
 
@@ -174,6 +177,10 @@ def _hand_over(name: str, purpose: str) -> None:
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     )
     def run_command(context: typer.Context) -> None:
+        from lsp_server.runtime.address import DIRECTORY_VARIABLE, default_directory
+
+        # Where the user's runtime listens is decided on this side only.
+        os.environ.setdefault(DIRECTORY_VARIABLE, str(default_directory()))
         words = [sys.executable, "-m", "model_runtime", name, *context.args]
         if sys.platform == "win32":
             # There exec would give the terminal back before the command is done.

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from model_runtime.protocol import Alternative, Finished, InfillRequest, Notice, StepReport
 
 
+#: What is said where the model gives back what stood there.
+UNCHANGED = "The model would change nothing."
+
+
 @dataclass(frozen=True)
 class Plan:
     """What is to be filled, before the model is asked."""

@@ -114,8 +114,8 @@ class RemaskServer(LanguageServer):
 
     def root_of(self, path: str) -> str:
         """Return the innermost workspace folder a file lies in; empty for none."""
-        folders = [self.workspace.root_uri, *(self.workspace.folders)]
-        roots = [to_fs_path(uri) or "" for uri in folders if uri]
+        folders = [folder.uri for folder in self.workspace.folders.values()]
+        roots = [to_fs_path(uri) or "" for uri in [self.workspace.root_uri, *folders] if uri]
         return max((root for root in roots if root and is_inside(path, root)), key=len, default="")
 
     async def infill(self, snapshot: DocumentSnapshot, params: InfillParams) -> Filled:
@@ -184,6 +184,10 @@ class RemaskServer(LanguageServer):
             self.window_show_message(types.ShowMessageParams(kind, text))
         else:
             self.tell_once(text)
+
+    def inform(self, text: str) -> None:
+        """Show what is no fault, but would else be a silence."""
+        self.window_show_message(types.ShowMessageParams(types.MessageType.Info, text))
 
     def tell_once(self, text: str) -> None:
         """Write a warning to the client's log, unless it stands there already."""

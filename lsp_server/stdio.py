@@ -23,4 +23,7 @@ def serve(log_level: str = "warning") -> None:
     gc.freeze()
     gc.enable()
     logging.basicConfig(level=log_level.upper(), stream=sys.stderr)
+    if log_level == "warning":
+        # pygls warns of what editors do every day, e.g. cancelling what is done already.
+        logging.getLogger("pygls").setLevel("ERROR")
     create_server(RuntimeClient(RuntimeProcess.default())).start_io()

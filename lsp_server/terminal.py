@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import sys
 import tempfile
 from dataclasses import dataclass
 from difflib import unified_diff
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,7 +23,7 @@ from rich.text import Text
 from lsp_server.documents import DocumentSnapshot
 from lsp_server.edits import split_lines
 from lsp_server.errors import BadSelection, StaleResult
-from lsp_server.infill import Filled, fill, make_plan
+from lsp_server.infill import UNCHANGED, Filled, fill, make_plan
 from lsp_server.runtime.client import RuntimeClient
 from lsp_server.runtime.process import RuntimeProcess
 from lsp_server.settings import Settings
@@ -108,6 +110,7 @@ class _Screen:
         self._console = Console(stderr=True)
         self._live = Live(console=self._console, transient=not watch, auto_refresh=False)
         self._stack = contextlib.ExitStack()
+        self._said = ""
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -126,8 +129,15 @@ class _Screen:
             picture = Text(report.text, "dim")
         if self._console.is_terminal:
             self._live.update(picture, refresh=True)
-        elif self._watch or not isinstance(report, StepReport):
+        elif self._watch or self._is_news(report):
             self._console.print(picture)
+
+    def _is_news(self, report: StepReport | Notice) -> bool:
+        """Return whether a notice says more than another count; a log needs no progress bar."""
+        if isinstance(report, StepReport):
+            return False
+        before, self._said = self._said, re.sub(r"\d+", "", report.text)
+        return self._said != before
 
 
 def canvas(plan: Plan, report: StepReport) -> Group:
@@ -135,12 +145,12 @@ def canvas(plan: Plan, report: StepReport) -> Group:
     text = plan.snapshot.text
     first, last = plan.spans[0], plan.spans[-1]
     above = split_lines(text[: first.start])[-_N_AROUND:]
-    picture = Text("".join(above), "dim")
+    picture = Text().append("".join(above), "dim")
     for i, draft in enumerate(report.drafts):
         if i:
             picture.append(text[plan.spans[i - 1].end : plan.spans[i].start], "dim")
-        for character in draft:
-            picture.append(character, "magenta" if character == report.mark else "bold green")
+        for is_mask, run in groupby(draft, report.mark.__eq__):
+            picture.append("".join(run), "magenta" if is_mask else "bold green")
     picture.append("".join(split_lines(text[last.end :])[:_N_AROUND]).rstrip(), "dim")
     return Group(picture, Text(_caption(report), "dim italic"))
 
@@ -209,7 +219,7 @@ def write_file(snapshot: DocumentSnapshot, text: str) -> None:
 def _print_result(filled: Filled, output: Output) -> None:
     say = Console(stderr=True, highlight=False).print
     if not filled.replacements:
-        say("The model would change nothing.")
+        say(UNCHANGED)
         return
     if filled.new_faults:
         say("The result does not parse; look twice.", style="yellow")

@@ -15,6 +15,7 @@ from lsprotocol import types
 
 from lsp_server.edits import to_workspace_edit
 from lsp_server.errors import BadSelection, ServerFault, StaleResult
+from lsp_server.infill import UNCHANGED
 from lsp_server.protocol_ext import COMMANDS, KIND, InfillParams, Position, Range
 from lsp_server.syntax.languages import find_grammar
 from lsp_server.syntax.spans import find_markers, find_node
@@ -180,6 +181,8 @@ async def _resolve(server: RemaskServer, action: types.CodeAction) -> types.Work
     if params.version is not None and snapshot.version != params.version:
         raise StaleResult("The document changed since the action was offered. Ask for it again.")
     filled = await server.infill(snapshot, params)
+    if not filled.replacements:
+        server.inform(UNCHANGED)
     return to_workspace_edit(
         snapshot, filled.replacements, versioned=server.support.versioned_edits
     )

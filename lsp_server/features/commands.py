@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 
 from lsp_server.edits import to_workspace_edit
 from lsp_server.errors import BadSelection, ServerFault
+from lsp_server.infill import UNCHANGED
 from lsp_server.protocol_ext import COMMANDS, CommandResult, InfillParams
 
 if TYPE_CHECKING:
@@ -40,15 +42,19 @@ async def _run(server: RemaskServer, mode: Mode, arguments: Sequence[Any]) -> Co
         server.tell(fault)
         return CommandResult(applied=False, reason=str(fault))
     if not filled.replacements:
-        return CommandResult(applied=False, reason="The model would change nothing.")
+        server.inform(UNCHANGED)
+        return CommandResult(applied=False, reason=UNCHANGED)
     if not server.support.apply_edit:
         return CommandResult(applied=False, reason="This editor takes no edits from a server.")
     edit = to_workspace_edit(
         snapshot, filled.replacements, versioned=server.support.versioned_edits
     )
-    answer = await server.workspace_apply_edit_async(
-        types.ApplyWorkspaceEditParams(edit=edit, label=f"Remask: {mode}")
-    )
+    try:
+        answer = await server.workspace_apply_edit_async(
+            types.ApplyWorkspaceEditParams(edit=edit, label=f"Remask: {mode}")
+        )
+    except JsonRpcException as refusal:
+        return CommandResult(applied=False, reason=f"The editor did not take it: {refusal}.")
     return CommandResult(applied=answer.applied, reason=answer.failure_reason or "")
 
 

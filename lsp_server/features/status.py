@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from lsprotocol import types
 
+from lsp_server.errors import ServerFault
 from lsp_server.protocol_ext import DID_CHANGE_STATUS, STATUS, StatusResult
 
 if TYPE_CHECKING:
@@ -42,7 +43,11 @@ class StatusBoard:
 
     async def ask(self) -> StatusResult:
         """Return everything there is to say; does not start a runtime."""
-        found = await self._server.runtime.status()
+        try:
+            found = await self._server.runtime.status()
+        except ServerFault as fault:
+            self._show(model="", device="", problems=(str(fault),))
+            return self._shown
         if found is None:
             self._show(model="", device="", problems=())
         else:

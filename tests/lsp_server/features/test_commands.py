@@ -67,6 +67,7 @@ async def test_a_fill_that_changes_nothing_applies_nothing(editor: Editor) -> No
     result = await run(editor, {"uri": URI, "ranges": [at(0, 0, 8)]})
 
     assert result == {"applied": False, "reason": "The model would change nothing."}
+    assert [shown["type"] for shown in editor.heard["window/showMessage"]] == [3]
     assert "workspace/applyEdit" not in editor.heard
 
 
