@@ -27,6 +27,8 @@ MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 SOCKET_NAME = f"runtime-{PROTOCOL_VERSION}.sock"
 #: Where there are no Unix sockets: a user-only file, "port token", for a port of the loopback.
 ADDRESS_NAME = f"runtime-{PROTOCOL_VERSION}.tcp"
+#: Held by whoever starts a runtime there, so that two clients don't start two.
+START_LOCK_NAME = "start.lock"
 
 Mode = Literal["infill", "rewrite", "repair", "holes"]
 Lane = Literal["inline", "edit"]

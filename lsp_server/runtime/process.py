@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING
 
 from lsp_server.errors import RuntimeUnavailable
 from lsp_server.runtime.address import connect, default_directory, default_transport, make_private
+from model_runtime.protocol import START_LOCK_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +89,7 @@ class RuntimeProcess:
         from filelock import AsyncFileLock, Timeout  # noqa: PLC0415
 
         try:
-            async with AsyncFileLock(self.directory / "start.lock", timeout=START_S, mode=0o600):
+            async with AsyncFileLock(self.directory / START_LOCK_NAME, timeout=START_S, mode=0o600):
                 if (stream := await self.find()) is None:
                     await self._start()
                     stream = await self.find()

@@ -40,6 +40,7 @@ class SteppedEngine:
         self.closed = threading.Event()
         #: What its reports show, and what it fills in.
         self.draft = ""
+        self.committed = ""
         self.text = "done"
 
     async def started(self) -> InfillRequest:
@@ -65,7 +66,7 @@ class SteppedEngine:
                 try:
                     cancel.check()
                     act()
-                    listener.step(_report(step_index, self.draft))
+                    listener.step(_report(step_index, self.draft, self.committed))
                 finally:
                     self._done.put(None)
                 step_index += 1
@@ -85,7 +86,7 @@ class SteppedEngine:
         self.closed.set()
 
 
-def _report(step_index: int, draft: str) -> StepReport:
+def _report(step_index: int, draft: str, committed: str) -> StepReport:
     # Without an id, like the terminal message: the worker sets both.
     return StepReport(
         id="",
@@ -93,7 +94,7 @@ def _report(step_index: int, draft: str) -> StepReport:
         n_forwards=step_index + 1,
         n_committed=0,
         drafts=(draft,),
-        committed=("",),
+        committed=(committed,),
     )
 
 

@@ -1,0 +1,66 @@
+"""`POST /v1/fim/completions`, which Mercury and Codestral both have, unlike each other.
+
+Their requests differ little, so both are read. A Mercury client looks for `choices[].text`; a
+Codestral client for `choices[].message.content`, or `delta.content` in a stream. A reply has both,
+so neither has to be guessed. So has an error: Mercury's `error` object, Codestral's flat fields.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from model_runtime.http.cut import Cut
+from model_runtime.http.dialect import Body, Positive, Seed, infill_request, read_stops
+from model_runtime.http.fill import Ask
+from model_runtime.http.openai import OpenAIDialect, StreamOptions
+
+if TYPE_CHECKING:
+    from model_runtime.http.faults import HttpFault
+
+
+class FimBody(Body, frozen=True, kw_only=True):
+    """The body of `POST /v1/fim/completions`."""
+
+    prompt: str
+    suffix: str | None = None
+    model: str | None = None
+    max_tokens: Positive | None = None
+    #: Codestral's name for it.
+    random_seed: Seed | None = None
+    stream_options: StreamOptions | None = None
+
+
+class FimDialect(OpenAIDialect):
+    """Mercury's and Codestral's fill-in-the-middle."""
+
+    name: ClassVar[str] = "fim"
+    body_type: ClassVar[type[Body]] = FimBody
+
+    def read(self, body: FimBody) -> Ask:  # type: ignore[override]  # each reads its own body type
+        """See `Dialect.read`."""
+        request = infill_request(
+            body, body.prompt, body.suffix or "", max_tokens=body.max_tokens, seed=body.random_seed
+        )
+        return Ask(
+            request,
+            model=body.model or "",
+            cut=Cut(read_stops(body.stop)),
+            stream=bool(body.stream),
+            diffusing=bool(body.diffusing),
+            tells_usage=body.stream_options is not None and bool(body.stream_options.include_usage),
+        )
+
+    def error(self, fault: HttpFault) -> dict[str, Any]:
+        """See `Dialect.error`."""
+        nested = super().error(fault)
+        return {"object": "error", **nested["error"], **nested}
+
+    def choice(self, index: int, text: str, reason: str) -> dict[str, Any]:
+        """Return one choice of a whole reply."""
+        message = {"role": "assistant", "content": text, "tool_calls": None}
+        return super().choice(index, text, reason) | {"message": message}
+
+    def part(self, index: int, text: str, reason: str | None) -> dict[str, Any]:
+        """Return one choice of an event."""
+        delta = {"role": "assistant", "content": text}
+        return super().part(index, text, reason) | {"delta": delta}

@@ -1,0 +1,86 @@
+"""The OpenAPI description, made from the types that read the bodies, so that the two agree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from model_runtime.process import version
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from model_runtime.http.dialect import Dialect
+
+REFUSALS = {
+    "400": "The body is not as described, or asks for what can't be.",
+    "401": "A bearer token is needed.",
+    "403": "Pages of this origin may not ask.",
+    "404": "There is no such model, or no such endpoint.",
+    "405": "The endpoint has another method.",
+    "408": "The body took too long to come.",
+    "409": "A newer request took this one's place.",
+    "413": "The body is too large.",
+    "421": "The server is not called by that name.",
+    "429": "Too many requests; Retry-After says when to try again.",
+    "500": "A bug; its number is in the server's log.",
+    "502": "The remote engine failed.",
+    "503": "The model or the runtime is not there; Retry-After says when to try again.",
+    "504": "The fill took too long.",
+}
+ABOUT = {
+    "/health": "Whether requests can be filled.",
+    "/v1/health": "Whether requests can be filled.",
+    "/props": "The server's properties, as llama.cpp tells them.",
+    "/v1/models": "The names that stand for the model served.",
+    "/openapi.json": "This description.",
+}
+
+
+def describe(fills: Mapping[str, Dialect]) -> dict[str, Any]:
+    """Return the description.
+
+    Args:
+        fills: the endpoints that fill, by path.
+    """
+    types = [dialect.body_type for dialect in fills.values()]
+    _, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    paths: dict[str, Any] = {
+        path: {"get": {"summary": text, "responses": _responses("application/json")}}
+        for path, text in ABOUT.items()
+    }
+    paths["/metrics"] = {
+        "get": {"summary": "Figures for Prometheus.", "responses": _responses("text/plain")}
+    }
+    for path, dialect in fills.items():
+        body = {"$ref": f"#/components/schemas/{dialect.body_type.__name__}"}
+        paths[path] = {
+            "post": {
+                "summary": (dialect.__doc__ or "").splitlines()[0],
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/json": {"schema": body}},
+                },
+                "responses": _responses("application/json", "text/event-stream"),
+            }
+        }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Remask", "version": version()},
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{}, {"bearer": []}],
+    }
+
+
+def _responses(*media_types: str) -> dict[str, Any]:
+    error = {"type": "object", "required": ["error"], "properties": {"error": {"type": "object"}}}
+    refused = {"content": {"application/json": {"schema": error}}}
+    return {
+        "200": {"description": "Done.", "content": {media: {} for media in media_types}},
+        **{status: {"description": text, **refused} for status, text in REFUSALS.items()},
+    }

@@ -1,0 +1,167 @@
+"""`remask serve`: the endpoints of existing fill-in-the-middle clients, in front of the runtime."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from model_runtime.errors import RuntimeFault
+from model_runtime.http.app import build_app
+from model_runtime.http.faults import NotFilled
+from model_runtime.http.limits import ServeSettings
+from model_runtime.http.runtime import Runtime
+from model_runtime.settings import add_flags, flags_of, load_settings
+
+if TYPE_CHECKING:
+    import argparse
+    import socket
+    from collections.abc import Callable, Mapping
+
+    from model_runtime.http.fill import Backend
+    from model_runtime.listen import Transport
+
+DIRECTORY_VARIABLE = "REMASK_RUNTIME_DIR"
+TOKEN_VARIABLE = "REMASK_SERVE_TOKEN"  # noqa: S105  # its name, not a token
+#: Bytes of a request's head before its body.
+MAX_HEAD_BYTES = 32 * 1024
+#: Seconds that open replies have when the server is told to leave.
+LEAVE_S = 5
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
+    defaults = ServeSettings()
+    serve = parser.add_argument_group("serving")
+    serve.add_argument("--host", default=defaults.host, help="default: %(default)s")
+    serve.add_argument("--port", type=int, default=defaults.port, help="default: %(default)s")
+    for flag, field, text in (
+        ("--allow-host", "allow_hosts", "a name this server is called by; repeatable"),
+        ("--allow-origin", "allow_origins", "an origin whose pages may ask; repeatable"),
+        ("--alias", "aliases", "a model name that stands for the one served; repeatable"),
+    ):
+        serve.add_argument(flag, dest=field, action="append", default=None, help=text)
+    for field in ("max_body_bytes", "max_concurrent", "requests_per_minute"):
+        _add_limit(serve, field, int, defaults)
+    for field in ("patience_s", "deadline_s"):
+        _add_limit(serve, field, float, defaults)
+    parser.add_argument(
+        "--directory",
+        type=Path,
+        default=os.environ.get(DIRECTORY_VARIABLE),
+        help=f"where the runtime listens; `remask serve` says so by {DIRECTORY_VARIABLE}",
+    )
+    add_flags(parser)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Serve until told to leave; return the exit status."""
+    try:
+        settings = serve_settings(vars(arguments), os.environ)
+        flags = flags_of(arguments)
+        load_settings(flags)
+        if arguments.directory is None:
+            raise SystemExit(f"say where the runtime listens: --directory or {DIRECTORY_VARIABLE}")
+        words = tuple(
+            word
+            for field, value in flags.items()
+            for word in (f"--{field.replace('_', '-')}", value)
+        )
+        transport: Transport = "tcp" if sys.platform == "win32" else "unix"
+        runtime = Runtime(Path(arguments.directory), words, transport=transport)
+        return asyncio.run(serve(runtime, settings, has_flags=bool(flags)))
+    except KeyboardInterrupt:
+        return 0
+    except (RuntimeFault, NotFilled, OSError) as error:
+        sys.stderr.write(f"remask: {error}\n")
+        return 1
+
+
+def serve_settings(arguments: Mapping[str, Any], environment: Mapping[str, str]) -> ServeSettings:
+    """Return the settings that the flags and the environment make.
+
+    Raises:
+        BadRequest: they can't be.
+    """
+    fields = [field for field in ServeSettings.__struct_fields__ if field != "token"]
+    given = {field: arguments.get(field) for field in fields}
+    values: dict[str, Any] = {
+        field: tuple(value) if isinstance(value, list) else value
+        for field, value in given.items()
+        if value is not None
+    }
+    return ServeSettings(token=environment.get(TOKEN_VARIABLE, ""), **values)
+
+
+async def serve(runtime: Runtime, settings: ServeSettings, *, has_flags: bool = False) -> int:
+    """Serve until told to leave; return the exit status.
+
+    Raises:
+        NotFilled: the runtime can't be started.
+    """
+    status = await runtime.status()
+    if has_flags and not runtime.was_started:
+        sys.stderr.write(
+            "remask: a runtime is running already, and keeps its own settings;"
+            " `remask stop` ends it\n"
+        )
+    server = FrontServer(runtime, settings, lambda url: _say(f"serving {status.model} on {url}"))
+    await server.serve()
+    return 0 if server.started else 1
+
+
+class FrontServer(uvicorn.Server):
+    """An HTTP server in front of a backend, which it closes when it ends.
+
+    Args:
+        backend: what fills.
+        settings: how to serve; port 0 takes a free one.
+        on_ready: told the address once it can be reached.
+    """
+
+    def __init__(
+        self, backend: Backend, settings: ServeSettings, on_ready: Callable[[str], None]
+    ) -> None:
+        super().__init__(
+            uvicorn.Config(
+                build_app(backend, settings),
+                host=settings.host,
+                port=settings.port,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                lifespan="on",
+                timeout_graceful_shutdown=LEAVE_S,
+                h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+                http="h11",
+                ws="none",
+            )
+        )
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn."""
+        await super().startup(sockets)
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            self._on_ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _add_limit(
+    group: argparse._ArgumentGroup, field: str, kind: type, defaults: ServeSettings
+) -> None:
+    group.add_argument(
+        f"--{field.replace('_', '-')}",
+        type=kind,
+        default=getattr(defaults, field),
+        help="default: %(default)s",
+    )

@@ -1,0 +1,89 @@
+"""`remask serve` as a process, against its own published description."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from support.serve_process import Served, serve_process
+
+from model_runtime.http.app import FILLS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.e2e
+
+CHECKS = [
+    not_a_server_error,
+    content_type_conformance,
+    negative_data_rejection,
+    response_schema_conformance,
+    status_code_conformance,
+]
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    """A server with the scripted engine."""
+    with serve_process({"texts": ["return w * h\n"], "n_steps": 3}) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def description(served: Served) -> Any:
+    """What it says of itself."""
+    return schemathesis.openapi.from_url(f"{served.url}/openapi.json")
+
+
+@pytest.mark.parametrize("mode", list(schemathesis.GenerationMode))
+@pytest.mark.parametrize("path", FILLS)
+def test_fills_keep_their_description(
+    description: Any, path: str, mode: schemathesis.GenerationMode
+) -> None:
+    """Whatever is sent, good or bad, gets a reply that the description promises."""
+
+    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(case=description[path]["POST"].as_strategy(generation_mode=mode))
+    def check(case: Any) -> None:
+        case.call_and_validate(checks=CHECKS)
+
+    check()
+
+
+def test_every_endpoint_is_described(description: Any) -> None:
+    """What can be read without a body is there, and replies as described."""
+    paths = {operation.ok().path for operation in description.get_all_operations()}
+    assert paths > set(FILLS)
+    for path in paths - set(FILLS):
+        description[path]["GET"].Case().call_and_validate(checks=CHECKS)
+
+
+def test_script_gets_a_fill(served: Served) -> None:
+    """A plain script gets the scripted fill, streamed and not."""
+    body = {"model": "remask", "prompt": "def area(w, h):\n    ", "suffix": "\n"}
+    with httpx2.Client(base_url=served.url, trust_env=False) as client:
+        whole = client.post("/v1/completions", json=body).json()
+        streamed = client.post("/v1/completions", json=body | {"stream": True}).text
+
+    assert whole["choices"][0]["text"] == "return w * h\n"
+    assert streamed.endswith("data: [DONE]\n\n")
+
+
+def test_server_leaves_when_told() -> None:
+    """It ends by the signal that it gets, in order, and its runtime leaves when idle."""
+    with serve_process() as served:
+        assert httpx2.get(f"{served.url}/health", trust_env=False).status_code == 200
+
+    assert served.process.returncode == -signal.SIGTERM

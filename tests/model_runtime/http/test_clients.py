@@ -1,0 +1,53 @@
+"""Clients that people use: OpenAI's own Python library, and plain scripts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import openai
+import pytest
+from support.front import SelfRunning, fronting
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILL = "return a + b"
+
+
+@pytest.fixture
+def engine() -> SelfRunning:
+    """An engine with one answer."""
+    engine = SelfRunning()
+    engine.text = FILL
+    return engine
+
+
+async def test_openai_library(short_path: Path, engine: SelfRunning) -> None:
+    """The OpenAI library gets a fill, streamed and not, and lists the models."""
+    async with (
+        fronting(short_path, engine) as front,
+        openai.AsyncOpenAI(base_url=f"{front.url}/v1", api_key="none") as client,
+    ):
+        ask = {"model": "remask", "prompt": "def add(a, b):\n    ", "suffix": "\n"}
+        whole = await client.completions.create(**ask)
+        stream = await client.completions.create(**ask, stream=True)
+        pieces = [piece.choices[0].text async for piece in stream]
+        models = [model.id async for model in client.models.list()]
+
+    assert whole.choices[0].text == FILL
+    assert "".join(pieces) == FILL
+    assert "remask" in models
+
+
+async def test_openai_library_reads_errors(short_path: Path, engine: SelfRunning) -> None:
+    """The OpenAI library tells a missing model from a missing token."""
+    async with fronting(short_path, engine, token="secret") as front:
+        wrong = openai.AsyncOpenAI(base_url=f"{front.url}/v1", api_key="x", max_retries=0)
+        right = openai.AsyncOpenAI(base_url=f"{front.url}/v1", api_key="secret", max_retries=0)
+        async with wrong, right:
+            with pytest.raises(openai.AuthenticationError):
+                await wrong.models.list()
+            with pytest.raises(openai.NotFoundError) as caught:
+                await right.completions.create(model="gpt-9", prompt="x")
+
+    assert caught.value.code == "model_not_found"
