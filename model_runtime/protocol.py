@@ -202,10 +202,12 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     #: Of those, how many came out of a cache.
     n_cached_tokens: int = 0
     n_tokens: int = 0
-    #: Model evaluations over the canvas (the papers' NFE); the context's own encoding counts as 1.
+    #: Model evaluations (the papers' NFE), the context's own included.
     n_forwards: int = 0
     queue_s: float = 0.0
+    #: Until the first draft, the context's encoding in it.
     context_s: float = 0.0
+    #: From the first draft to the end.
     denoise_s: float = 0.0
 
 

@@ -15,6 +15,7 @@ from model_runtime.decoding.denoise import Budget, Step, check_pairing, denoise
 from model_runtime.engines.base import EngineDescription
 from model_runtime.engines.loading import LoadedModel, load_default
 from model_runtime.errors import BadRequest
+from model_runtime.models.canvas import PREFILL_ROWS
 from model_runtime.protocol import Alternative, Finished, StepReport, Usage
 from model_runtime.samplers import SAMPLERS
 
@@ -145,19 +146,19 @@ class LocalEngine:
         texts: list[str],
         index: int,
     ) -> Fill:
-        layout, cost = job.model.layout, job.cost
+        layout, denoiser, cost = job.model.layout, job.model.denoiser, job.cost
         started = time.monotonic()
         context = laid_out.canvas.token_ids[: laid_out.span_start].tolist()
-        n_cached = job.cache.n_common(context)
-        job.model.denoiser.encode(context[:-1], job.cache, job.cancel.check)
         cost.n_context_tokens += len(context)
-        cost.n_cached_tokens += n_cached
-        cost.n_forwards += 1
-        encoded = time.monotonic()
-        cost.context_s += encoded - started
-        n_earlier = cost.n_forwards
+        cost.n_cached_tokens += job.cache.n_common(context)
+        n_earlier, n_before = cost.n_forwards, denoiser.model.n_forwards
+        first_draft: list[float] = []
+        # The last stretch of the context is encoded in the first denoising step's own forward.
+        denoiser.encode(context[:-PREFILL_ROWS], job.cache, job.cancel.check)
 
         def on_step(step: Step) -> None:
+            first_draft.append(time.monotonic())
+            cost.n_forwards = n_earlier + denoiser.model.n_forwards - n_before
             if job.request.stream:
                 drafts, committed = list(texts), list(texts)
                 drafts[index] = layout.draft(laid_out, MARK)
@@ -165,18 +166,17 @@ class LocalEngine:
                 job.listener.step(
                     StepReport(
                         id=job.request.id,
-                        step_index=cost.n_forwards - 1,
-                        n_forwards=n_earlier + step.n_forwards,
+                        step_index=step.step_index,
+                        n_forwards=cost.n_forwards,
                         n_committed=int(step.canvas.committed.sum()) - laid_out.span_start,
                         drafts=tuple(drafts),
                         committed=tuple(committed),
                         mark=MARK,
                     )
                 )
-            cost.n_forwards = n_earlier + step.n_forwards
 
         denoise(
-            job.model.denoiser,
+            denoiser,
             sampler,
             job.cache,
             laid_out.canvas,
@@ -188,14 +188,17 @@ class LocalEngine:
         )
         fill = layout.read(laid_out)
         cost.n_tokens += len(fill.token_ids)
-        cost.denoise_s += time.monotonic() - encoded
+        cost.context_s += first_draft[0] - started
+        cost.denoise_s += time.monotonic() - first_draft[0]
         return fill
 
     def _score(self, job: Job, laid_out: LaidOut, fill: Fill) -> float:
         """Return the mean log-probability a token, by the base given all to its left."""
-        job.cost.n_forwards += 1
+        n_before = job.model.denoiser.model.n_forwards
         context = laid_out.canvas.token_ids[: laid_out.span_start].tolist()
-        return job.model.denoiser.score(context, fill.token_ids, job.cache)
+        score = job.model.denoiser.score(context, fill.token_ids, job.cache)
+        job.cost.n_forwards += job.model.denoiser.model.n_forwards - n_before
+        return score
 
     def _sampler(self, request: InfillRequest) -> Sampler[Any, Any]:
         name = request.sampler or self._settings.sampler or DEFAULT_SAMPLER

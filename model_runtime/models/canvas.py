@@ -116,21 +116,29 @@ class CanvasDenoiser(Denoiser):
         self.encode(context[:-1], cache)
         fed = [context[-1], *token_ids[:-1]]
         hidden = self.model.hidden(_base_rows(fed, len(cache)), cache)
-        log_p = self.model.logits(hidden, len(fed)).log_softmax(-1)
+        is_base = torch.ones(len(fed), dtype=torch.bool)
+        log_p = self.model.logits(hidden, is_base).log_softmax(-1)
         return float(log_p.gather(1, torch.tensor(token_ids)[:, None]).mean())
 
     def _predict_behind(
         self, canvas: Canvas, positions: Tensor, visible: Tensor, cache: CausalCache
     ) -> Prediction:
-        """Predict rows behind prefixes of different lengths, all in one forward."""
-        first, last = int(visible.min()) - 1, int(visible.max())
-        self.encode(canvas.token_ids[:first].tolist(), cache)
-        settled = canvas.token_ids[first:last]
-        rows, wanted = _rows_behind(settled, first, positions, visible)
-        hidden = self.model.hidden(rows, cache)
-        # What is not settled after all will not match the canvas, and is rewound by `encode`.
-        cache.keep(settled.tolist())
-        return Prediction("logits", self.model.logits(hidden, rows.n_base)[wanted])
+        """Predict rows behind prefixes of different lengths, all in one forward.
+
+        What the cache lacks of the prefix is encoded in that same forward, unless it is long.
+        """
+        last = int(visible.max())
+        settled = canvas.token_ids[:last].tolist()
+        # The base rows that are asked for have to be fed, kept or not.
+        cache.rewind(settled[: int(visible.min()) - 1])
+        if last - len(cache) > PREFILL_ROWS:
+            self.encode(settled[: last - PREFILL_ROWS], cache)
+        first = len(cache)
+        rows, wanted = _rows_behind(canvas.token_ids[first:last], first, positions, visible)
+        hidden = self.model.hidden(rows, cache)[wanted]
+        # What is not settled after all will not match the canvas, and is rewound then.
+        cache.keep(settled[first:])
+        return Prediction("logits", self.model.logits(hidden, is_base=positions == visible))
 
     def _predict_among(
         self, canvas: Canvas, masked: Tensor, positions: Tensor, cache: CausalCache
@@ -147,7 +155,8 @@ class CanvasDenoiser(Denoiser):
             n_base=0,
         )
         hidden = self.model.hidden(rows, cache)[positions - 1 - first]
-        return Prediction("logits", self.model.logits(hidden, n_base=0))
+        is_base = torch.zeros(len(positions), dtype=torch.bool)
+        return Prediction("logits", self.model.logits(hidden, is_base))
 
 
 def mask_depths(masked: Tensor) -> Tensor:

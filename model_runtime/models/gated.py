@@ -129,6 +129,8 @@ class GatedModel:
         #: Of activations, keys and values.
         self.dtype = embedding.dtype
         self.device = final_norm.device
+        #: Forwards since it was made: what a request costs is the difference.
+        self.n_forwards = 0
         self.adapter: Adapter | None = None
         #: The head's rows for the adapter's vocabulary.
         self.draft_head: Linear | None = None
@@ -154,6 +156,7 @@ class GatedModel:
 
         The rows may stand on any device; the work is done on the model's.
         """
+        self.n_forwards += 1
         config = self.config
         n_rows, n_base = len(rows.token_ids), rows.n_base
         n_query = config.n_heads * config.head_dim
@@ -180,23 +183,22 @@ class GatedModel:
             x = x + _gated(layer.down, low_rank[3], functional.silu(gate) * up, n_base)
         return rms_norm(x, self._final_norm, config.norm_eps)
 
-    def logits(self, hidden: Tensor, n_base: int) -> Tensor:
-        """Return [n_rows, vocab_size] float32, on the CPU, where canvas and sampler are.
+    def logits(self, hidden: Tensor, is_base: Tensor) -> Tensor:
+        """Return [n, vocab_size] float32, on the CPU, where canvas and sampler are.
 
         What a canvas row can't propose is -inf.
 
         Args:
-            hidden: [n_rows, width], base rows first.
-            n_base: how many of them are base rows.
+            hidden: [n, width] normalised rows.
+            is_base: [n] bool, on the CPU: which of them are base rows.
         """
-        if self.adapter is None or self.draft_head is None or n_base == len(hidden):
+        if self.adapter is None or self.draft_head is None or bool(is_base.all()):
             return self._head(hidden).float().cpu()
         rows = torch.full((len(hidden), self.config.vocab_size), float("-inf"))
-        if n_base:
-            rows[:n_base] = self._head(hidden[:n_base]).cpu()
-        rows[n_base:, self.adapter.vocabulary.cpu()] = (
-            self.draft_head(hidden[n_base:]).float().cpu()
-        )
+        if bool(is_base.any()):
+            rows[is_base] = self._head(hidden[is_base.to(self.device)]).float().cpu()
+        drafts = self.draft_head(hidden[~is_base.to(self.device)]).float().cpu()
+        rows[(~is_base).nonzero(), self.adapter.vocabulary.cpu()] = drafts
         return rows
 
     def _embed(self, token_ids: Tensor) -> Tensor:
