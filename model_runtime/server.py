@@ -94,7 +94,7 @@ class RuntimeServer:
         self._started = time.monotonic()
         self._idle_timer: asyncio.TimerHandle | None = None
         self._leaving = asyncio.Event()
-        self._patience_s = FINISH_S
+        self._is_urgent = False
         self._asked_to_leave: list[tuple[Connection, str]] = []
 
     # --- the process's life ---------------------------------------------------------------------
@@ -124,7 +124,7 @@ class RuntimeServer:
     def leave(self, *, now: bool) -> None:
         """Stop serving: after what runs is finished, or `now`, which stops it too."""
         if now:
-            self._patience_s = STEP_S
+            self._is_urgent = True
             if (running := self._queue.running) is not None:
                 self._stop(running, ShuttingDown("the runtime was told to stop"))
         self._leaving.set()
@@ -141,7 +141,8 @@ class RuntimeServer:
         self._queue.close()
         for job in self._queue.waiting:
             self._stop(job, ShuttingDown("the runtime is leaving; try again"))
-        await asyncio.wait({work}, timeout=self._patience_s)
+        if not self._is_urgent:
+            await asyncio.wait({work}, timeout=FINISH_S)
         if not work.done():
             self.leave(now=True)
             await asyncio.wait({work}, timeout=STEP_S)

@@ -477,11 +477,12 @@ async def test_idle_exit(engine: SteppedEngine, short_path: Path) -> None:
 
 
 async def test_no_idle_exit_while_a_job_runs(engine: SteppedEngine, short_path: Path) -> None:
-    """The idle clock does not run out on a job."""
-    async with serving(engine, short_path, idle_exit_s=0.01) as (server, task):
+    """The idle clock does not run out on a job, and starts again when the job is done."""
+    async with serving(engine, short_path) as (server, task):
         wire = await Wire.greet(short_path)
         wire.send(infill_request())
         await engine.started()
+        server._idle_exit_s = 0.001
         server._leave_if_idle()
         engine.finish()
 
