@@ -7,27 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
-from model_runtime.caches.base import Cache
 from model_runtime.decoding.canvas import Prediction
 from model_runtime.models.base import Denoiser
 
 if TYPE_CHECKING:
-    from model_runtime.decoding.canvas import Canvas, PredictionKind, Query, Update
-
-
-class NoCache(Cache):
-    """Keeps nothing."""
-
-    name: ClassVar[str] = "none"
-    exact: ClassVar[bool] = True
-
-    def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what came."""
-        del layer
-        return keys, values
-
-    def settle(self, canvas: Canvas, update: Update) -> None:
-        """Learn nothing."""
+    from model_runtime.caches.base import Cache
+    from model_runtime.decoding.canvas import Canvas, PredictionKind, Query
 
 
 class TableDenoiser(Denoiser):

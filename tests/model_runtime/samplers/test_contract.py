@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.table_denoiser import NoCache, TableDenoiser
+from support.denoising import MASK, VOCAB_SIZE, run
+from support.table_denoiser import TableDenoiser
 
+from model_runtime.caches.none import NoCache
 from model_runtime.decoding.canvas import Canvas
 from model_runtime.decoding.denoise import Budget, Step, denoise
 from model_runtime.errors import BadRequest, Cancelled, UnsupportedPairing
 from model_runtime.samplers import SAMPLERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from model_runtime.samplers.base import Sampler
 
 NAMES = SAMPLERS.names()
-VOCAB_SIZE, MASK, EOS, EXPAND = 12, 11, 9, 10
+EOS, EXPAND = 9, 10
 #: Where the defaults leave most of a rule asleep: settings that wake it.
 PARAMS: dict[str, dict[str, object]] = {
     "expand": {"eos_id": EOS, "expand_id": EXPAND, "max_tokens": 20, "pad_eos_right": True},
@@ -30,15 +29,6 @@ PARAMS: dict[str, dict[str, object]] = {
     "remdm": {"kind": "cap", "eta": 0.5},
     "token_edit": {"threshold": 0.5, "edit_threshold": 0.2, "penalty": 0.5},
 }
-
-
-@dataclass
-class Run:
-    """One canvas through the loop: two spans between given tokens."""
-
-    canvas: Canvas
-    n_forwards: int = 0
-    trajectory: list[list[int]] = field(default_factory=list)
 
 
 def make(name: str, params: dict[str, object] | None = None) -> Sampler[Any, Any]:
@@ -60,34 +50,6 @@ def lay_out(
     token_ids = [3, *spans[0], 4, 5, *[MASK] * n_second, 6]
     is_given = [True, *[False] * n_first, True, True, *[False] * n_second, True]
     return Canvas(torch.tensor(token_ids), torch.tensor(is_given), MASK)
-
-
-def run(
-    sampler: Sampler[Any, Any],
-    canvas: Canvas,
-    budget: Budget,
-    *,
-    seed: int = 0,
-    denoiser: TableDenoiser | None = None,
-    on_step: Callable[[Step], None] = lambda _: None,
-) -> Run:
-    """Denoise a canvas and note every canvas on the way."""
-    done = Run(canvas)
-
-    def note(step: Step) -> None:
-        done.trajectory.append(step.canvas.token_ids.tolist())
-        on_step(step)
-
-    done.n_forwards = denoise(
-        denoiser or TableDenoiser(VOCAB_SIZE, MASK, seed=seed),
-        sampler,
-        NoCache(),
-        canvas,
-        budget,
-        torch.Generator().manual_seed(seed),
-        on_step=note,
-    )
-    return done
 
 
 @pytest.mark.parametrize("name", NAMES)
