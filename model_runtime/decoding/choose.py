@@ -6,6 +6,7 @@ gives the same choice wherever the logits are.
 
 from __future__ import annotations
 
+import math
 from typing import Literal, TypeAlias
 
 import torch
@@ -22,7 +23,8 @@ _NUCLEUS_CANDIDATES = 256
 def clean_logits(rows: Tensor, mask_id: int | None) -> Tensor:
     """Return logits [n, vocab] of clean tokens: a mask is never a prediction.
 
-    References leave this to training, and hang or return masks where it fails.
+    References leave this to training, and hang or return masks where it fails. For choosing a
+    token; how sure a row is of it is told by all logits, since what it gives the mask is doubt.
     """
     if mask_id is None or not 0 <= mask_id < rows.shape[-1]:
         return rows
@@ -109,21 +111,23 @@ def at(probabilities: Tensor, tokens: Tensor) -> Tensor:
     return probabilities.gather(-1, tokens[:, None]).squeeze(-1)
 
 
-def draw_tokens(logits: Tensor, temperature: float, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+def draw_tokens(
+    logits: Tensor, temperature: float, rng: torch.Generator, mask_id: int | None = None
+) -> tuple[Tensor, Tensor]:
     """Draw one token a row from softmax(logits / temperature); the best one at temperature 0.
 
     Args:
         logits: [n, vocab] float.
         temperature: at least 0.
         rng: untouched at temperature 0.
+        mask_id: never drawn.
 
     Returns:
         tokens [n] int64 and their probabilities [n] under softmax(logits), temperature left out.
     """
-    probabilities = logits.softmax(-1)
-    drawn_from = tempered(logits, temperature) if temperature > 0 else probabilities
-    tokens = pick(drawn_from, temperature, rng)
-    return tokens, at(probabilities, tokens)
+    clean = clean_logits(logits, mask_id)
+    tokens = pick(tempered(clean, temperature) if temperature > 0 else clean, temperature, rng)
+    return tokens, at(logits.softmax(-1), tokens)
 
 
 def entropy(probabilities: Tensor) -> Tensor:
@@ -132,20 +136,25 @@ def entropy(probabilities: Tensor) -> Tensor:
     return each.sum(-1)
 
 
-def certainty(probabilities: Tensor, tokens: Tensor, kind: Certainty) -> Tensor:
+def certainty(
+    probabilities: Tensor, tokens: Tensor, kind: Certainty, mask_id: int | None = None
+) -> Tensor:
     """Return how sure each row is of its token, [n] float; higher is surer.
 
     Args:
         probabilities: [n, vocab].
         tokens: [n] int64.
         kind: Dream's names.
+        mask_id: a row that thinks this likeliest is sure of no token: it comes after all others.
     """
-    if kind == "entropy":
-        return -entropy(probabilities)
-    if kind == "topk_margin":
-        best = probabilities.topk(2).values
-        return best[:, 0] - best[:, 1]
-    return at(probabilities, tokens)
+    if kind == "maskgit_plus":
+        return at(probabilities, tokens)
+    best = probabilities.topk(2)
+    sure = -entropy(probabilities) if kind == "entropy" else -best.values.diff(dim=-1).squeeze(-1)
+    if mask_id is None:
+        return sure
+    widest = 1 + math.log(probabilities.shape[-1])
+    return sure.where(best.indices[:, 0] != mask_id, sure - widest)
 
 
 def top(confidence: Tensor, n: int) -> Tensor:

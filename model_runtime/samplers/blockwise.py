@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 
-from model_runtime.decoding.choose import at, narrowed, pick, tempered, top
+from model_runtime.decoding.choose import at, clean_logits, narrowed, pick, tempered, top
 from model_runtime.decoding.filling import Filling
 from model_runtime.decoding.schedule import quota
 from model_runtime.samplers.base import Count, NonNegative, Params, Sampler, Share
@@ -61,18 +61,21 @@ class Blockwise(Sampler[Filling, BlockwiseParams]):
 
     def step(self, token_ids: Tensor, prediction: Prediction, state: Filling) -> Update:
         """Commit the step's quota, or more."""
-        tokens, confidence = self.draw(state.logits(prediction), state.rng)
+        tokens, confidence = self.draw(prediction.rows, state.rng, state.block.mask_id)
         chosen = top(self._rank(confidence), self._n_commit(confidence, state))
         return state.commit(token_ids, tokens, confidence, chosen)
 
-    def draw(self, logits: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    def draw(
+        self, logits: Tensor, rng: torch.Generator, mask_id: int | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return a token a row and how probable it is.
 
         After the temperature, but before top-p and top-k: after these a single candidate would be
         certain everywhere.
         """
         params = self.params
-        narrow = narrowed(logits, params.temperature, params.top_p, params.top_k)
+        clean = clean_logits(logits, mask_id)
+        narrow = narrowed(clean, params.temperature, params.top_p, params.top_k)
         tokens = pick(narrow, params.temperature, rng)
         return tokens, at(tempered(logits, params.temperature or 1.0), tokens)
 

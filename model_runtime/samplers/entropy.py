@@ -61,14 +61,13 @@ class Entropy(Sampler[Filling, EntropyParams]):
     def step(self, token_ids: Tensor, prediction: Prediction, state: Filling) -> Update:
         """Commit the surest tokens, in the first step that has a share of at least one."""
         params = self.params
-        probabilities = narrowed(
-            state.logits(prediction), params.temperature, params.top_p, params.top_k
-        )
-        tokens = pick(probabilities, params.temperature, state.rng)
+        clean = narrowed(state.logits(prediction), params.temperature, params.top_p, params.top_k)
+        tokens = pick(clean, params.temperature, state.rng)
+        probabilities = narrowed(prediction.rows, params.temperature, params.top_p, params.top_k)
         if params.kind == "origin":
             confidence = at(probabilities, tokens)
         else:
-            confidence = certainty(probabilities, tokens, params.kind)
+            confidence = certainty(probabilities, tokens, params.kind, state.block.mask_id)
         chosen = self._choose(confidence, state)
         while state.steps_left > 1 and not bool(chosen.any()):
             state.steps_left -= 1

@@ -136,12 +136,13 @@ class Expand(Sampler[Growing, ExpandParams]):
     def _draw(self, rows: Tensor, n_room: int, state: Growing) -> tuple[Tensor, Tensor]:
         """Return a token a mask, and how sure each is; both [n_masked]."""
         params = self.params
-        logits = clean_logits(rows, state.block.mask_id)
+        mask_id = state.block.mask_id
         if n_room == 0:
-            logits = clean_logits(logits, params.expand_id)
-        probabilities = narrowed(logits, params.temperature, params.top_p, 0)
-        tokens = pick(probabilities, params.temperature, state.rng)
-        return tokens, certainty(probabilities, tokens, params.kind)
+            rows = clean_logits(rows, params.expand_id)
+        clean = narrowed(clean_logits(rows, mask_id), params.temperature, params.top_p, 0)
+        tokens = pick(clean, params.temperature, state.rng)
+        probabilities = narrowed(rows, params.temperature, params.top_p, 0)
+        return tokens, certainty(probabilities, tokens, params.kind, mask_id)
 
     def _n_room(self, state: Growing) -> int:
         """Return how many masks may still become two."""

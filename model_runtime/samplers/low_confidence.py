@@ -60,8 +60,9 @@ class LowConfidence(Sampler[Filling, LowConfidenceParams]):
 
     def step(self, token_ids: Tensor, prediction: Prediction, state: Filling) -> Update:
         """Commit the most confident tokens."""
-        logits = state.logits(prediction)
-        tokens, confidence = draw_tokens(logits, self.params.temperature, state.rng)
+        tokens, confidence = draw_tokens(
+            prediction.rows, self.params.temperature, state.rng, state.block.mask_id
+        )
         n_commit = max(quota(state.n_masked, state.steps_left), self._n_sure(confidence))
         return state.commit(token_ids, tokens, confidence, top(confidence, n_commit))
 

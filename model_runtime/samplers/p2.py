@@ -49,10 +49,11 @@ class P2(Sampler[Filling, P2Params]):
     def step(self, token_ids: Tensor, prediction: Prediction, state: Filling) -> Update:
         """Mask the least confident positions and fill the others."""
         block = state.block
-        logits = state.logits(prediction)
-        probabilities = narrowed(logits, self.params.temperature, self.params.top_p, 0)
-        drawn = pick(probabilities, self.params.temperature, state.rng)
-        confidence = at(probabilities, drawn)
+        temperature, top_p = self.params.temperature, self.params.top_p
+        drawn = pick(
+            narrowed(state.logits(prediction), temperature, top_p, 0), temperature, state.rng
+        )
+        confidence = at(narrowed(prediction.rows, temperature, top_p, 0), drawn)
 
         step_index = state.n_steps - state.steps_left
         state.steps_left -= 1

@@ -74,8 +74,8 @@ class TokenEdit(Sampler[Editing, TokenEditParams]):
         params, positions = self.params, self.query(state).positions
         before = token_ids[positions]
         masked = before.eq(state.block.require_mask())
-        logits = self._penalised(state.logits(prediction), token_ids, positions)
-        tokens, confidence = draw_tokens(logits, params.temperature, state.rng)
+        logits = self._penalised(prediction.rows, token_ids, positions)
+        tokens, confidence = draw_tokens(logits, params.temperature, state.rng, state.block.mask_id)
 
         n_masked = int(masked.sum())
         n_sure = int((masked & (confidence > params.threshold)).sum())

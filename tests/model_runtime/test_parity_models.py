@@ -7,16 +7,21 @@ folder is looked at; one that no test here knows is a failure.
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 from support import parity
 
+from model_runtime.caches import CACHES
 from model_runtime.caches.eso import EsoCache
 from model_runtime.caches.none import NoCache
 from model_runtime.decoding.canvas import Canvas, Query
+from model_runtime.decoding.denoise import Budget, denoise
 from model_runtime.models.parts.load import load_family
+from model_runtime.samplers import SAMPLERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
 FOLDERS = parity.family_folders()
 FILES = [path for folder in FOLDERS for path in sorted(folder.iterdir())]
 CASES = [path for path in FILES if path.name.startswith("case_")]
+RUNS = [path for path in FILES if path.match("generate_*.safetensors")]
 
 
 @functools.cache
@@ -190,6 +196,71 @@ CHECKS: dict[str, Callable[[Family, parity.Case], None]] = {
 }
 
 
+@dataclass(frozen=True)
+class Run:
+    """How the reference's settings are said here."""
+
+    sampler: str
+    params: dict[str, object]
+    cache: str = "none"
+    n_steps: int | None = None
+    block_length: int | None = None
+    #: The canvas ends with a whole block, and the family sees no later one than its own.
+    whole_blocks: bool = False
+
+
+def run_of(meta: dict[str, Any]) -> Run:  # noqa: PLR0911  # one case, one return
+    """Translate a recorded run's settings; an algorithm unknown here is a failure."""
+    algorithm = meta["algorithm"]
+    block = meta.get("block_length")
+    match algorithm.split():
+        case ["llada", "low_confidence"]:
+            return Run(
+                "low_confidence", {}, n_steps=meta["steps"], block_length=meta["block_length"]
+            )
+        case ["fast_dllm", cache]:
+            caches = {"nocache": "none", "prefix_cache": "prefix", "dual_cache": "dual"}
+            params: dict[str, object] = {"threshold": meta["threshold"]}
+            return Run("low_confidence", params, caches[cache], meta["steps"], block)
+        case ["dream" | "open_dllm", "p2"]:
+            return Run("p2", {}, n_steps=meta["steps"])
+        case ["dream" | "open_dllm", kind]:
+            params = {"kind": kind, "eps": meta["eps"], "alg_temp": meta.get("alg_temp", 0.0)}
+            return Run("entropy", params, n_steps=meta["steps"])
+        case ["llada2.0"]:
+            params = {"threshold": meta["threshold"], "block_length": block, "kind": "dynamic"}
+            return Run("blockwise", params, "blocks", meta["steps"], block, whole_blocks=True)
+        case ["llada2.1"]:
+            params = {
+                "threshold": meta["threshold"],
+                "edit_threshold": meta["editing_threshold"],
+                "max_post_steps": meta["max_post_steps"],
+            }
+            assert meta["steps"] == block, "a quota of one token a step"
+            # No step is ever forced: filling ends by itself, and so do the corrections.
+            n_steps = block * (1 + meta["max_post_steps"])
+            return Run("token_edit", params, "blocks", n_steps, block, whole_blocks=True)
+        case ["sdar", "sequential,", "top_k=1"]:
+            params = {"kind": "sequential", "top_k": 1, "block_length": block}
+            n_steps = meta["denoising_steps"]
+            return Run("blockwise", params, "blocks", n_steps, block, whole_blocks=True)
+        case _:
+            pytest.fail(f"no test knows the algorithm {algorithm!r}")
+
+
+def recorded_canvas(family: Family, case: parity.Case, meta: dict[str, Any], run: Run) -> Canvas:
+    """Lay out a prompt and masks behind it, or the recorded canvas."""
+    if "canvas" in case:
+        return canvas_of(family, case["canvas"][0])
+    prompt = case["prompt"][0]
+    length = meta.get("max_length", len(prompt) + meta.get("gen_length", 0))
+    if run.whole_blocks:
+        assert run.block_length is not None
+        length = -(-length // run.block_length) * run.block_length
+    masks = torch.full((length - len(prompt),), family.mask_id)
+    return canvas_of(family, torch.cat((prompt, masks)))
+
+
 def test_parity_fixtures_are_there() -> None:
     """Without the fixtures nothing here is checked, and that is said."""
     if not FOLDERS:
@@ -199,8 +270,8 @@ def test_parity_fixtures_are_there() -> None:
 @pytest.mark.parametrize("path", FILES, ids=parity.label)
 def test_parity_knows_the_fixture(path: Path) -> None:
     """A file that no test looks at would be a check that never ran."""
-    known = path.name in {"config.json", "model.safetensors"} or path in CASES
-    assert known or path.stem.startswith("generate_")
+    settings = [run.with_suffix(".json").name for run in RUNS]
+    assert path in CASES + RUNS or path.name in {"config.json", "model.safetensors", *settings}
 
 
 @pytest.mark.parametrize("path", CASES, ids=parity.label)
@@ -212,3 +283,41 @@ def test_parity_of_forward(path: Path) -> None:
     CHECKS[family.name](family, case)
 
     case.check_read()
+
+
+@pytest.mark.parametrize("path", RUNS, ids=parity.label)
+def test_parity_of_a_whole_run(path: Path) -> None:
+    """Model, rule and cache together fill a canvas as the reference filled it."""
+    meta = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    family, case, run = family_of(path.parent), parity.Case(path), run_of(meta)
+    assert meta == case.meta
+    assert meta["mask_id"] == family.mask_id
+    canvas = recorded_canvas(family, case, meta, run)
+    n_given = int(canvas.given.cumprod(dim=0).sum())
+    n_steps = run.n_steps
+    if run.whole_blocks:
+        # There, the steps are counted by the block.
+        family.block_length = run.block_length
+        assert n_steps is not None
+        assert run.block_length is not None
+        n_steps *= canvas.length // run.block_length - n_given // run.block_length
+
+    n_forwards = denoise(
+        family,
+        SAMPLERS.load(run.sampler).from_mapping(run.params),
+        CACHES.load(run.cache)(),
+        canvas,
+        Budget(n_steps, run.block_length),
+        torch.Generator(),
+    )
+
+    (expected,) = case["output"]
+    whole = len(expected) > meta.get("gen_length", 0)
+    found = canvas.token_ids if whole else canvas.token_ids[n_given:]
+    n_kept = len(expected)
+    assert found[:n_kept].tolist() == expected.tolist()
+    # What is cut off ends with the end of the text.
+    assert n_kept in {len(found), meta.get("gen_length")} or expected[-1] == family.eos_id
+    case.check_read()
+    if "nfe" in meta or "llada2" in meta["algorithm"]:
+        assert n_forwards == meta.get("nfe", meta.get("forwards"))

@@ -102,9 +102,11 @@ class RecordedDraws(Blockwise):
     #: Per step: drawn_tokens and drawn_prob, [1, block_length].
     draws: list[dict[str, Tensor]]
 
-    def draw(self, logits: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    def draw(
+        self, logits: Tensor, rng: torch.Generator, mask_id: int | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return the next recorded draw, if this rule gives it the same confidence."""
-        del rng
+        del rng, mask_id
         step = self.draws.pop(0)
         masked = step["canvas_before"][0] == self.mask_id
         tokens, confidence = step["drawn_tokens"][0][masked], step["drawn_prob"][0][masked]
