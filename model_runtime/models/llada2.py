@@ -52,13 +52,12 @@ class Llada2Config(PublishedConfig, frozen=True, kw_only=True):
     split_token_id: int | None = None
 
     inert: ClassVar[frozenset[str]] = PACKAGING | {
-        "moe_router_enable_expert_bias", "num_nextn_predict_layers", "rotary_dim",
+        "moe_router_enable_expert_bias", "norm_topk_prob", "num_nextn_predict_layers", "rotary_dim",
     }  # fmt: skip
     only: ClassVar[dict[str, object]] = {
         **PublishedConfig.only,
         "norm_head": False,
         "norm_softmax": False,
-        "norm_topk_prob": True,
         "router_dtype": "fp32",
         "score_function": "sigmoid",
         "use_rmsnorm": True,
