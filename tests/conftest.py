@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the switch that writes what `support.golden` would compare."""
+    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden, to review")
+
+
 @pytest.fixture
 def short_path() -> Iterator[Path]:
     """A folder whose path is short enough for a Unix socket, unlike tmp_path."""
