@@ -250,8 +250,9 @@ class Status(Message, kw_only=True, frozen=True):
 
 
 class Stopping(Message, kw_only=True, frozen=True):
-    """The answer to `Shutdown`."""
+    """The last message of a runtime that leaves: what is open now was never begun."""
 
+    #: Of the `Shutdown` it answers; empty for the clients that did not ask.
     id: str
 
 

@@ -95,7 +95,8 @@ class RuntimeServer:
         self._idle_timer: asyncio.TimerHandle | None = None
         self._leaving = asyncio.Event()
         self._is_urgent = False
-        self._asked_to_leave: list[tuple[Connection, str]] = []
+        #: Who asked for it, and the ids of their questions.
+        self._asked_to_leave: dict[Connection, str] = {}
 
     # --- the process's life ---------------------------------------------------------------------
 
@@ -147,8 +148,8 @@ class RuntimeServer:
             self.leave(now=True)
             await asyncio.wait({work}, timeout=STEP_S)
         has_closed = work.done() and await self._worker.close()
-        for connection, request_id in self._asked_to_leave:
-            connection.send(Stopping(id=request_id))
+        for connection in self._connections:
+            connection.send(Stopping(id=self._asked_to_leave.get(connection, "")))
         await asyncio.gather(*(connection.close() for connection in self._connections))
         if work.done():
             work.result()
@@ -225,7 +226,7 @@ class RuntimeServer:
                 connection.send(self._status(message.id))
             case Shutdown():
                 log.info("%s asked to leave", connection.name)
-                self._asked_to_leave.append((connection, message.id))
+                self._asked_to_leave[connection] = message.id
                 self.leave(now=False)
             case Hello():
                 raise FrameError("a second Hello")

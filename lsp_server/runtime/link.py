@@ -199,19 +199,31 @@ class Link:
                 request = self._requests.get(message.id)
                 if request is not None and request.on_report is not None:
                     _tell(request.on_report, message)
-            case Finished():
-                if (request := self._requests.get(message.id)) and not request.answer.done():
-                    request.answer.set_result(message)
-            case Failed():
-                if (request := self._requests.get(message.id)) and not request.answer.done():
-                    request.answer.set_exception(InfillFailed(message.code, message.text))
-            case Status() | Stopping():
-                self.was_told |= isinstance(message, Stopping)
-                question = self._questions.get(message.id)
-                if question is not None and not question.done():
-                    question.set_result(message)
+            case Finished() | Failed():
+                self._resolve(message)
+            case Status():
+                self._answer(message)
+            case Stopping():
+                self.was_told = True
+                self.farewell = InfillFailed("shutting_down", "The runtime left; try again.")
+                self._answer(message)
             case Welcome() | Refused():
                 raise FrameError("a second greeting")
+
+    def _resolve(self, terminal: Finished | Failed) -> None:
+        """End a request; one that is gone, or has ended already, is left alone."""
+        request = self._requests.get(terminal.id)
+        if request is None or request.answer.done():
+            return
+        if isinstance(terminal, Finished):
+            request.answer.set_result(terminal)
+        else:
+            request.answer.set_exception(InfillFailed(terminal.code, terminal.text))
+
+    def _answer(self, answer: Status | Stopping) -> None:
+        question = self._questions.get(answer.id)
+        if question is not None and not question.done():
+            question.set_result(answer)
 
     def _shut(self) -> None:
         self._is_closed = True
@@ -219,7 +231,9 @@ class Link:
         self._on_closed(self)
         for request in self._requests.values():
             if not request.answer.done():
-                request.answer.set_exception(self.farewell)
+                # One each: an exception that is raised in many places gathers their tracebacks.
+                failed = InfillFailed(self.farewell.code, str(self.farewell))
+                request.answer.set_exception(failed)
         for question in self._questions.values():
             if not question.done():
                 question.set_result(None)

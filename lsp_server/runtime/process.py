@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
 import subprocess
 import sys
 import threading
@@ -119,7 +120,7 @@ class RuntimeProcess:
             words = self._words_path.read_text(encoding="utf-8", errors="replace").strip()
         if words:
             return f"It last said: {words[-MAX_WORDS:]}"
-        return "" if self._exit_status is None else f"Its exit status was {self._exit_status}."
+        return "" if self._exit_status is None else f"It {_ending(self._exit_status)}."
 
     @property
     def _words_path(self) -> Path:
@@ -138,6 +139,7 @@ class RuntimeProcess:
         command = [sys.executable, "-P", "-m", "model_runtime", "run"]
         command += ["--directory", str(self.directory), "--transport", self._transport]
         log.info("starting the runtime in %s", self.directory)
+        self._exit_status = None
         # A new file, for a runtime that is still leaving may hold the old one.
         self._words_path.unlink(missing_ok=True)
         with self._words_path.open("xb") as words:
@@ -174,9 +176,16 @@ class RuntimeProcess:
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(_settle, is_ready, said_ready)
         self._exit_status = child.wait()
-        log.info("the runtime ended with status %d", self._exit_status)
+        log.info("the runtime %s", _ending(self._exit_status))
 
 
 def _settle(future: asyncio.Future[bool], value: bool) -> None:  # noqa: FBT001  # a callback
     if not future.done():
         future.set_result(value)
+
+
+def _ending(status: int) -> str:
+    """Say how a process ended, from its exit status."""
+    if status >= 0:
+        return f"ended with status {status}"
+    return f"was killed by {signal.Signals(-status).name}"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import stat
+import sys
 from typing import TYPE_CHECKING
 
 import msgpack
@@ -154,12 +156,31 @@ async def test_newest_of_a_document_supersedes(engine: SteppedEngine, short_path
         await wire.close()
 
 
-async def test_deadline(engine: SteppedEngine, short_path: Path) -> None:
-    """A request that is not done in time fails, and its job stops before its next step."""
+async def test_deadline_of_a_waiting_job(engine: SteppedEngine, short_path: Path) -> None:
+    """A request whose time runs out while it waits fails, and never reaches the engine."""
     async with serving(engine, short_path):
         wire = await Wire.greet(short_path)
-        wire.send(infill_request(deadline_s=0.001))
+        wire.send(infill_request("runs"))
         await engine.started()
+        wire.send(infill_request("late", deadline_s=0.001))
+
+        assert code(await wire.terminal("late")) == "deadline"
+        engine.finish()
+        assert code(await wire.terminal("runs")) == "finished"
+        assert engine.ends == [None]
+        await wire.close()
+
+
+async def test_deadline_of_a_running_job(engine: SteppedEngine, short_path: Path) -> None:
+    """A job whose time runs out is answered at once, and stops before its next step."""
+    async with serving(engine, short_path) as (server, _):
+        wire = await Wire.greet(short_path)
+        wire.send(infill_request(deadline_s=3600))
+        await engine.started()
+        # The clock strikes.
+        timer = next(iter(server._jobs.values())).timer
+        assert timer is not None
+        timer._run()
 
         assert code(await wire.terminal()) == "deadline"
         await engine.step()
@@ -429,6 +450,34 @@ async def test_other_protocol_version_is_refused(engine: SteppedEngine, short_pa
         await wire.close()
 
 
+SPEAK_AS_NOBODY = """
+import os, socket, sys
+path = sys.argv[1]
+os.chmod(os.path.dirname(path), 0o755)
+os.chmod(path, 0o666)
+os.setuid(65534)
+wire = socket.socket(socket.AF_UNIX)
+wire.connect(path)
+wire.sendall(sys.stdin.buffer.read())
+print(wire.recv(1000))
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be two users")
+async def test_other_user_is_refused(engine: SteppedEngine, short_path: Path) -> None:
+    """Even where the modes of files would let another user in, the runtime does not."""
+    async with serving(engine, short_path):
+        stranger = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", SPEAK_AS_NOBODY, str(short_path / SOCKET_NAME)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        hello = Hello(protocol_version=PROTOCOL_VERSION, client="stranger")
+        heard, _ = await stranger.communicate(encode(hello))
+
+        assert b"belongs to another user" in heard
+
+
 async def test_shutdown_finishes_what_runs(engine: SteppedEngine, short_path: Path) -> None:
     """Asked to leave, the runtime finishes what runs, refuses the rest, then says goodbye."""
     async with serving(engine, short_path) as (_, task):
@@ -444,6 +493,7 @@ async def test_shutdown_finishes_what_runs(engine: SteppedEngine, short_path: Pa
         engine.finish()
         assert code(await wire.terminal("runs")) == "finished"
         assert await asking.receive() == Stopping(id="bye")
+        assert await wire.receive() == Stopping(id="")
         assert await wire.is_closed()
         assert await task
         assert engine.closed.is_set()

@@ -26,6 +26,7 @@ from model_runtime.protocol import (
     Refused,
     Status,
     StepReport,
+    Stopping,
     Welcome,
 )
 
@@ -303,6 +304,16 @@ async def test_runtime_that_breaks_the_protocol(
             await fill(client)
 
         assert caught.value.code == "runtime_died"
+
+
+async def test_request_that_crosses_the_goodbye(short_path: Path) -> None:
+    """A request that reaches a runtime which has just said goodbye did not kill it."""
+    async with false_runtime(short_path, [WELCOME], [Stopping(id="")]) as client:
+        with pytest.raises(InfillFailed) as caught:
+            await fill(client)
+
+        assert caught.value.code == "shutting_down"
+        assert client.state is RuntimeState.STOPPED
 
 
 async def test_messages_for_nobody_are_ignored(short_path: Path) -> None:

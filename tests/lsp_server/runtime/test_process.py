@@ -72,6 +72,16 @@ async def test_failures_in_a_row_have_to_wait(short_path: Path) -> None:
         await process.find_or_start()
 
 
+@pytest.mark.parametrize(("status", "words"), [(3, "with status 3"), (-9, "killed by SIGKILL")])
+def test_silent_end_is_told_by_its_status(short_path: Path, status: int, words: str) -> None:
+    """A runtime that ends without a word is known by how it ended."""
+    process = RuntimeProcess(short_path)
+    assert process.last_words() == ""
+    process._exit_status = status
+
+    assert words in process.last_words()
+
+
 def test_pauses_grow_to_a_limit(short_path: Path) -> None:
     """However often it fails, the pause is never longer than the last one."""
     process = RuntimeProcess(short_path, clock=lambda: 0.0)
