@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -250,6 +252,36 @@ def test_free_memory_is_known_here() -> None:
     free = free_bytes(torch.device("cpu"))
 
     assert free is None or free > 0
+
+
+def test_the_memory_of_a_few_shards_is_enough(tmp_path: Path) -> None:
+    """Reading a checkpoint shard by shard never holds more than a part of it."""
+    pytest.importorskip("resource")
+    n_shards, shape = 8, (2048, 1024)
+    weight_map = {f"part.{index}": f"{index}.safetensors" for index in range(n_shards)}
+    for name, file_name in weight_map.items():
+        save_file({name: torch.ones(shape)}, tmp_path / file_name)
+    (tmp_path / INDEX_FILE).write_text(json.dumps({"weight_map": weight_map}), encoding="utf-8")
+    code = f"""
+import pathlib, resource, torch
+from model_runtime.models.parts.checkpoint import Shards
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+shards = Shards(pathlib.Path({str(tmp_path)!r}), torch.device("cpu"), torch.float16)
+shards.tensor("part.0", *{shape})
+before = peak()
+for index in range({n_shards}):
+    shards.tensor(f"part.{{index}}", *{shape})
+print(peak() - before)
+"""
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    n_shard_bytes = 4 * shape[0] * shape[1]
+    assert int(done.stdout) * unit < 3 * n_shard_bytes
 
 
 @pytest.mark.parametrize(("bits", "off"), [(8, 0.05), (4, 0.5)])
