@@ -102,7 +102,7 @@ class ScoreEntropy(Sampler[Reversal, ScoreEntropyParams]):
         tokens = token_ids[state.open]
         sigma = noise.sigma(state.time)
         score = to_score(prediction, tokens, mask_id, sigma, self.params.temperature)
-        next_time = self._next_time(score, sigma, state)
+        next_time = self._next_time(prediction, sigma, state)
         if next_time == 0:
             table = denoising(score, tokens, mask_id, sigma)
         elif self.params.kind == "euler":
@@ -122,14 +122,14 @@ class ScoreEntropy(Sampler[Reversal, ScoreEntropyParams]):
         done = not len(state.open)
         return written(token_ids, asked, drawn, confidence, settled, done=done)
 
-    def _next_time(self, score: Tensor, sigma: float, state: Reversal) -> float:
+    def _next_time(self, prediction: Prediction, sigma: float, state: Reversal) -> float:
         """Return the time at which the step ends: an even share of the rest, or earlier."""
         even = state.time * (state.steps_left - 1) / state.steps_left
         mask_id = state.block.mask_id
         if self.params.entropy_budget is None or mask_id is None:
             return even
-        clean = score.index_fill(-1, torch.tensor(mask_id, device=score.device), 0.0)
-        unsure = float(entropy(clean / clean.sum(-1, keepdim=True)).sum())
+        # At temperature 1: a sharpened draw is no surer than the model is.
+        unsure = float(entropy(clean_logits(prediction.rows, mask_id).softmax(-1)).sum())
         if unsure <= self.params.entropy_budget:
             return 0.0
         lost = -math.expm1(-sigma) * (1 - self.params.entropy_budget / unsure)

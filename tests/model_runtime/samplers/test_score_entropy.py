@@ -61,6 +61,7 @@ def test_a_sure_model_needs_few_steps_with_an_entropy_budget(kind: str) -> None:
     assert len(fill(budget, "logits", scale=50.0)) < len(fill({"kind": kind}, "logits", scale=50.0))
     assert len(fill(budget, "log_score", scale=50.0)) <= 2
     assert len(fill(budget, "logits", scale=0.01)) > 2
+    assert len(fill({**budget, "temperature": 0.0}, "logits", scale=0.01)) > 2
 
 
 def test_temperature_zero_takes_the_best_tokens() -> None:
