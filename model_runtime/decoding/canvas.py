@@ -8,10 +8,13 @@ a `Query`, hands the `Prediction` to a sampler, and applies the sampler's `Updat
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 from model_runtime.errors import UnsupportedPairing
 
@@ -26,7 +29,8 @@ class Query:
 
     With `visible` None, every row sees the whole canvas as it stands. Otherwise the family is
     order-based: row k predicts `positions[k]` and sees, as clean, the first `visible[k]` positions
-    of `order`; the positions of `order` from there up to its own are masks to it.
+    of `order`; the positions of `order` from there up to its own are masks to it. A family without
+    that order answers from the canvas as it stands: what is settled there is what may be seen.
     """
 
     #: [n_rows] int64: canvas positions to predict; a position may occur more than once. None at
@@ -49,6 +53,9 @@ class Prediction:
     kind: PredictionKind
     #: [n_rows, vocab] float32.
     rows: Tensor
+    #: Where the family has it: (indices of rows [n], tokens [n]) -> those rows [n, vocab] given
+    #: which token stands right before the position of each. Costs far less than a forward.
+    follow: Callable[[Tensor, Tensor], Tensor] | None = None
 
 
 @dataclass(frozen=True)

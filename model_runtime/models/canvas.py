@@ -99,11 +99,14 @@ class CanvasDenoiser(Denoiser):
         With `query.visible`, row k stands behind the first `visible[k]` tokens of the canvas and
         sees masks from there up to its own position. A row with no mask before it is a base row:
         causal, exact, adapter off.
+
+        Rows have no order but the canvas's own here: a query with another one is answered from the
+        canvas as it stands, which holds the same clean tokens.
         """
         if not isinstance(cache, CausalCache):  # check_pairing lets no other through
             raise TypeError(f"the canvas family can't use {cache.name!r}")
         positions, visible = query.positions, query.visible
-        if visible is None:
+        if visible is None or query.order is not None:
             masked = canvas.token_ids == self.mask_id
             n_settled = int(masked.int().argmax())
             if not bool(masked[n_settled:].all()) or int(positions.min()) < n_settled:
@@ -138,7 +141,12 @@ class CanvasDenoiser(Denoiser):
         hidden = self.model.hidden(rows, cache)[wanted]
         # What is not settled after all will not match the canvas, and is rewound then.
         cache.keep(settled[first:])
-        return Prediction("logits", self.model.logits(hidden, is_base=positions == visible))
+        logits = self.model.logits(hidden, is_base=positions == visible)
+        if self.model.adapter is None:
+            return Prediction("logits", logits)
+        return Prediction(
+            "logits", logits, lambda rows, previous: self.model.follow(hidden[rows], previous)
+        )
 
     def _predict_among(
         self, canvas: Canvas, masked: Tensor, positions: Tensor, cache: CausalCache

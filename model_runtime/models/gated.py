@@ -67,6 +67,27 @@ class LowRank:
         return functional.linear(functional.linear(x, self.down), self.up)
 
 
+@dataclass(frozen=True)
+class Link:
+    """Corrects a canvas row once the token before its position is known.
+
+    Masks that are drafted side by side don't know of each other's tokens. This small map tells a
+    row, after the forward, which token was chosen in front of it; so a run of drafts hangs
+    together (as in Hydra, Ankner et al. 2024, arXiv 2402.05109, section 3).
+    """
+
+    #: [rank, 2 * width] and [width, rank].
+    down: Tensor
+    up: Tensor
+
+    def __call__(self, hidden: Tensor, previous: Tensor) -> Tensor:
+        """Map rows [n, width] and the embeddings before them [n, width] to rows [n, width]."""
+        scaled = previous * torch.rsqrt(previous.square().mean(dim=-1, keepdim=True) + 1e-12)
+        both = torch.cat((hidden, scaled.to(hidden.dtype)), dim=-1)
+        inner = functional.silu(functional.linear(both, self.down))
+        return hidden + functional.linear(inner, self.up)
+
+
 #: The linear maps of a layer that carry a low-rank part, in the order of `Adapter.layers`.
 ADAPTED = ("qkv", "out", "gate_up", "down")
 
@@ -83,6 +104,7 @@ class Adapter:
     #: [n_draft] int64, ascending: the tokens that a canvas row can propose. Base rows can propose
     #: any; proposing drafts from the common tokens alone spares most of the output projection.
     vocabulary: Tensor
+    link: Link
 
 
 @dataclass(frozen=True)
@@ -200,6 +222,21 @@ class GatedModel:
         drafts = self.draft_head(hidden[~is_base.to(self.device)]).float().cpu()
         rows[(~is_base).nonzero(), self.adapter.vocabulary.cpu()] = drafts
         return rows
+
+    def follow(self, hidden: Tensor, previous: Tensor) -> Tensor:
+        """Return the logits [n, vocab_size] of canvas rows given the tokens before them.
+
+        Args:
+            hidden: [n, width] canvas rows.
+            previous: [n] int64: the token in front of the position that each row predicts.
+
+        Raises:
+            ValueError: there is no adapter.
+        """
+        if self.adapter is None:
+            raise ValueError("without an adapter no canvas row can follow a token")
+        linked = self.adapter.link(hidden, self.embedding(previous.to(self.device)))
+        return self.logits(linked, torch.zeros(len(previous), dtype=torch.bool))
 
     def _embed(self, token_ids: Tensor) -> Tensor:
         is_mask = token_ids < 0

@@ -16,6 +16,7 @@ from model_runtime.models.gated import (
     Embedding,
     GatedModel,
     Layer,
+    Link,
     LowRank,
 )
 from model_runtime.models.layers import DenseLinear, Int8Linear, Linear
@@ -161,6 +162,7 @@ def load_adapter(path: Path, model: GatedModel) -> Adapter:
             for index in range(n_layers)
         ],
         vocabulary=file["vocabulary"].long(),
+        link=Link(file["link.down"].to(dtype), file["link.up"].to(dtype)),
     )
 
 

@@ -15,6 +15,7 @@ left-to-right phase settles.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import msgspec
@@ -105,23 +106,44 @@ class Hybrid(Sampler[Progress, HybridParams]):
             len(self._draft_positions(state, state.next + j)) for j in range(n_accepted)
         )
         n_fresh = len(self._draft_positions(state, state.next + n_accepted))
-        fresh = rows[n_skipped : n_skipped + n_fresh]
 
         settled = slice(state.next, state.next + n_accepted + 1)
         updated[settled] = said[: n_accepted + 1]
         confidence[settled] = at(probabilities, said)[: n_accepted + 1]
         state.next = settled.stop
         updated[state.next : state.end] = self._mask(state)
-        if n_fresh:
-            drafted = fresh.softmax(-1).max(dim=-1)
-            bold = drafted.values.cumprod(0) >= self.params.threshold
-            state.n_standing = int(bold.int().cumprod(0).sum())
-            placed = slice(state.next, state.next + state.n_standing)
-            updated[placed] = drafted.indices[: state.n_standing]
-            confidence[placed] = drafted.values[: state.n_standing]
-        else:
-            state.n_standing = 0
+        fresh, chances = self._draft(
+            prediction, range(n_skipped, n_skipped + n_fresh), said[n_accepted], state
+        )
+        state.n_standing = len(fresh)
+        placed = slice(state.next, state.next + len(fresh))
+        updated[placed], confidence[placed] = torch.tensor(fresh), torch.tensor(chances)
         return self._update(updated, confidence, state)
+
+    def _draft(
+        self, prediction: Prediction, rows: range, previous: Tensor, state: Progress
+    ) -> tuple[list[int], list[float]]:
+        """Return drafts, and their probabilities, for as long as they are bold enough.
+
+        Args:
+            prediction: of this step.
+            rows: the canvas rows behind the outcome of the check, in the order of the positions.
+            previous: the token that was settled last.
+            state: of the block.
+        """
+        drafts: list[int] = []
+        chances: list[float] = []
+        for index in rows:
+            row = prediction.rows[index][None]
+            if prediction.follow is not None:
+                row = prediction.follow(torch.tensor([index]), previous[None])
+            chance, token = clean_logits(row, state.block.mask_id)[0].softmax(-1).max(-1)
+            if prod(chances) * float(chance) < self.params.threshold:
+                break
+            previous = token
+            drafts.append(int(token))
+            chances.append(float(chance))
+        return drafts, chances
 
     def _n_checks(self, state: Progress) -> int:
         """Every standing draft is checked, and the token behind the last one said."""

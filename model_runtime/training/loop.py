@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 CHECKPOINT = "checkpoint.safetensors"
 METRICS = "metrics.jsonl"
 #: Depths whose agreement with the base is told one by one.
-N_DEPTHS_TOLD = 5
+N_DEPTHS_TOLD = 4
 #: This share of the steps lays its canvases on the span and what leads up to it, at least this
 #: many tokens; the others anywhere.
 SHARE_NEAR_SPAN = 0.4
@@ -81,17 +81,19 @@ class Outcome:
     """What one context showed."""
 
     loss: Tensor
-    #: [n_targets] bool: the row's best token is the base's own.
-    agrees: Tensor
+    #: [n_targets] bool: the row's best token is the base's own; without and with the link.
+    blind: Tensor
+    linked: Tensor
     batch: Batch
 
     def agreement(self) -> dict[str, float]:
-        """Return, for draft rows, the share that agrees with the base, by depth in the run."""
+        """Return the shares that agree with the base, of draft rows by depth in the run."""
         shares = {}
         for depth in range(1, N_DEPTHS_TOLD + 1):
             chosen = self.batch.is_draft & (self.batch.depth == depth)
-            shares[f"agree_{depth}"] = self.agrees[chosen].float().mean().item()
-        shares["agree_revealed"] = self.agrees[~self.batch.is_draft].float().mean().item()
+            shares[f"blind_{depth}"] = self.blind[chosen].float().mean().item()
+            shares[f"linked_{depth}"] = self.linked[chosen].float().mean().item()
+        shares["revealed"] = self.blind[~self.batch.is_draft].float().mean().item()
         return shares
 
 
@@ -212,13 +214,22 @@ class Trainer:
         with torch.no_grad():
             base = self._denoiser.encode(token_ids.tolist(), cache)
             teacher = self._draft_head(base[batch.position - 1])
-        model.attach(self._parameters.adapter(), self._draft_head)
-        hidden = model.hidden(batch.rows, FrozenContext(cache))
-        student = self._draft_head(hidden[batch.row_index])
-        target = self._index[token_ids[batch.position]]
-        loss = denoising_loss(student, teacher, target, batch.depth, self._mixture)
-        agrees = student.detach().argmax(dim=-1) == teacher.argmax(dim=-1)
-        return Outcome(loss, agrees, batch)
+        adapter = self._parameters.adapter()
+        model.attach(adapter, self._draft_head)
+        hidden = model.hidden(batch.rows, FrozenContext(cache))[batch.row_index]
+        before = model.embedding(token_ids[batch.position - 1])
+        blind, linked = self._draft_head(hidden), self._draft_head(adapter.link(hidden, before))
+        target, best = self._index[token_ids[batch.position]], teacher.argmax(dim=-1)
+        loss = sum(
+            denoising_loss(student, teacher, target, batch.depth, self._mixture) / 2
+            for student in (blind, linked)
+        )
+        return Outcome(
+            torch.as_tensor(loss),
+            blind.detach().argmax(dim=-1) == best,
+            linked.detach().argmax(dim=-1) == best,
+            batch,
+        )
 
     def _tell(self, kind: str, loss: float, shares: dict[str, float], started: float) -> None:
         line = {

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from model_runtime.models.gated import ADAPTED, Adapter, BaseConfig, LowRank
+from model_runtime.models.gated import ADAPTED, Adapter, BaseConfig, Link, LowRank
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +23,7 @@ class AdapterParameters(nn.Module):
         vocabulary: [n_draft] int64: see `Adapter.vocabulary`.
         mask_start: [width] where every mask embedding starts.
         n_depths: mask embeddings.
+        link_rank: of the link between neighbouring drafts.
     """
 
     def __init__(
@@ -32,11 +33,15 @@ class AdapterParameters(nn.Module):
         vocabulary: Tensor,
         mask_start: Tensor,
         n_depths: int = 8,
+        link_rank: int = 384,
     ) -> None:
         super().__init__()
         self._n_layers = config.n_layers
         self.register_buffer("vocabulary", vocabulary)
         self.mask_embedding = nn.Parameter(mask_start.float().repeat(n_depths, 1))
+        width = config.width
+        self.link_down = nn.Parameter(torch.randn(link_rank, 2 * width) / (2 * width) ** 0.5)
+        self.link_up = nn.Parameter(torch.zeros(width, link_rank))
         self.down = nn.ParameterDict()
         self.up = nn.ParameterDict()
         for index in range(config.n_layers):
@@ -64,6 +69,7 @@ class AdapterParameters(nn.Module):
                 for index in range(self._n_layers)
             ],
             vocabulary=self.get_buffer("vocabulary"),
+            link=Link(self.link_down, self.link_up),
         )
 
     def save(self, path: Path, metadata: dict[str, str]) -> None:
@@ -71,6 +77,8 @@ class AdapterParameters(nn.Module):
         tensors = {
             "mask_embedding": self.mask_embedding.detach().bfloat16(),
             "vocabulary": self.get_buffer("vocabulary").int(),
+            "link.down": self.link_down.detach().bfloat16(),
+            "link.up": self.link_up.detach().bfloat16(),
         }
         for index in range(self._n_layers):
             for part in ADAPTED:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 import torch
 from support.default_model import default_model, gaps
@@ -10,10 +12,12 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 from model_runtime.decoding.canvas import Canvas, Query
 from model_runtime.decoding.denoise import Budget, denoise
 from model_runtime.models.canvas import CanvasDenoiser
-from model_runtime.models.gated import ADAPTED, Adapter, Embedding, GatedModel, Layer, LowRank
+from model_runtime.models.gated import ADAPTED, Adapter, Embedding, GatedModel, Layer, Link, LowRank
 from model_runtime.models.layers import DenseLinear
-from model_runtime.models.weights import TensorFile
 from model_runtime.samplers.hybrid import Hybrid, HybridParams
+
+if TYPE_CHECKING:
+    from model_runtime.models.weights import TensorFile
 
 pytestmark = pytest.mark.real_model
 
@@ -75,6 +79,10 @@ def noisy_adapter(denoiser: CanvasDenoiser) -> Adapter:
         mask_embedding=torch.randn(3, config.width, generator=rng) * 0.02,
         layers=layers,
         vocabulary=torch.arange(20_000),
+        link=Link(
+            torch.randn(8, 2 * config.width, generator=rng) / config.width**0.5,
+            torch.randn(config.width, 8, generator=rng),
+        ),
     )
 
 
