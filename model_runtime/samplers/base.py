@@ -30,7 +30,6 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 
 StateT = TypeVar("StateT")
 ParamsT = TypeVar("ParamsT", bound="Params")
-SamplerT = TypeVar("SamplerT", bound="Sampler[object, Params]")
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
