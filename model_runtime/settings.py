@@ -43,6 +43,20 @@ class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     max_context_tokens: int = 2048
     #: Where weights are kept; empty takes the user's cache directory.
     cache_dir: str = ""
+    #: Where a remote engine is, e.g. "https://box.example"; empty takes the engine's own place.
+    remote_url: str = ""
+    #: What it calls the model; empty takes the engine's own default.
+    remote_model: str = ""
+    #: How a hole is put to it: "suffix", "chat" or a template; see `engines/remote/prompts.py`.
+    remote_prompt: str = ""
+    #: Which files may leave this machine, e.g. "src/*, !src/secret/*"; none by default.
+    remote_files: str = ""
+    #: Whether this machine fills what the remote engine can't.
+    remote_fallback: bool = False
+    #: Seconds to wait for a remote engine's next word.
+    remote_timeout_s: float = 30.0
+    #: How often to try, where trying again is safe.
+    remote_tries: int = 3
     #: The `scripted` engine's replies, a TOML or JSON file.
     script: str = ""
 
@@ -87,6 +101,8 @@ def load_settings(
         raise BadRequest(
             "settings: threads and idle_exit_s can't be negative, max_context_tokens must be over 0"
         )
+    if settings.remote_timeout_s <= 0 or settings.remote_tries < 1:
+        raise BadRequest("settings: remote_timeout_s must be over 0, remote_tries at least 1")
     return settings
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import math
 import secrets
 import time
 from contextlib import aclosing
@@ -106,7 +107,8 @@ class Answerer:
             raise
         if ask.is_warm_up:
             return json_reply(dialect.whole(ask, WARM, turn))
-        limited = msgspec.structs.replace(ask.request, deadline_s=self._settings.deadline_s)
+        deadline_s = min(ask.request.deadline_s or math.inf, self._settings.deadline_s)
+        limited = msgspec.structs.replace(ask.request, deadline_s=deadline_s)
         ask = dataclasses.replace(ask, request=limited)
         events = self._counted(follow(self._backend, ask), dialect, arrived)
         # The first event decides on the status, so it is waited for.

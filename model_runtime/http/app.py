@@ -18,6 +18,7 @@ from model_runtime.http.fim import FimDialect
 from model_runtime.http.limits import Gate, ServeSettings
 from model_runtime.http.llama import LlamaDialect
 from model_runtime.http.metrics import Metrics
+from model_runtime.http.native import NativeDialect
 from model_runtime.http.openai import OpenAIDialect
 from model_runtime.http.openapi import describe
 from model_runtime.process import version
@@ -37,6 +38,7 @@ FILLS: dict[str, Dialect] = {
     "/infill": LLAMA,
     "/v1/completions": OPENAI,
     "/v1/fim/completions": FIM,
+    "/remask/infill": NativeDialect(),
 }
 
 

@@ -63,7 +63,7 @@ class Dialect(Protocol):
 
     #: For metrics.
     name: ClassVar[str]
-    body_type: ClassVar[type[Body]]
+    body_type: ClassVar[type[msgspec.Struct]]
     #: Whether a name that isn't served is refused.
     checks_model: ClassVar[bool]
     #: What ends an event stream.
@@ -79,14 +79,19 @@ class Dialect(Protocol):
     def whole(self, ask: Ask, filled: Filled, turn: Turn) -> Any:
         """Return the body of a reply that is not streamed."""
 
-    def piece(self, ask: Ask, piece: Piece, turn: Turn) -> dict[str, Any]:
+    def piece(self, ask: Ask, piece: Piece, turn: Turn) -> Any:
         """Return the event for a piece."""
 
-    def last(self, ask: Ask, filled: Filled, turn: Turn) -> list[dict[str, Any]]:
+    def last(self, ask: Ask, filled: Filled, turn: Turn) -> list[Any]:
         """Return the events that end a stream."""
 
     def error(self, fault: HttpFault) -> dict[str, Any]:
         """Return the body of a refusal, which may be an event too."""
+
+
+def next_id() -> str:
+    """Return an id for a request that no other of this process has."""
+    return f"{os.getpid()}-{next(_ids)}"
 
 
 def infill_request(
@@ -102,7 +107,7 @@ def infill_request(
     """Return the runtime's request for one empty span between two texts."""
     span = MaskSpan(max_tokens=max_tokens, single_line="\n" in read_stops(body.stop))
     return InfillRequest(
-        id=f"{os.getpid()}-{next(_ids)}",
+        id=next_id(),
         path=body.remask.path,
         language=body.remask.language,
         instruction=body.remask.instruction,

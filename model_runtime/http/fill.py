@@ -88,6 +88,8 @@ class Filled:
     usage: Usage
     #: Of the first choice, what no `Piece` has shown yet.
     rest: str
+    #: The runtime's own message; None where the fill was cut short before it came.
+    finished: Finished | None = None
 
 
 class _News:
@@ -162,7 +164,7 @@ def _filled(finished: Finished, ask: Ask, shown: str) -> Filled:
     # What was shown can't be taken back; an engine that settled something else adds nothing.
     first = choices[0].text
     rest = first[len(shown) :] if first.startswith(shown) else ""
-    return Filled(choices, finished.usage, rest)
+    return Filled(choices, finished.usage, rest, finished)
 
 
 def _choice(alternative: Alternative, cut: Cut) -> Choice:

@@ -15,6 +15,8 @@ from model_runtime.http.fill import Ask
 from model_runtime.http.openai import OpenAIDialect, StreamOptions
 
 if TYPE_CHECKING:
+    import msgspec
+
     from model_runtime.http.faults import HttpFault
 
 
@@ -34,7 +36,7 @@ class FimDialect(OpenAIDialect):
     """Mercury's and Codestral's fill-in-the-middle."""
 
     name: ClassVar[str] = "fim"
-    body_type: ClassVar[type[Body]] = FimBody
+    body_type: ClassVar[type[msgspec.Struct]] = FimBody
 
     def read(self, body: FimBody) -> Ask:  # type: ignore[override]  # each reads its own body type
         """See `Dialect.read`."""

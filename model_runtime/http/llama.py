@@ -63,7 +63,7 @@ class LlamaDialect(Dialect):
     """llama.cpp's native endpoint."""
 
     name: ClassVar[str] = "llama"
-    body_type: ClassVar[type[Body]] = InfillBody
+    body_type: ClassVar[type[msgspec.Struct]] = InfillBody
     checks_model: ClassVar[bool] = False
     farewell: ClassVar[bytes] = b""
 

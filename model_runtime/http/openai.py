@@ -75,7 +75,7 @@ class OpenAIDialect(Dialect):
     """OpenAI's completions."""
 
     name: ClassVar[str] = "openai"
-    body_type: ClassVar[type[Body]] = CompletionBody
+    body_type: ClassVar[type[msgspec.Struct]] = CompletionBody
     checks_model: ClassVar[bool] = True
     farewell: ClassVar[bytes] = DONE
 

@@ -9,11 +9,18 @@ import msgspec
 import pytest
 from support.front import events, fronting
 from support.stepped import SteppedEngine
+from support.wire import infill_request
 
+from model_runtime.engines.remask import RemaskEngine
 from model_runtime.errors import Busy, Cancelled
+from model_runtime.jobs import StopToken
+from model_runtime.protocol import MaskSpan
+from model_runtime.settings import RuntimeSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from model_runtime.protocol import Finished, StepReport
 
 INFILL = {"input_prefix": "a", "input_suffix": "b"}
 
@@ -284,6 +291,47 @@ async def test_requests_wait_for_each_other(short_path: Path) -> None:
         replies = await asyncio.gather(*(front.post("/infill", **INFILL) for _ in range(5)))
 
     assert [reply.status_code for reply in replies] == [200] * 5
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_remask_asks_another(
+    short_path: Path, monkeypatch: pytest.MonkeyPatch, *, stream: bool
+) -> None:
+    """The engine `remask` has a request with two spans filled here, with every step if asked."""
+    monkeypatch.setenv("REMASK_SERVE_TOKEN", "secret")
+    request = infill_request(
+        prefix="a", path="a.py", spans=(MaskSpan(), MaskSpan()), mode="holes", stream=stream
+    )
+    listener = Listener()
+    async with fronting(short_path, token="secret") as front:
+        settings = RuntimeSettings(remote_url=front.url, remote_files="*", remote_tries=1)
+
+        def ask() -> Finished:
+            engine = RemaskEngine(settings)
+            try:
+                return engine.infill(request, listener, StopToken())
+            finally:
+                engine.close()
+
+        finished = await asyncio.to_thread(ask)
+
+    assert finished.alternatives[0].texts == ("done",)
+    assert finished.model == "stepped"
+    assert len(listener.reports) <= int(stream)
+
+
+class Listener:
+    """Keeps what an engine tells."""
+
+    def __init__(self) -> None:
+        self.reports: list[StepReport] = []
+
+    def notice(self, text: str, fraction: float | None = None) -> None:
+        """Drop a notice."""
+
+    def step(self, report: StepReport) -> None:
+        """Keep a report."""
+        self.reports.append(report)
 
 
 async def test_origin_may_ask_where_allowed(short_path: Path) -> None:

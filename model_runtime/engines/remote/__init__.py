@@ -1,0 +1,1 @@
+"""What the engines on other machines share. No torch here."""
