@@ -33,7 +33,7 @@ UTF16: str = types.PositionEncodingKind.Utf16.value
 UTF32: str = types.PositionEncodingKind.Utf32.value
 
 _LAST_BMP = "\uffff"
-_MEBIBYTE = 1024 * 1024
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
 class PositionLike(Protocol):
@@ -207,23 +207,23 @@ class DocumentSnapshot:
     encoding: str
 
     @classmethod
-    def take(cls, document: TextDocument, encoding: str, max_bytes: int) -> DocumentSnapshot:
+    def take(cls, document: TextDocument, encoding: str) -> DocumentSnapshot:
         """Photograph an open document: the first line of every handler, before any await.
 
         Raises:
-            UnsupportedDocument: binary, or larger than `max_bytes`.
+            UnsupportedDocument: it is binary.
         """
         path = (to_fs_path(document.uri) or "") if document.uri.startswith("file:") else ""
         text = document.source
-        _check_text(text, Path(document.path or document.uri).name, max_bytes)
+        _check_text(text, Path(document.path or document.uri).name)
         return cls(document.uri, path, document.language_id or "", document.version, text, encoding)
 
     @classmethod
-    def read(cls, path: Path, language: str, max_bytes: int) -> DocumentSnapshot:
+    def read(cls, path: Path, language: str) -> DocumentSnapshot:
         """Read a file, line ends and byte order mark as they are; its columns count characters.
 
         Raises:
-            UnsupportedDocument: not there, not UTF-8, binary, or larger than `max_bytes`.
+            UnsupportedDocument: not there, not UTF-8, or binary.
         """
         try:
             data = path.read_bytes()
@@ -235,7 +235,7 @@ class DocumentSnapshot:
             raise UnsupportedDocument(
                 f"{path.name} is not UTF-8 text. Convert it and try again."
             ) from error
-        _check_text(text, path.name, max_bytes)
+        _check_text(text, path.name)
         uri = from_fs_path(str(path.resolve())) or ""
         return cls(uri, str(path), language, None, text, UTF32)
 
@@ -280,18 +280,11 @@ def _plain(encoding: types.PositionEncodingKind | str | None) -> str:
     return types.PositionEncodingKind(encoding or UTF16).value
 
 
-def _check_text(text: str, name: str, max_bytes: int) -> None:
+def _check_text(text: str, name: str) -> None:
     if "\0" in text:
         raise UnsupportedDocument(f"{name} is binary; Remask works on text.")
-    try:
-        n_bytes = len(text.encode("utf-8"))
-    except UnicodeEncodeError as error:
+    if not text.isascii() and _HALF_CHARACTER.search(text):
         raise UnsupportedDocument(
             f"{name} holds half characters (lone surrogates), which no UTF-8 text has. "
             "Remove them and try again."
-        ) from error
-    if n_bytes > max_bytes:
-        raise UnsupportedDocument(
-            f"{name} has {n_bytes / _MEBIBYTE:.1f} MiB, more than the limit of "
-            f"{max_bytes / _MEBIBYTE:.1f} MiB (setting maxFileBytes)."
         )

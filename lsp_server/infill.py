@@ -57,12 +57,28 @@ class Filled:
         return usage.n_tokens / usage.denoise_s if usage.denoise_s else None
 
 
+def check_size(name: str, n_bytes: int, limit: int) -> None:
+    """Check that a document is not too large to be parsed and sent about.
+
+    Raises:
+        UnsupportedDocument: it is.
+    """
+    if n_bytes > limit:
+        raise UnsupportedDocument(
+            f"{name} has {n_bytes:,} bytes, more than the limit of {limit:,} "
+            "(setting maxFileBytes)."
+        )
+
+
 def check_allowed(snapshot: DocumentSnapshot, settings: Settings, root: str) -> None:
     """Check that the user lets Remask work on a document.
 
     Raises:
-        UnsupportedDocument: its language is turned off, or its name says that it holds secrets.
+        UnsupportedDocument: it is too large, its language is turned off, or its name says that it
+            holds secrets.
     """
+    n_bytes = len(snapshot.text.encode("utf-8"))
+    check_size(relative_path(snapshot.path, root) or snapshot.uri, n_bytes, settings.max_file_bytes)
     if snapshot.language in settings.disabled_languages:
         raise UnsupportedDocument(
             f"Remask is off for {snapshot.language} (setting disabledLanguages)."

@@ -7,6 +7,7 @@ one starts fast, keeps answering while the model works, and outlives it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING, TypeVar
 
@@ -36,14 +37,15 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Generator
     from typing import Any
 
-    from pygls.workspace import TextDocument
-
     from lsp_server.protocol_ext import InfillParams
     from lsp_server.runtime.client import RuntimeClient
 
 T = TypeVar("T")
 
 LOG = logging.getLogger(__name__)
+
+#: How long an editor may take to tell its settings; then the defaults count.
+_SETTINGS_S = 5.0
 
 
 class RemaskProtocol(LanguageServerProtocol):
@@ -76,6 +78,7 @@ class RemaskServer(LanguageServer):
         super().__init__("remask", version(), protocol_cls=RemaskProtocol)
         self.runtime = runtime
         self.settings = Settings()
+        self.is_configured = asyncio.Event()
         self.support = ClientSupport()
         self.status = status.StatusBoard(self)
         self._told: set[str] = set()
@@ -91,25 +94,31 @@ class RemaskServer(LanguageServer):
         """Photograph an open document, and remember it as the one used last.
 
         Raises:
-            UnsupportedDocument: not open, or nothing that Remask works on.
+            UnsupportedDocument: not open, or binary.
         """
         document = self.documents.opened(uri)
         if document is None:
             raise UnsupportedDocument(f"{uri} is not open in the editor. Open it and try again.")
         self.documents.touch(uri)
-        snapshot = self._take(document)
+        return DocumentSnapshot.take(document, self.documents.encoding)
+
+    def check_allowed(self, snapshot: DocumentSnapshot) -> None:
+        """Check that the user lets Remask work on a document.
+
+        Raises:
+            UnsupportedDocument: the settings say no.
+        """
         check_allowed(snapshot, self.settings, self.root_of(snapshot.path))
-        return snapshot
 
     def others(self, uri: str) -> list[DocumentSnapshot]:
         """Photograph the other open documents that can be, the one used last first."""
         snapshots = []
         for document in self.documents.recent():
             if document.uri != uri:
-                try:
-                    snapshots.append(self._take(document))
-                except UnsupportedDocument:
-                    continue
+                with contextlib.suppress(UnsupportedDocument):
+                    snapshot = DocumentSnapshot.take(document, self.documents.encoding)
+                    self.check_allowed(snapshot)
+                    snapshots.append(snapshot)
         return snapshots
 
     def root_of(self, path: str) -> str:
@@ -118,6 +127,14 @@ class RemaskServer(LanguageServer):
         roots = [to_fs_path(uri) or "" for uri in [self.workspace.root_uri, *folders] if uri]
         return max((root for root in roots if root and is_inside(path, root)), key=len, default="")
 
+    async def ready(self) -> None:
+        """Wait until the user's settings are known: they may forbid what is about to be done."""
+        if not self.is_configured.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_SETTINGS_S):
+                    await self.is_configured.wait()
+            self.is_configured.set()
+
     async def infill(self, snapshot: DocumentSnapshot, params: InfillParams) -> Filled:
         """Fill, with progress, and check that the document is still what it was.
 
@@ -125,6 +142,7 @@ class RemaskServer(LanguageServer):
             ServerFault: no edit; its message says why. One that the user cancelled is quiet.
             asyncio.CancelledError: the client gave the request up.
         """
+        await self.ready()
         root = self.root_of(snapshot.path)
         others = self.others(snapshot.uri)
         plan = make_plan(snapshot, params, self.settings, others=others, root=root)
@@ -202,10 +220,6 @@ class RemaskServer(LanguageServer):
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Log what pygls could not handle; by default it would pop up in the editor."""
         LOG.error("%s: %s", source.__name__, error)
-
-    def _take(self, document: TextDocument) -> DocumentSnapshot:
-        limit = self.settings.max_file_bytes
-        return DocumentSnapshot.take(document, self.documents.encoding, limit)
 
 
 def create_server(runtime: RuntimeClient) -> RemaskServer:

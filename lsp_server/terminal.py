@@ -23,7 +23,7 @@ from rich.text import Text
 from lsp_server.documents import DocumentSnapshot
 from lsp_server.edits import split_lines
 from lsp_server.errors import BadSelection, StaleResult
-from lsp_server.infill import UNCHANGED, Filled, fill, make_plan
+from lsp_server.infill import UNCHANGED, Filled, check_size, fill, make_plan
 from lsp_server.runtime.client import RuntimeClient
 from lsp_server.runtime.process import RuntimeProcess
 from lsp_server.settings import Settings
@@ -62,8 +62,7 @@ def infill_file(
         ServerFault: no result; the message is for the user.
     """
     settings = Settings()
-    limit = settings.max_file_bytes
-    snapshot = _read(target.path, limit)
+    snapshot = _read(target.path, settings)
     selections = target.selections(snapshot)
     if not selections and params.mode != "holes":
         raise BadSelection(
@@ -74,9 +73,11 @@ def infill_file(
     plan = make_plan(
         snapshot,
         params,
-        msgspec.structs.replace(settings, context_bytes=limit) if context else settings,
+        msgspec.structs.replace(settings, context_bytes=settings.max_file_bytes)
+        if context
+        else settings,
         selections=selections,
-        others=[_read(path, limit) for path in context],
+        others=[_read(path, settings) for path in context],
         root=str(root if Path(snapshot.path).is_relative_to(root) else ""),
     )
     filled = asyncio.run(_fill(plan, watch=output.watch))
@@ -88,8 +89,10 @@ def infill_file(
         _print_result(filled, output)
 
 
-def _read(path: Path, limit: int) -> DocumentSnapshot:
-    return DocumentSnapshot.read(path.absolute(), guess_language(path), limit)
+def _read(path: Path, settings: Settings) -> DocumentSnapshot:
+    if path.is_file():
+        check_size(path.name, path.stat().st_size, settings.max_file_bytes)
+    return DocumentSnapshot.read(path.absolute(), guess_language(path))
 
 
 async def _fill(plan: Plan, *, watch: bool) -> Filled:

@@ -159,6 +159,7 @@ def register(server: RemaskServer) -> None:
     def list_actions(params: types.CodeActionParams) -> list[types.CodeAction]:
         try:
             snapshot = server.snapshot(params.text_document.uri)
+            server.check_allowed(snapshot)
             return offer_actions(snapshot, params, server.settings, server.support)
         except ServerFault as fault:
             disabled = server.support.disabled_actions

@@ -69,10 +69,11 @@ def register(server: RemaskServer) -> None:
 
     @server.feature(types.INITIALIZED)
     async def initialized(_params: types.InitializedParams) -> None:
-        if server.support.register_configuration:
-            await configuration.watch()
         if server.support.configuration:
             await configuration.pull()
+        server.is_configured.set()
+        if server.support.register_configuration:
+            await configuration.watch()
 
     @server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
     async def did_change(params: types.DidChangeConfigurationParams) -> None:

@@ -83,8 +83,6 @@ def register(server: RemaskServer) -> None:
         types.InlineCompletionOptions(),
     )
     async def complete(params: types.InlineCompletionParams) -> Any:
-        if not server.settings.inline.enabled:
-            return None
         return await server.answer(_complete(server, newest, params), popup=False)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
@@ -97,7 +95,11 @@ async def _complete(
 ) -> list[types.InlineCompletionItem] | None:
     # Before any other task can run: the next message may change the document.
     snapshot = server.snapshot(params.text_document.uri)
+    await server.ready()
     settings = server.settings.inline
+    if not settings.enabled:
+        return None
+    server.check_allowed(snapshot)
     replaced = snapshot.span_of(types.Range(params.position, params.position))
     context = params.context
     if not is_worth_asking(snapshot, replaced.start, settings, context.trigger_kind):

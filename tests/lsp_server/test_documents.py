@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 ENCODINGS = (UTF8, UTF16, UTF32)
 UNIT_BYTES = {UTF8: ("utf-8", 1), UTF16: ("utf-16-le", 2), UTF32: ("utf-32-le", 4)}
-LIMIT = 1000
 
 #: What desyncs a mirror: each line end, characters Python takes for one, all widths, a BOM, a tab.
 ODD = "ab\n\r\t\f\v\x1c\x85\u2028\u2029\ufeffßé€😀🇩"
@@ -208,8 +207,6 @@ class Refusal:
     [
         Refusal(b"\x7fELF\0\0", "is binary"),
         Refusal(b"caf\xe9 = 1\n", "is not UTF-8"),
-        Refusal(b"x" * (LIMIT + 1), "more than the limit"),
-        Refusal("é".encode() * LIMIT, "more than the limit"),
     ],
 )
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path, refusal: Refusal) -> None:
@@ -218,13 +215,13 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path, refusal: Refusal) -> 
     path.write_bytes(refusal.data)
 
     with pytest.raises(UnsupportedDocument, match=refusal.says):
-        DocumentSnapshot.read(path, "", LIMIT)
+        DocumentSnapshot.read(path, "")
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     """The message names the file and the system's reason."""
     with pytest.raises(UnsupportedDocument, match=r"Can't read .*gone.py: No such file"):
-        DocumentSnapshot.read(tmp_path / "gone.py", "", LIMIT)
+        DocumentSnapshot.read(tmp_path / "gone.py", "")
 
 
 def test_half_a_character_is_refused() -> None:
@@ -235,7 +232,7 @@ def test_half_a_character_is_refused() -> None:
     assert opened is not None
 
     with pytest.raises(UnsupportedDocument, match="half characters"):
-        DocumentSnapshot.take(opened, UTF16, LIMIT)
+        DocumentSnapshot.take(opened, UTF16)
 
 
 def test_an_untitled_buffer_has_no_path() -> None:
@@ -244,7 +241,7 @@ def test_an_untitled_buffer_has_no_path() -> None:
     workspace.put_text_document(types.TextDocumentItem("untitled:Untitled-1", "python", 1, "a"))
     (document,) = workspace.recent()
 
-    snapshot = DocumentSnapshot.take(document, UTF16, LIMIT)
+    snapshot = DocumentSnapshot.take(document, UTF16)
 
     assert (snapshot.path, snapshot.uri, snapshot.text) == ("", "untitled:Untitled-1", "a")
 
@@ -255,7 +252,7 @@ def test_a_file_is_read_byte_for_byte(tmp_path: Path) -> None:
     path = tmp_path / "a.py"
     path.write_bytes(text.encode())
 
-    snapshot = DocumentSnapshot.read(path, "python", LIMIT)
+    snapshot = DocumentSnapshot.read(path, "python")
 
     assert snapshot.text == text
     assert [snapshot.lines.line(i) for i in range(4)] == [

@@ -112,4 +112,6 @@ async def language_client(
         assert client._server is not None
         assert client._server.returncode == 0
     finally:
+        if client._server is not None and client._server.returncode is None:
+            client._server.kill()
         await client.stop()

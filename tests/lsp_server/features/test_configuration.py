@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from support.editor import ABLE, Editor
+from support.editor import ABLE, URI, Editor, at
 
 if TYPE_CHECKING:
     from support.fake_runtime import FakeRuntime
@@ -70,3 +70,19 @@ async def test_a_mistake_is_told_once(runtime: FakeRuntime) -> None:
 
     (line,) = editor.heard["window/logMessage"]
     assert "Unknown setting remask.stregth" in line["message"]
+
+
+async def test_a_request_waits_for_the_settings(runtime: FakeRuntime) -> None:
+    """They may forbid what is asked for, and come after it."""
+    editor = Editor(runtime, {"disabledLanguages": ["python"]})
+    await editor.request("initialize", {"processId": None, "rootUri": None, "capabilities": ABLE})
+    editor.notify("initialized", {})
+    editor.open("x = 0\n")
+    cursor = {"textDocument": {"uri": URI}, "position": at(0, 4)["start"]}
+
+    reply = await editor.request(
+        "textDocument/inlineCompletion", {**cursor, "context": {"triggerKind": 1}}
+    )
+
+    assert reply is None
+    assert runtime.requests == []
