@@ -12,6 +12,7 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import unquote
@@ -88,13 +89,20 @@ def _skip_units(line: str, units: int, encoding: str) -> int:
     return len(line)
 
 
+def _line_starts(text: str) -> list[int]:
+    if "\r" in text:
+        return [0, *(found.end() for found in LINE_END.finditer(text))]
+    # The same, ten times as fast; a megabyte is asked about with every key.
+    return list(accumulate((len(line) + 1 for line in text.split("\n")[:-1]), initial=0))
+
+
 class LineMap:
     """Offsets to positions and back, for one text and one position encoding."""
 
     def __init__(self, text: str, encoding: str) -> None:
         self.text = text
         self.encoding = encoding
-        self.starts = [0, *(found.end() for found in LINE_END.finditer(text))]
+        self.starts = _line_starts(text)
 
     @property
     def n_lines(self) -> int:

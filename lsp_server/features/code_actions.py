@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from lsp_server.settings import Settings
     from model_runtime.protocol import Mode
 
-#: The syntax of a larger file is not looked at for the list: the list has to be quick.
-_MAX_PARSED = 200_000
+#: The syntax of a larger file is not looked at for the list: the list has to be there in 20 ms.
+_MAX_PARSED = 60_000
 
 _COMMAND_OF = {mode: name for name, mode in COMMANDS.items()}
 

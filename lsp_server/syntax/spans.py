@@ -59,6 +59,8 @@ def find_mask_spans(
 
 def find_markers(text: str, hole_marker: str, within: Span) -> list[Span]:
     """Return the hole markers that stand alone, so `___` but not the middle of `a___b`."""
+    if hole_marker not in text:
+        return []
     before = r"(?<!\w)" if re.match(r"\w", hole_marker) else ""
     after = r"(?!\w)" if re.search(r"\w\Z", hole_marker) else ""
     pattern = re.compile(f"{before}{re.escape(hole_marker)}{after}")
