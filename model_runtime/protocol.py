@@ -103,6 +103,7 @@ class InfillRequest(Message, kw_only=True, frozen=True):
     instruction: str = ""
     #: Share of a span's own tokens to mask, 0 to 1; `rewrite` only.
     strength: float = 1.0
+    #: Most relevant first.
     context: tuple[ContextFile, ...] = ()
     #: Registry names; empty takes the runtime's setting.
     model: str = ""
