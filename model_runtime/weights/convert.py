@@ -35,7 +35,10 @@ CONVERSION_VERSION = 1
 
 TOKENIZER_FILE = "tokenizer.json"
 
-_FLOAT_DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
+#: Of a tensor, held in float32 at a time: bounds the memory that a conversion takes.
+ROWS_AT_A_TIME = 4096
+
+_DTYPES = {"int8": torch.int8, "bf16": torch.bfloat16, "fp32": torch.float32}
 
 
 def converted_folder(source: Path, digest: str, precision: Precision) -> Path:
@@ -84,13 +87,17 @@ def _convert(
     except (ValueError, OSError) as error:
         raise ModelLoadFailed(f"{source.name} is not a GGUF file: {error}") from error
     config = _read_config(reader)
+    (folder / CONFIG_FILE).write_text(json.dumps(asdict(config), indent=2), encoding="utf-8")
+    tokenizer_from_gguf(reader).save(str(folder / TOKENIZER_FILE))
+    # The fields hold every token as an array of its own; they are not needed any more.
+    reader.fields.clear()
     tensors: dict[str, torch.Tensor] = {}
     for n_done, (name, parts) in enumerate(_fused(config)):
-        _store(tensors, name, [_dequantize(reader, part) for part in parts], precision)
+        tensors[name], scales = _stack(_find(reader, parts), precision)
+        if scales is not None:
+            tensors[f"{name}.scale"] = scales
         progress(n_done / (6 * config.n_layers + 3))
     save_file(tensors, folder / WEIGHTS_FILE)
-    tokenizer_from_gguf(reader).save(str(folder / TOKENIZER_FILE))
-    (folder / CONFIG_FILE).write_text(json.dumps(asdict(config), indent=2), encoding="utf-8")
 
 
 def _fused(config: BaseConfig) -> Iterator[tuple[str, list[str]]]:
@@ -110,26 +117,42 @@ def _fused(config: BaseConfig) -> Iterator[tuple[str, list[str]]]:
     yield "head", ["output.weight"]
 
 
-def _store(
-    tensors: dict[str, torch.Tensor], name: str, parts: list[torch.Tensor], precision: Precision
-) -> None:
-    whole = torch.cat(parts)
-    if whole.ndim == 1:
-        tensors[name] = whole if precision == "int8" else whole.to(_FLOAT_DTYPES[precision])
-    elif precision == "int8":
-        tensors[name], tensors[f"{name}.scale"] = quantize_int8(whole)
-    else:
-        tensors[name] = whole.to(_FLOAT_DTYPES[precision])
+def _stack(
+    parts: list[gguf.ReaderTensor], precision: Precision
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Return GGUF tensors stacked in our precision, and the scales of the rows where it has them.
+
+    The whole is laid out first and filled a few thousand rows at a time: what is held in float32
+    meanwhile stays small.
+    """
+    n_rows = sum(len(part.data) for part in parts)
+    is_vector = len(parts[0].shape) == 1
+    dtype = torch.float32 if is_vector and precision == "int8" else _DTYPES[precision]
+    shape = (n_rows,) if is_vector else (n_rows, int(parts[0].shape[0]))
+    stacked = torch.empty(shape, dtype=dtype)
+    scales = None if dtype != torch.int8 else torch.empty(n_rows)
+    end = 0
+    for part in parts:
+        for start in range(0, len(part.data), ROWS_AT_A_TIME):
+            quantized = part.data[start : start + ROWS_AT_A_TIME]
+            stretch = torch.from_numpy(gguf.dequantize(quantized, part.tensor_type).copy())
+            rows = slice(end, end + len(stretch))
+            end = rows.stop
+            if scales is None:
+                stacked[rows] = stretch
+            else:
+                stacked[rows], scales[rows] = quantize_int8(stretch)
+    return stacked, scales
 
 
-def _dequantize(reader: gguf.GGUFReader, name: str) -> torch.Tensor:
-    """Return one tensor in float32, [n_out, n_in] or [n]."""
-    for tensor in reader.tensors:
-        if tensor.name == name:
-            return torch.from_numpy(gguf.dequantize(tensor.data, tensor.tensor_type).copy())
-    if name == "output.weight":  # Tied: the head is the embedding.
-        return _dequantize(reader, "token_embd.weight")
-    raise ModelLoadFailed(f"the GGUF file has no tensor {name!r}")
+def _find(reader: gguf.GGUFReader, names: list[str]) -> list[gguf.ReaderTensor]:
+    found = {tensor.name: tensor for tensor in reader.tensors}
+    # Tied: the head is the embedding.
+    found.setdefault("output.weight", found.get("token_embd.weight"))
+    for name in names:
+        if found.get(name) is None:
+            raise ModelLoadFailed(f"the GGUF file has no tensor {name!r}")
+    return [found[name] for name in names]
 
 
 def _read_config(reader: gguf.GGUFReader) -> BaseConfig:
