@@ -21,5 +21,9 @@ class EsoCache(KeptRows):
     exact: ClassVar[bool] = True
 
     def keep(self, rows: Rows, same: Tensor, settled: Tensor) -> Tensor:
-        """Keep the longest leading run of clean rows that sees nothing beyond itself."""
-        return closed_run(rows, same & settled)
+        """Keep the longest leading run that is unchanged and sees nothing beyond itself.
+
+        Masks are never in it: by their horizon, they see more than there is.
+        """
+        del settled
+        return closed_run(rows, same)

@@ -109,8 +109,10 @@ def fill(family: Family, cache: Cache) -> list[tuple[Tensor, Tensor]]:
             query = queries(family, canvas, positions[block.masked(canvas.token_ids)])
             exact = family.predict(canvas, query, NoCache()).rows
             pairs.append((family.predict(canvas, query, cache).rows, exact))
-            chosen = exact[:2].index_fill(1, torch.tensor(family.mask_id), -torch.inf).argmax(1)
-            write(canvas, cache, query.positions[:2], chosen)
+            tokens = exact.index_fill(1, torch.tensor(family.mask_id), -torch.inf).argmax(1)
+            # From the right, where the order is free: so the block's first position stays open.
+            two = slice(2) if family.ordered else slice(-2, None)
+            write(canvas, cache, query.positions[two], tokens[two])
     return pairs
 
 
@@ -188,9 +190,9 @@ def test_a_moved_canvas_is_computed_afresh(name: str, variant: str) -> None:
     canvas = make_canvas(family)
     positions = torch.arange(START, END)
     family.predict(canvas, queries(family, canvas, positions), cache)
-    kept = torch.cat((torch.arange(START + 1), torch.arange(START, LENGTH - 1)))
-    source = torch.where(torch.arange(LENGTH) == START, -1, kept)
-    source = torch.cat((source[: END - 1], torch.arange(END, LENGTH)))
+    # One position is new, another gone: as long as before, and moved in between.
+    before, behind = torch.arange(START, END - 1), torch.arange(END, LENGTH)
+    source = torch.cat((torch.arange(START), torch.tensor([-1]), before, behind))
     committed = torch.zeros(len(source), dtype=torch.bool)
     moved = canvas.token_ids[source.clamp_min(0)].where(source >= 0, family.mask_id)
     update = Update(moved, committed, done=False, source=source)

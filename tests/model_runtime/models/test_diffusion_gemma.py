@@ -61,6 +61,21 @@ def test_the_last_logits_are_conditioned_on() -> None:
     assert not torch.allclose(predict(canvas, 10 * rows), fed_back)
 
 
+def test_given_tokens_are_conditioned_on_as_certain() -> None:
+    """What stands behind the block is fed back as itself, whatever the last logits said there."""
+    family, canvas = tiny.tiny("diffusion_gemma"), make_canvas()
+    last = predict(canvas)
+
+    rows = predict(canvas, last)
+
+    certain = torch.full((LENGTH - END, family.vocab_size), -1e4)
+    certain.scatter_(1, canvas.token_ids[END:, None], 1e4)
+    _, past = family.encode(canvas.token_ids[None, :START])
+    block = canvas.token_ids[None, START:]
+    expected = family.forward(block, past, None, torch.cat((last, certain))[None])
+    torch.testing.assert_close(rows, expected[0, : END - START], atol=1e-4, rtol=0)
+
+
 def test_a_block_needs_something_before_it() -> None:
     """The encoder has to have read a token."""
     with pytest.raises(BadRequest, match="before the first open one"):

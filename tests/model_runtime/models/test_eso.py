@@ -107,6 +107,21 @@ def test_a_number_of_visible_tokens_counts_from_the_left(variant: str) -> None:
     assert torch.equal(rows, expected)
 
 
+def test_a_mask_of_another_context_is_not_reused() -> None:
+    """Two questions may lay the same masks down at the same places, and mean other contexts."""
+    family, cache = tiny.tiny("eso"), EsoCache()
+    order = torch.arange(LENGTH)
+    canvas = canvas_of(63, 8, order)
+    family.predict(
+        canvas, Query(torch.tensor([3, 3]), order=order, visible=torch.tensor([1, 3])), cache
+    )
+    query = Query(torch.tensor([2, 4]), order=order, visible=torch.tensor([1, 3]))
+
+    rows = family.predict(canvas, query, cache).rows
+
+    torch.testing.assert_close(rows, predict("eso", canvas, query), atol=1e-4, rtol=0)
+
+
 def test_decoding_feeds_each_token_once_and_each_mask_once() -> None:
     """With its cache, version B computes the newly clean tokens and the step's masks, no more."""
     family, cache = tiny.tiny("eso"), Noting()
