@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from importlib import metadata
 from pathlib import Path
 
 
+@functools.cache
 def version() -> str:
     """Return the version of the installed package; "unknown" when run from a bare checkout."""
     try:

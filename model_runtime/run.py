@@ -82,7 +82,7 @@ async def _serve(
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_log_loop_fault)
     server = RuntimeServer(
-        Worker(functools.partial(_make_engine, settings)),
+        Worker(functools.partial(make_engine, settings)),
         model=settings.model,
         idle_exit_s=settings.idle_exit_s,
         log_path=log_path,
@@ -93,7 +93,12 @@ async def _serve(
     return await server.serve(directory, transport, _say_ready)
 
 
-def _make_engine(settings: RuntimeSettings) -> Engine:
+def make_engine(settings: RuntimeSettings) -> Engine:
+    """Import the engine that the settings name and make it.
+
+    Raises:
+        ModelLoadFailed: what it needs is not installed.
+    """
     try:
         make: Any = ENGINES.load(settings.engine)
     except ImportError as error:

@@ -41,6 +41,8 @@ class Gone(Exception):
     """The client has hung up."""
 
 
+#: Seconds for which the names of models are not asked for anew.
+NAMES_S = 1.0
 #: The reply to a client that only announces context.
 WARM = Filled((Choice("", "limit"),), Usage(), "")
 
@@ -84,6 +86,8 @@ class Answerer:
         self._settings = settings
         self._gate = gate
         self._metrics = metrics
+        self._names: tuple[str, ...] = ()
+        self._names_until = 0.0
 
     def endpoint(self, dialect: Dialect) -> Callable[[Request], Awaitable[Response]]:
         """Return the handler of a dialect's endpoint."""
@@ -127,7 +131,7 @@ class Answerer:
             raise BadBody(f"The body can't be read: {error}.", _place(str(error))) from error
 
     async def _turn(self, ask: Ask, dialect: Dialect) -> Turn:
-        names = self.model_names(await self._backend.status())
+        names = await self._recent_names()
         if dialect.checks_model and ask.model not in {"", *names}:
             allowed = ", ".join(names)
             raise HttpFault(
@@ -137,6 +141,14 @@ class Answerer:
                 "model",
             )
         return Turn(id=secrets.token_hex(12), created=int(time.time()), model=names[0])
+
+    async def _recent_names(self) -> tuple[str, ...]:
+        """Return the model's names, as they were a moment ago at the longest."""
+        now = time.monotonic()
+        if now > self._names_until:
+            self._names = self.model_names(await self._backend.status())
+            self._names_until = now + NAMES_S
+        return self._names
 
     async def _counted(
         self, events: AsyncGenerator[Piece | Filled], dialect: Dialect, arrived: float

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import uvicorn
 
-from model_runtime.errors import RuntimeFault
+from model_runtime.errors import BadRequest, RuntimeFault
 from model_runtime.http.app import build_app
 from model_runtime.http.faults import NotFilled
 from model_runtime.http.limits import ServeSettings
@@ -33,6 +34,18 @@ MAX_HEAD_BYTES = 32 * 1024
 LEAVE_S = 5
 
 
+class ReplicaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Replicas of the engine on Ray Serve."""
+
+    #: Of a running Ray cluster, e.g. "ray://head:10001" or "auto"; empty starts one here.
+    address: str = ""
+    min_replicas: int = 1
+    max_replicas: int = 2
+    #: Of each replica.
+    cpus: float = 1.0
+    gpus: float = 0.0
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
     defaults = ServeSettings()
@@ -49,6 +62,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         _add_limit(serve, field, int, defaults)
     for field in ("patience_s", "deadline_s"):
         _add_limit(serve, field, float, defaults)
+    replicas, usual = parser.add_argument_group("replicas"), ReplicaSettings()
+    replicas.add_argument("--ray", action="store_true", help="fill with replicas on Ray Serve")
+    for field, kind in (
+        ("address", str),
+        ("min_replicas", int),
+        ("max_replicas", int),
+        ("cpus", float),
+        ("gpus", float),
+    ):
+        flag = f"--ray-{field.replace('_', '-')}"
+        replicas.add_argument(
+            flag, type=kind, default=getattr(usual, field), help="default: %(default)r"
+        )
     parser.add_argument(
         "--directory",
         type=Path,
@@ -63,7 +89,11 @@ def main(arguments: argparse.Namespace) -> int:
     try:
         settings = serve_settings(vars(arguments), os.environ)
         flags = flags_of(arguments)
-        load_settings(flags)
+        values = load_settings(flags)
+        if arguments.ray:
+            given = {f: getattr(arguments, f"ray_{f}") for f in ReplicaSettings.__struct_fields__}
+            own = ReplicaSettings(**given)
+            return asyncio.run(serve_replicas(own, msgspec.structs.asdict(values), settings))
         if arguments.directory is None:
             raise SystemExit(f"say where the runtime listens: --directory or {DIRECTORY_VARIABLE}")
         words = tuple(
@@ -109,7 +139,29 @@ async def serve(runtime: Runtime, settings: ServeSettings, *, has_flags: bool = 
             "remask: a runtime is running already, and keeps its own settings;"
             " `remask stop` ends it\n"
         )
-    server = FrontServer(runtime, settings, lambda url: _say(f"serving {status.model} on {url}"))
+    return await _serve(runtime, settings, status.model)
+
+
+async def serve_replicas(
+    own: ReplicaSettings, values: dict[str, Any], settings: ServeSettings
+) -> int:
+    """Serve with replicas on Ray until told to leave; return the exit status.
+
+    Raises:
+        BadRequest: Ray is not installed.
+        NotFilled: no replica answers.
+    """
+    try:
+        from model_runtime.http.replicas import Replicas  # noqa: PLC0415  # an extra
+    except ImportError as error:
+        raise BadRequest(f"--ray needs Ray: pip install 'remask[ray]' ({error})") from error
+    replicas = Replicas(own, values)
+    await replicas.start()
+    return await _serve(replicas, settings, (await replicas.status()).model)
+
+
+async def _serve(backend: Backend, settings: ServeSettings, model: str) -> int:
+    server = FrontServer(backend, settings, lambda url: _say(f"serving {model} on {url}"))
     await server.serve()
     return 0 if server.started else 1
 
