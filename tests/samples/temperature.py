@@ -3,6 +3,11 @@
 ABSOLUTE_ZERO_CELSIUS = -273.15
 
 
+def celsius_to_kelvin(celsius: float) -> float:
+    """Convert a temperature from degrees Celsius to kelvin."""
+    return celsius - ABSOLUTE_ZERO_CELSIUS
+
+
 def celsius_to_fahrenheit(celsius: float) -> float:
     """Convert a temperature from degrees Celsius to degrees Fahrenheit."""
     return celsius * 9 / 5 + 32
@@ -13,6 +18,6 @@ def fahrenheit_to_celsius(fahrenheit: float) -> float:
     return 0.0
 
 
-def celsius_to_kelvin(celsius: float) -> float:
-    """Convert a temperature from degrees Celsius to kelvin."""
-    return celsius - ABSOLUTE_ZERO_CELSIUS
+def mean(temperatures: list[float]) -> float:
+    """Return the mean of some temperatures, all of one unit."""
+    return sum(temperatures) / len(temperatures)

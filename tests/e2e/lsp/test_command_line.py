@@ -60,10 +60,10 @@ def test_a_selection_becomes_a_diff(remask: Remask) -> None:
     """The README's own line: the change is printed, the file stays."""
     before = (remask.folder / SAMPLE).read_bytes()
 
-    done = remask("infill", f"{SAMPLE}:13")
+    done = remask("infill", f"{SAMPLE}:18")
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"--- a/{SAMPLE}\n+++ b/{SAMPLE}\n@@ -10,7 +10,7 @@\n")
+    assert done.stdout.startswith(f"--- a/{SAMPLE}\n+++ b/{SAMPLE}\n@@ -15,7 +15,7 @@\n")
     assert "\n-    return 0.0\n+    return (fahrenheit - 32) * 5 / 9\n" in done.stdout
     assert "forwards" in done.stderr
     assert (remask.folder / SAMPLE).read_bytes() == before
@@ -75,7 +75,7 @@ def test_the_file_can_be_written(remask: Remask) -> None:
     path.chmod(0o640)
     names = sorted(entry.name for entry in remask.folder.iterdir())
 
-    done = remask("infill", f"{SAMPLE}:13", "--write")
+    done = remask("infill", f"{SAMPLE}:18", "--write")
 
     assert done.returncode == 0, done.stderr
     assert "    return (fahrenheit - 32) * 5 / 9\n" in path.read_text()
@@ -98,7 +98,7 @@ def test_odd_files_keep_their_bytes(remask: Remask) -> None:
 
 def test_a_program_can_read_the_result(remask: Remask) -> None:
     """`--json` prints one object: edits, diff, model, seed, cost."""
-    done = remask("infill", f"{SAMPLE}:13", "--json", "--seed", "7")
+    done = remask("infill", f"{SAMPLE}:18", "--json", "--seed", "7")
 
     result = json.loads(done.stdout)
     text = (remask.folder / SAMPLE).read_text()
@@ -146,12 +146,12 @@ def test_a_result_that_does_not_parse_is_told(remask: Remask) -> None:
 @pytest.mark.parametrize(
     ("words", "status", "says"),
     [
-        ((f"{SAMPLE}:99",), 2, "no line 99; the file has lines 1 to 19"),
-        ((f"{SAMPLE}:13:9-13:5",), 2, "ends before it starts"),
+        ((f"{SAMPLE}:99",), 2, "no line 99; the file has lines 1 to 24"),
+        ((f"{SAMPLE}:18:9-13:5",), 2, "ends before it starts"),
         ((SAMPLE,), 2, f"{SAMPLE}:LINE"),
-        ((f"{SAMPLE}:13", "--mode", "melt"), 2, "'infill', 'rewrite', 'repair', 'holes'"),
-        ((f"{SAMPLE}:13", "--strength", "2"), 2, "--strength"),
-        ((f"{SAMPLE}:13", "--write", "--diff"), 2, "exclude each other"),
+        ((f"{SAMPLE}:18", "--mode", "melt"), 2, "'infill', 'rewrite', 'repair', 'holes'"),
+        ((f"{SAMPLE}:18", "--strength", "2"), 2, "--strength"),
+        ((f"{SAMPLE}:18", "--write", "--diff"), 2, "exclude each other"),
         (("gone.py:1",), 1, "gone.py: No such file or directory"),
         ((".:1",), 1, "Is a directory"),
         (("binary.py:1",), 1, "is binary"),
@@ -191,7 +191,7 @@ def test_an_interrupt_cancels(remask: Remask) -> None:
 
     assert running.returncode == 130
     assert said.rstrip().endswith(b"remask: Cancelled.")
-    assert remask("infill", f"{SAMPLE}:13").returncode == 0
+    assert remask("infill", f"{SAMPLE}:18").returncode == 0
 
 
 def test_doctor_and_stop_say_what_runs(remask: Remask) -> None:
@@ -199,7 +199,7 @@ def test_doctor_and_stop_say_what_runs(remask: Remask) -> None:
     assert "not running" in remask("doctor").stdout
     assert "No runtime was running" in remask("stop").stdout
 
-    remask("infill", f"{SAMPLE}:13")
+    remask("infill", f"{SAMPLE}:18")
     report = remask("doctor")
 
     assert (report.returncode, "scripted" in report.stdout) == (0, True)
