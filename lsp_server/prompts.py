@@ -121,6 +121,8 @@ def choose_context(
         root: the workspace folder; empty for none, then every open file counts.
         max_bytes: how much text in all, in UTF-8.
     """
+    if not max_bytes:
+        return []
     candidates = [
         other
         for other in others

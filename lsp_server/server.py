@@ -20,7 +20,7 @@ from lsp_server import version
 from lsp_server.capabilities import ClientSupport
 from lsp_server.documents import DocumentSnapshot, OpenDocuments
 from lsp_server.edits import check_current
-from lsp_server.errors import InfillFailed, ServerFault, UnsupportedDocument
+from lsp_server.errors import InfillFailed, ServerFault, StaleResult, UnsupportedDocument
 from lsp_server.features import (
     code_actions,
     commands,
@@ -34,7 +34,7 @@ from lsp_server.prompts import is_inside
 from lsp_server.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Generator
+    from collections.abc import Awaitable, Generator, Iterator
     from typing import Any
 
     from lsp_server.protocol_ext import InfillParams
@@ -110,16 +110,14 @@ class RemaskServer(LanguageServer):
         """
         check_allowed(snapshot, self.settings, self.root_of(snapshot.path))
 
-    def others(self, uri: str) -> list[DocumentSnapshot]:
-        """Photograph the other open documents that can be, the one used last first."""
-        snapshots = []
+    def others(self, uri: str) -> Iterator[DocumentSnapshot]:
+        """Photograph the other open documents that may be shown, the one used last first."""
         for document in self.documents.recent():
             if document.uri != uri:
                 with contextlib.suppress(UnsupportedDocument):
                     snapshot = DocumentSnapshot.take(document, self.documents.encoding)
                     self.check_allowed(snapshot)
-                    snapshots.append(snapshot)
-        return snapshots
+                    yield snapshot
 
     def root_of(self, path: str) -> str:
         """Return the innermost workspace folder a file lies in; empty for none."""
@@ -142,6 +140,8 @@ class RemaskServer(LanguageServer):
             ServerFault: no edit; its message says why. One that the user cancelled is quiet.
             asyncio.CancelledError: the client gave the request up.
         """
+        if params.version not in (None, snapshot.version):
+            raise StaleResult("The document changed since this was asked for. Ask again.")
         await self.ready()
         root = self.root_of(snapshot.path)
         others = self.others(snapshot.uri)

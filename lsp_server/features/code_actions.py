@@ -14,7 +14,7 @@ import msgspec
 from lsprotocol import types
 
 from lsp_server.edits import to_workspace_edit
-from lsp_server.errors import BadSelection, ServerFault, StaleResult
+from lsp_server.errors import BadSelection, ServerFault
 from lsp_server.infill import UNCHANGED
 from lsp_server.protocol_ext import COMMANDS, KIND, InfillParams, Position, Range
 from lsp_server.syntax.languages import find_grammar
@@ -179,8 +179,6 @@ async def _resolve(server: RemaskServer, action: types.CodeAction) -> types.Work
     except msgspec.ValidationError as error:
         raise BadSelection(f"This code action is not one of Remask's: {error}.") from error
     snapshot = server.snapshot(params.uri)
-    if params.version is not None and snapshot.version != params.version:
-        raise StaleResult("The document changed since the action was offered. Ask for it again.")
     filled = await server.infill(snapshot, params)
     if not filled.replacements:
         server.inform(UNCHANGED)

@@ -54,7 +54,7 @@ async def _run(server: RemaskServer, mode: Mode, arguments: Sequence[Any]) -> Co
             types.ApplyWorkspaceEditParams(edit=edit, label=f"Remask: {mode}")
         )
     except JsonRpcException as refusal:
-        return CommandResult(applied=False, reason=f"The editor did not take it: {refusal}.")
+        return CommandResult(applied=False, reason=f"The editor did not take it: {refusal}")
     return CommandResult(applied=answer.applied, reason=answer.failure_reason or "")
 
 

@@ -42,7 +42,7 @@ class Configuration:
                 types.ConfigurationParams(items)
             )
         except JsonRpcException as refusal:
-            self._server.tell_once(f"The editor did not answer for its settings: {refusal}.")
+            self._server.tell_once(f"The editor did not answer for its settings: {refusal}")
             return
         self.take(answers[0] if answers else None)
 
@@ -56,7 +56,7 @@ class Configuration:
                 types.RegistrationParams([registration])
             )
         except JsonRpcException as refusal:
-            self._server.tell_once(f"Changed settings need a restart: {refusal}.")
+            self._server.tell_once(f"Changed settings need a restart: {refusal}")
 
 
 def register(server: RemaskServer) -> None:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 
+#: A larger text is not looked at: it would keep the server for more than a tenth of a second.
+MAX_CHECKED = 300_000
+
+
 def find_faults(language: str, text: str) -> list[Span]:
     """Return where a text does not parse: its ERROR and MISSING nodes, in order."""
     tree = parse(language, text)
@@ -33,8 +37,10 @@ def find_new_faults(language: str, before: str, after: str) -> list[Span]:
     """Return the faults of `after`, as spans of it, that an edit of `before` brought in.
 
     An edit may move or widen a fault without adding one, so there are new ones only where there
-    are more than before.
+    are more than before. A text over `MAX_CHECKED` characters has none.
     """
+    if len(after) > MAX_CHECKED:
+        return []
     old, new = find_faults(language, before), find_faults(language, after)
     if len(new) <= len(old):
         return []

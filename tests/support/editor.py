@@ -63,6 +63,8 @@ class Editor:
             "workspace/configuration": lambda _: [self.settings],
             "workspace/applyEdit": lambda _: {"applied": True},
         }
+        #: Requests of the server's that are answered with an error, by method.
+        self.refused: set[str] = set()
         self._replies: dict[str, asyncio.Future[Any]] = {}
         self._n_requests = 0
         self._listeners: list[tuple[str, asyncio.Event]] = []
@@ -143,6 +145,8 @@ class Editor:
         if "id" in message:
             answer = self.answers.get(method, lambda _: None)(message["params"])
             reply = {"id": message["id"], "result": answer}
+            if method in self.refused:
+                reply = {"id": message["id"], "error": {"code": -32603, "message": "No."}}
             # Later, as over a wire: pygls waits for the answer only after it has sent the question.
             asyncio.get_running_loop().call_soon(self._send, reply)
 

@@ -64,6 +64,7 @@ class FakeRuntime:
         #: What a request is told before it waits.
         self.first_report = empty_canvas
         self.closed = False
+        self._on_state: list[Callable[[FakeState], None]] = []
 
     async def infill(
         self,
@@ -98,5 +99,10 @@ class FakeRuntime:
         self.closed = True
 
     def on_state(self, callback: Callable[[FakeState], None]) -> None:
-        """Tell once."""
-        callback(FakeState.STOPPED)
+        """Remember whom to tell."""
+        self._on_state.append(callback)
+
+    def become(self, state: FakeState) -> None:
+        """Tell everyone of a state."""
+        for callback in self._on_state:
+            callback(state)

@@ -151,3 +151,21 @@ async def test_a_superseded_request_is_quiet(editor: Editor) -> None:
     assert not (await run(editor, SELECTED))["applied"]
     assert "window/showMessage" not in editor.heard
     assert "window/logMessage" not in editor.heard
+
+
+async def test_an_older_version_is_not_filled(editor: Editor) -> None:
+    """Who names a version means that text and no other."""
+    editor.open("x = 0\n", version=3)
+
+    assert "Ask again" in (await run(editor, {**SELECTED, "version": 2}))["reason"]
+    assert (await run(editor, {**SELECTED, "version": 3}))["applied"]
+
+
+async def test_a_client_that_breaks_is_no_bug_of_ours(editor: Editor) -> None:
+    """An error in place of an answer is a refusal."""
+    editor.open("x = 0\n")
+    editor.refused.add("workspace/applyEdit")
+
+    result = await run(editor, SELECTED)
+
+    assert result == {"applied": False, "reason": "The editor did not take it: No."}

@@ -86,3 +86,14 @@ async def test_a_request_waits_for_the_settings(runtime: FakeRuntime) -> None:
 
     assert reply is None
     assert runtime.requests == []
+
+
+async def test_an_editor_that_will_not_answer_leaves_the_defaults(runtime: FakeRuntime) -> None:
+    """It is said once, and the server goes on."""
+    editor = Editor(runtime)
+    editor.refused |= {"workspace/configuration", "client/registerCapability"}
+    await editor.start(initializationOptions={"model": "a"})
+
+    assert editor.server.settings.model == "a"
+    said = [line["message"] for line in editor.heard["window/logMessage"]]
+    assert len(said) == 2

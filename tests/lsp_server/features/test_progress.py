@@ -6,6 +6,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from support.editor import ABLE, URI, Editor, at
+from support.fake_runtime import FakeState
 
 from model_runtime.protocol import Notice
 
@@ -159,3 +160,22 @@ async def test_shutting_down_hangs_up(editor: Editor) -> None:
     await editor.request("shutdown", None)
 
     assert editor.runtime.closed
+
+
+async def test_an_editor_may_refuse_the_progress(editor: Editor) -> None:
+    """The fill goes on without it."""
+    editor.refused.add("window/workDoneProgress/create")
+    reply = begin_fill(editor)
+    await editor.runtime.asked.wait()
+    editor.runtime.may_answer.set()
+
+    assert (await reply)["applied"]
+    await editor.settle()
+    assert "$/progress" not in editor.heard
+
+
+async def test_status_follows_the_runtime(editor: Editor) -> None:
+    """Each change of its state is told."""
+    editor.runtime.become(FakeState.RUNNING)
+
+    assert editor.heard["remask/didChangeStatus"][-1]["state"] == "running"

@@ -1,0 +1,47 @@
+"""The server's own state."""
+
+from __future__ import annotations
+
+import pytest
+from support.editor import Editor
+from support.fake_runtime import FakeRuntime, finished
+
+
+@pytest.fixture
+async def editor() -> Editor:
+    """Return an editor with two folders, one inside the other."""
+    editor = Editor(FakeRuntime(lambda request: finished(request, "x")))
+    folders = [{"uri": "file:///w/a%20b", "name": "b"}, {"uri": "file:///w/a%20b/c", "name": "c"}]
+    await editor.start(rootUri=None, workspaceFolders=folders)
+    return editor
+
+
+@pytest.mark.parametrize(
+    ("path", "root"),
+    [
+        ("/w/a b/x.py", "/w/a b"),
+        ("/w/a b/c/x.py", "/w/a b/c"),
+        ("/w/a bc/x.py", ""),
+        ("/elsewhere/x.py", ""),
+    ],
+)
+async def test_a_files_root_is_the_innermost_folder(editor: Editor, path: str, root: str) -> None:
+    """Of several workspace folders, names with blanks included."""
+    assert editor.server.root_of(path) == root
+
+
+async def test_only_what_may_be_shown_is_context(editor: Editor) -> None:
+    """The others, the one used last first, without the binary, the huge and the secret."""
+    for name, text in [("a", "a"), ("b", "b"), ("c", "\0"), ("d.pem", "d"), ("e", "e" * 2**21)]:
+        editor.open(text, f"file:///w/a%20b/{name}")
+
+    found = editor.server.others("file:///w/a%20b/b")
+
+    assert [snapshot.text for snapshot in found] == ["a"]
+
+
+async def test_what_pygls_can_not_handle_is_no_popup(editor: Editor) -> None:
+    """A change of a document that was never opened is logged, not shown."""
+    editor.change("x", 2, "file:///w/never.py")
+
+    assert "window/showMessage" not in editor.heard
