@@ -42,6 +42,9 @@ class Query:
     visible: Tensor | None = None
     #: [length] int64: positions in decoding order; None means left to right.
     order: Tensor | None = None
+    #: How many rows, from the first on, are wanted at once; the others only through
+    #: `Prediction.follow`, where the family has it. None: all of them.
+    n_at_once: int | None = None
     #: [n_rows, vocab] float: the last logits, for families that condition on them.
     self_conditioning: Tensor | None = None
 
@@ -51,7 +54,7 @@ class Prediction:
     """A denoiser's answer: row k is about position `query.positions[k]`."""
 
     kind: PredictionKind
-    #: [n_rows, vocab] float32.
+    #: [n_rows, vocab] float32; with `follow`, [query.n_at_once, vocab].
     rows: Tensor
     #: Where the family has it: (indices of rows [n], tokens [n]) -> those rows [n, vocab] given
     #: which token stands right before the position of each. Costs far less than a forward.

@@ -274,4 +274,5 @@ def _gated(linear: Linear, low_rank: LowRank | None, x: Tensor, n_base: int) -> 
         return y
     if n_base == 0:
         return y + low_rank(x)
-    return torch.cat((y[:n_base], y[n_base:] + low_rank(x[n_base:])))
+    y[n_base:].add_(low_rank(x[n_base:]))
+    return y
