@@ -82,8 +82,7 @@ class Link:
 
     def __call__(self, hidden: Tensor, previous: Tensor) -> Tensor:
         """Map rows [n, width] and the embeddings before them [n, width] to rows [n, width]."""
-        scaled = previous * torch.rsqrt(previous.square().mean(dim=-1, keepdim=True) + 1e-12)
-        both = torch.cat((hidden, scaled.to(hidden.dtype)), dim=-1)
+        both = torch.cat((_unit(hidden), _unit(previous).to(hidden.dtype)), dim=-1)
         inner = functional.silu(functional.linear(both, self.down))
         return hidden + functional.linear(inner, self.up)
 
@@ -265,6 +264,11 @@ class Embedding:
         """Map token ids [n] to [n, width]."""
         rows = self._weight[token_ids]
         return rows if self._scale is None else rows.float() * self._scale[token_ids, None]
+
+
+def _unit(x: Tensor) -> Tensor:
+    """Scale each row of x [n, width] to unit root mean square."""
+    return x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + 1e-12)
 
 
 def _gated(linear: Linear, low_rank: LowRank | None, x: Tensor, n_base: int) -> Tensor:

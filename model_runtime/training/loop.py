@@ -39,6 +39,9 @@ CHECKPOINT = "checkpoint.safetensors"
 METRICS = "metrics.jsonl"
 #: Depths whose agreement with the base is told one by one.
 N_DEPTHS_TOLD = 4
+#: The link's learning rate, as a share of the others': it acts on the last hidden rows directly,
+#: and at the full rate it gets worse than no link.
+LINK_RATE_SHARE = 0.2
 #: This share of the steps lays its canvases on the span and what leads up to it, at least this
 #: many tokens; the others anywhere.
 SHARE_NEAR_SPAN = 0.4
@@ -131,7 +134,13 @@ class Trainer:
         self._plan = plan
         self._folder = folder
         self._optimizer = torch.optim.AdamW(
-            parameters.parameters(), lr=plan.learning_rate, betas=(0.9, 0.98), weight_decay=0.0
+            [
+                {"params": parameters.low_rank(), "share": 1.0},
+                {"params": parameters.links(), "share": LINK_RATE_SHARE},
+            ],
+            lr=plan.learning_rate,
+            betas=(0.9, 0.98),
+            weight_decay=0.0,
         )
         self.step = 0
         vocabulary = parameters.get_buffer("vocabulary")
@@ -193,7 +202,7 @@ class Trainer:
 
     def _train_step(self) -> Outcome:
         for group in self._optimizer.param_groups:
-            group["lr"] = self._plan.rate(self.step)
+            group["lr"] = group["share"] * self._plan.rate(self.step)
         rng = Random(f"{self._plan.seed}/{self.step}")  # noqa: S311  # no secrets here
         outcome = self._evaluate(self._examples[self.step], rng)
         outcome.loss.backward()

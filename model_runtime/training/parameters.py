@@ -50,6 +50,14 @@ class AdapterParameters(nn.Module):
                 # Zero: the adapter starts as the base itself.
                 self.up[f"{index}_{part}"] = nn.Parameter(torch.zeros(n_out, rank))
 
+    def links(self) -> list[nn.Parameter]:
+        """Return the parameters of the link."""
+        return [self.link_down, self.link_up]
+
+    def low_rank(self) -> list[nn.Parameter]:
+        """Return all other parameters: what acts inside the base."""
+        return [self.mask_embedding, *self.down.values(), *self.up.values()]
+
     def adapter(self) -> Adapter:
         """Return the adapter made of these very parameters, so a gradient reaches them."""
 

@@ -92,11 +92,12 @@ def _convert(
     # The fields hold every token as an array of its own; they are not needed any more.
     reader.fields.clear()
     tensors: dict[str, torch.Tensor] = {}
-    for n_done, (name, parts) in enumerate(_fused(config)):
+    fused = list(_fused(config))
+    for n_done, (name, parts) in enumerate(fused):
         tensors[name], scales = _stack(_find(reader, parts), precision)
         if scales is not None:
             tensors[f"{name}.scale"] = scales
-        progress(n_done / (6 * config.n_layers + 3))
+        progress(n_done / len(fused))
     save_file(tensors, folder / WEIGHTS_FILE)
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 import torch
-from support.table_denoiser import NoCache
 
+from model_runtime.caches.none import NoCache
 from model_runtime.decoding.canvas import Prediction
 from model_runtime.evaluation.base import EvalTask
 from model_runtime.evaluation.perplexity import (
