@@ -135,10 +135,11 @@ async def follow(backend: Backend, ask: Ask) -> AsyncGenerator[Piece | Filled]:
             if (step := news.take()) is None:
                 continue
             seen = ask.cut.see(step.committed[0], is_whole=False)
-            is_enough = 0 < ask.enough_s < time.monotonic() - (news.first_at or 0)
+            seconds = time.monotonic() - (news.first_at or 0)
+            is_enough = 0 < ask.enough_s < seconds
             if seen.is_cut or (is_enough and "\n" in seen.text):
                 choice = Choice(seen.text, "stop" if seen.stop else "limit", seen.stop)
-                yield _cut_short(choice, step, shown)
+                yield _cut_short(choice, step, shown, seconds)
                 return
             if shows and ask.diffusing:
                 yield Piece(step.drafts[0], step)
@@ -154,8 +155,8 @@ async def follow(backend: Backend, ask: Ask) -> AsyncGenerator[Piece | Filled]:
             filling.exception()  # nobody else may ask, and asyncio would complain
 
 
-def _cut_short(choice: Choice, step: StepReport, shown: str) -> Filled:
-    usage = Usage(n_tokens=step.n_committed, n_forwards=step.n_forwards)
+def _cut_short(choice: Choice, step: StepReport, shown: str, seconds: float) -> Filled:
+    usage = Usage(n_tokens=step.n_committed, n_forwards=step.n_forwards, denoise_s=seconds)
     return Filled((choice,), usage, choice.text[len(shown) :])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -111,6 +112,25 @@ async def test_client_that_leaves_frees_the_model(short_path: Path) -> None:
             assert engine.ends.pop() is Cancelled
 
 
+async def test_enough_is_enough(short_path: Path) -> None:
+    """With a limit of time a fill ends at its first line after it, and not before it has one."""
+    engine = SteppedEngine()
+    async with fronting(short_path, engine) as front:
+        asked = asyncio.create_task(front.post("/infill", **INFILL, t_max_predict_ms=1))
+        await engine.started()
+        engine.committed = "x = "
+        for _ in range(5):
+            await engine.step()
+        assert not asked.done()
+        engine.committed = "x = 1\ny"
+        while not engine.ends:
+            await engine.step()
+        reply = (await asked).json()
+
+    assert (reply["content"], reply["stop_type"]) == ("x = 1\ny", "limit")
+    assert engine.ends == [Cancelled]
+
+
 async def test_warm_up_asks_nothing(short_path: Path) -> None:
     """llama.vim announces context with n_predict 0; that is answered at once, without the model."""
     engine = SteppedEngine()
@@ -211,6 +231,28 @@ async def test_slow_body_is_refused(short_path: Path) -> None:
         await writer.wait_closed()
 
     assert b"408" in head
+
+
+async def test_client_that_does_not_read_frees_the_model(short_path: Path) -> None:
+    """A client that takes nothing of its stream for too long loses it, and the model is free."""
+    engine = SteppedEngine()
+    async with fronting(short_path, engine, patience_s=0.05) as front:
+        host, port = front.url.removeprefix("http://").split(":")
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.setblocking(False)  # noqa: FBT003  # its only argument
+        await asyncio.get_running_loop().sock_connect(client, (host, int(port)))
+        body = msgspec.json.encode(INFILL | {"stream": True})
+        head = f"POST /infill HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+        await asyncio.get_running_loop().sock_sendall(client, head.encode() + body)
+        await engine.started()
+        engine.committed = "x" * 3_000_000
+        while not engine.ends:
+            engine.committed += "x"
+            await engine.step()
+        client.close()
+
+    assert engine.ends == [Cancelled]
 
 
 async def test_one_too_many_is_refused(short_path: Path) -> None:
