@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 import time
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from support.editors import PLUGIN
@@ -83,6 +85,11 @@ class Neovim:
             pass
         finally:
             self.nvim.close()
+            del self.nvim
+            # pynvim leaves its pipes to the garbage collector, which would blame another test.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ResourceWarning)
+                gc.collect()
 
     def reset(self) -> None:
         """Leave no buffer, option or message of a test to the next one."""

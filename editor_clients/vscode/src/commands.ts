@@ -1,0 +1,81 @@
+/** The commands: what is selected and said becomes one request, its result an edit or a review. */
+
+import * as vscode from 'vscode';
+import { CancellationTokenSource, type CodeAction, type LanguageClient } from 'vscode-languageclient/node';
+import { KIND, type InfillParams, type Mode } from './protocol';
+import type { Review } from './review';
+import { isStale } from './server';
+import { settings } from './settings';
+
+export class Commands {
+  private running: CancellationTokenSource | undefined;
+
+  constructor(
+    private readonly client: () => LanguageClient | undefined,
+    private readonly review: Review,
+  ) {
+    review.onNext = (data) => this.request(data, true);
+  }
+
+  /** Fill, rewrite or repair the selections of the active editor. */
+  async run(mode: Mode, instruction = ''): Promise<void> {
+    const editor = vscode.window.activeTextEditor;
+    const client = this.client();
+    if (!editor || !client) {
+      return;
+    }
+    const { document } = editor;
+    // One empty selection is the whole document's holes.
+    const isWhole = mode === 'holes' && editor.selections.every((selection) => selection.isEmpty);
+    const places = isWhole && editor.selections.length === 1 ? [] : editor.selections;
+    await this.request(
+      {
+        uri: client.code2ProtocolConverter.asUri(document.uri),
+        version: document.version,
+        ranges: places.map((place) => client.code2ProtocolConverter.asRange(place)),
+        mode: places.length > 1 ? 'holes' : mode,
+        instruction,
+      },
+      settings.review(),
+    );
+  }
+
+  /** Ask what is to be done, then rewrite. */
+  async instruct(): Promise<void> {
+    const instruction = await vscode.window.showInputBox({
+      title: 'Remask: rewrite the selection',
+      prompt: 'What is to be done?',
+      placeHolder: 'handle an empty list',
+    });
+    if (instruction !== undefined) {
+      await this.run('rewrite', instruction);
+    }
+  }
+
+  private async request(data: InfillParams, reviewing: boolean): Promise<void> {
+    const client = this.client();
+    if (!client) {
+      return;
+    }
+    this.running?.cancel();
+    const source = (this.running = new CancellationTokenSource());
+    const asked = { title: 'Remask', kind: `${KIND}.${data.mode ?? 'infill'}`, data };
+    const answer = await client
+      .sendRequest<CodeAction>('codeAction/resolve', asked, source.token)
+      // Cancelled, or the server died: both are shown by others.
+      .catch(() => undefined);
+    const edit = await client.protocol2CodeConverter.asWorkspaceEdit(answer?.edit);
+    if (!edit || source.token.isCancellationRequested) {
+      return; // The server has said why.
+    }
+    if (edit.size === 0 || edit.entries().every(([, edits]) => edits.length === 0)) {
+      void vscode.window.showInformationMessage('The model would change nothing.');
+    } else if (isStale(data)) {
+      void vscode.window.showInformationMessage('The text changed meanwhile; the result is dropped.');
+    } else if (reviewing) {
+      await this.review.show(edit, data);
+    } else {
+      await vscode.workspace.applyEdit(edit);
+    }
+  }
+}

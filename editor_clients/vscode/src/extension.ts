@@ -1,0 +1,83 @@
+/** Wires the parts together; each does its own. */
+
+import * as vscode from 'vscode';
+import type { LanguageClient } from 'vscode-languageclient/node';
+import { Coalesced } from './coalesced';
+import { Commands } from './commands';
+import { Drafts } from './drafts';
+import { DID_CHANGE_STATUS, DRAFT, type DraftParams, type StatusResult } from './protocol';
+import { Review } from './review';
+import { createClient } from './server';
+import { settings, toggleInline } from './settings';
+import { StatusItem } from './status';
+
+let client: LanguageClient | undefined;
+
+export async function activate(context: vscode.ExtensionContext): Promise<void> {
+  const output = vscode.window.createOutputChannel('Remask', { log: true });
+  const status = new StatusItem();
+  const drafts = new Drafts();
+  const review = new Review();
+  const commands = new Commands(() => client, review);
+
+  const restart = new Coalesced(async () => {
+    await client?.dispose().catch((fault: unknown) => output.warn(`stopping: ${String(fault)}`));
+    drafts.clear();
+    client = createClient(output, async (action, data) => {
+      if (settings.review() && action.edit) {
+        await review.show(action.edit, data);
+      }
+      return settings.review();
+    });
+    if (!client) {
+      status.show({ state: 'failed', text: 'The remask command is not to be found.' });
+      void tellMissing();
+      return;
+    }
+    client.onNotification(DRAFT, (params: DraftParams) => drafts.show(params));
+    client.onNotification(DID_CHANGE_STATUS, (params: StatusResult) => status.show(params));
+    client.onDidChangeState(() => drafts.clear());
+    await client.start().catch((fault: unknown) => {
+      status.show({ state: 'failed', text: String(fault) });
+    });
+  });
+
+  const register = vscode.commands.registerCommand;
+  context.subscriptions.push(
+    output,
+    status,
+    drafts,
+    review,
+    register('remask.infillSelection', () => commands.run('infill')),
+    register('remask.rewriteSelection', () => commands.run('rewrite')),
+    register('remask.repairSelection', () => commands.run('repair')),
+    register('remask.fillHoles', () => commands.run('holes')),
+    register('remask.instruct', () => commands.instruct()),
+    register('remask.review.accept', () => review.accept()),
+    register('remask.review.reject', () => review.reject()),
+    register('remask.review.next', () => review.next()),
+    register('remask.restart', () => restart.run()),
+    register('remask.showLog', () => output.show()),
+    register('remask.toggleInline', toggleInline),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => restart.run()),
+    vscode.workspace.onDidChangeConfiguration(async (event) => {
+      if (event.affectsConfiguration('remask.server')) {
+        await restart.run();
+      }
+    }),
+  );
+  await restart.run();
+}
+
+export async function deactivate(): Promise<void> {
+  await client?.dispose();
+}
+
+async function tellMissing(): Promise<void> {
+  const howTo = 'How to install it';
+  const text = 'The remask command is not to be found: pip install remask.';
+  if ((await vscode.window.showWarningMessage(text, howTo)) === howTo) {
+    const walkthrough = 'remask.remask#start';
+    await vscode.commands.executeCommand('workbench.action.openWalkthrough', walkthrough, false);
+  }
+}

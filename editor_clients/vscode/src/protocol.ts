@@ -1,0 +1,78 @@
+/**
+ * What Remask says beyond LSP: the mirror of `lsp_server/protocol_ext.py`, and the only place of
+ * the extension where these names stand.
+ * protocol: 1e0ad121a41cee0e
+ */
+
+export type Mode = 'infill' | 'rewrite' | 'repair' | 'holes';
+export type Scope = 'selection' | 'expression' | 'statement' | 'body';
+export type Lines = 'auto' | 'one' | 'many';
+export type RuntimeStateName = 'stopped' | 'starting' | 'running' | 'failed';
+
+export const DRAFT = 'remask/draft';
+export const STATUS = 'remask/status';
+export const DID_CHANGE_STATUS = 'remask/didChangeStatus';
+export const KIND = 'refactor.rewrite.remask';
+export const COMMANDS: Record<string, Mode> = {
+  'remask.infill': 'infill',
+  'remask.rewrite': 'rewrite',
+  'remask.repair': 'repair',
+  'remask.holes': 'holes',
+};
+
+export interface Position {
+  line: number;
+  character: number;
+}
+
+export interface Range {
+  start: Position;
+  end: Position;
+}
+
+export interface InfillParams {
+  uri: string;
+  ranges?: Range[];
+  version?: number | null;
+  mode?: Mode;
+  scope?: Scope;
+  instruction?: string;
+  lines?: Lines;
+  strength?: number | null;
+  model?: string | null;
+  sampler?: string | null;
+  params?: Record<string, unknown> | null;
+  seed?: number | null;
+}
+
+export interface CommandResult {
+  applied: boolean;
+  reason?: string;
+}
+
+export interface DraftSpan {
+  range: Range;
+  text: string;
+}
+
+export interface DraftParams {
+  token: string;
+  uri: string;
+  version: number | null;
+  spans?: DraftSpan[];
+  mark?: string;
+  stepIndex?: number;
+  nForwards?: number;
+  nCommitted?: number;
+  done?: boolean;
+}
+
+export interface StatusResult {
+  state: RuntimeStateName;
+  busy?: boolean;
+  text?: string;
+  model?: string;
+  device?: string;
+  tokensPerSecond?: number | null;
+  problems?: string[];
+}

@@ -1,0 +1,87 @@
+/** The language server: found, started, restarted. */
+
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import * as vscode from 'vscode';
+import { LanguageClient, type LanguageClientOptions } from 'vscode-languageclient/node';
+import { findServer } from './findServer';
+import { COMMANDS, KIND, type InfillParams } from './protocol';
+import { serverSettings, settings } from './settings';
+
+/** Files, new ones, and notebooks; in remote workspaces files are files too. */
+export const DOCUMENTS = ['file', 'untitled', 'vscode-notebook-cell'].map((scheme) => ({ scheme }));
+
+/** Return a client that is not started yet; undefined where there is no server. */
+export function createClient(
+  output: vscode.LogOutputChannel,
+  review: (action: vscode.CodeAction, data: InfillParams) => Promise<boolean>,
+): LanguageClient | undefined {
+  const server = findServer({
+    setting: settings.command(),
+    folders: (vscode.workspace.workspaceFolders ?? []).map((folder) => folder.uri.fsPath),
+    isTrusted: vscode.workspace.isTrusted,
+    searchPath: (process.env['PATH'] ?? '').split(path.delimiter),
+    isWindows: process.platform === 'win32',
+    exists: (file) => fs.existsSync(file),
+  });
+  if (!server) {
+    return undefined;
+  }
+  output.info(`server: ${[server.command, ...server.args].join(' ')}`);
+  const client = new LanguageClient('remask', 'Remask', server, clientOptions(output, review));
+  client.registerFeature({
+    fillClientCapabilities: (capabilities) => {
+      capabilities.experimental = { remask: { drafts: true, status: true } };
+    },
+    initialize: () => undefined,
+    getState: () => ({ kind: 'static' }),
+    clear: () => undefined,
+  });
+  return client;
+}
+
+function clientOptions(
+  output: vscode.LogOutputChannel,
+  review: (action: vscode.CodeAction, data: InfillParams) => Promise<boolean>,
+): LanguageClientOptions {
+  return {
+    documentSelector: DOCUMENTS,
+    outputChannel: output,
+    // The server asks for them too, but a request may come before it has the answer.
+    initializationOptions: serverSettings,
+    middleware: {
+      workspace: {
+        configuration: (params) =>
+          params.items.map((item) => (item.section === 'remask' ? serverSettings() : null)),
+      },
+      resolveCodeAction: async (action, token, next) => {
+        const resolved = await next(action, token);
+        const data = (action as { data?: InfillParams }).data;
+        if (!resolved?.edit || !data || !resolved.kind?.value.startsWith(KIND)) {
+          return resolved;
+        }
+        // VS Code applies what comes, be the text another by now.
+        if (isStale(data) || (await review(resolved, data))) {
+          delete resolved.edit;
+        }
+        return resolved;
+      },
+      executeCommand: (command, args, next) => {
+        // Both sides know these names; the extension's own commands have others.
+        return command in COMMANDS ? next(command, args) : undefined;
+      },
+    },
+  };
+}
+
+/** Whether a document is not what it was when something was asked for it. */
+export function isStale(data: InfillParams): boolean {
+  const document = findDocument(data.uri);
+  return !document || (typeof data.version === 'number' && document.version !== data.version);
+}
+
+/** Return an open document. */
+export function findDocument(uri: string): vscode.TextDocument | undefined {
+  const wanted = vscode.Uri.parse(uri).toString();
+  return vscode.workspace.textDocuments.find((document) => document.uri.toString() === wanted);
+}
