@@ -10,6 +10,7 @@ Alignment: the base predicts the next token, so the row that predicts position i
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -30,6 +31,27 @@ if TYPE_CHECKING:
 #: Rows of context encoded in one forward: bounds the memory of a long context, and the time until
 #: a cancelled request is noticed.
 PREFILL_ROWS = 512
+#: Rows whose whole distribution is held at a time.
+JUDGED_ROWS = 64
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the base thinks of tokens, each given all to its left."""
+
+    #: [n] float32: log-probability of the tokens themselves.
+    own: Tensor
+    #: [n, n_best] float32 and int64: the likeliest tokens' log-probabilities, and which they are.
+    best: Tensor
+    best_ids: Tensor
+
+    def spliced(self, at: int, rest: Judgement) -> Judgement:
+        """Return this judgement of the first `at` tokens, and another one of those behind."""
+        return Judgement(
+            torch.cat((self.own[:at], rest.own)),
+            torch.cat((self.best[:at], rest.best)),
+            torch.cat((self.best_ids[:at], rest.best_ids)),
+        )
 
 
 class CanvasDenoiser(Denoiser):
@@ -112,19 +134,49 @@ class CanvasDenoiser(Denoiser):
             if not bool(masked[n_settled:].all()) or int(positions.min()) < n_settled:
                 return self._predict_among(canvas, masked, positions, cache)
             visible = torch.full_like(positions, n_settled)
-        return self._predict_behind(canvas, positions, visible, cache)
+        return self._predict_behind(canvas, positions, visible, query.n_at_once, cache)
 
-    def score(self, context: list[int], token_ids: list[int], cache: CausalCache) -> float:
-        """Return the mean log-probability of `token_ids` by the base, given all to their left."""
-        self.encode(context[:-1], cache)
-        fed = [context[-1], *token_ids[:-1]]
-        hidden = self.model.hidden(_base_rows(fed, len(cache)), cache)
-        is_base = torch.ones(len(fed), dtype=torch.bool)
+    def judge(
+        self, context: list[int], token_ids: list[int], cache: CausalCache, n_best: int = 1
+    ) -> Judgement:
+        """Say how likely the base finds each token, given all to its left. One forward.
+
+        Args:
+            context: [n_context] what stands before, at least one token; kept in the cache.
+            token_ids: [n] what is judged.
+            cache: what it holds of the context is not computed again.
+            n_best: how many of the likeliest tokens to name.
+        """
+        cache.rewind(context[:-1])
+        if len(context) - len(cache) > PREFILL_ROWS:
+            self.encode(context[:-PREFILL_ROWS], cache)
+        first = len(cache)
+        fed = [*context, *token_ids[:-1]][first:]
+        hidden = self.model.hidden(_base_rows(fed, first), cache)[-len(token_ids) :]
+        cache.keep(context[first:-1])
+        judged = [
+            self._judge(rows, torch.tensor(token_ids[start : start + JUDGED_ROWS]), n_best)
+            for start, rows in zip(
+                range(0, len(token_ids), JUDGED_ROWS), hidden.split(JUDGED_ROWS), strict=True
+            )
+        ]
+        return Judgement(*(torch.cat(parts) for parts in zip(*judged, strict=True)))
+
+    def _judge(
+        self, hidden: Tensor, token_ids: Tensor, n_best: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        is_base = torch.ones(len(hidden), dtype=torch.bool)
         log_p = self.model.logits(hidden, is_base).log_softmax(-1)
-        return float(log_p.gather(1, torch.tensor(token_ids)[:, None]).mean())
+        best = log_p.topk(n_best)
+        return log_p.gather(1, token_ids[:, None]).squeeze(1), best.values, best.indices
 
     def _predict_behind(
-        self, canvas: Canvas, positions: Tensor, visible: Tensor, cache: CausalCache
+        self,
+        canvas: Canvas,
+        positions: Tensor,
+        visible: Tensor,
+        n_at_once: int | None,
+        cache: CausalCache,
     ) -> Prediction:
         """Predict rows behind prefixes of different lengths, all in one forward.
 
@@ -141,9 +193,10 @@ class CanvasDenoiser(Denoiser):
         hidden = self.model.hidden(rows, cache)[wanted]
         # What is not settled after all will not match the canvas, and is rewound then.
         cache.keep(settled[first:])
-        logits = self.model.logits(hidden, is_base=positions == visible)
+        is_base = positions == visible
         if self.model.adapter is None:
-            return Prediction("logits", logits)
+            return Prediction("logits", self.model.logits(hidden, is_base))
+        logits = self.model.logits(hidden[:n_at_once], is_base[:n_at_once])
         return Prediction(
             "logits", logits, lambda rows, previous: self.model.follow(hidden[rows], previous)
         )

@@ -51,6 +51,9 @@ class Sampler(ABC, Generic[StateT, ParamsT]):
     ordered: ClassVar[bool] = False
     #: Whether the rule also denoises families of uniform noise, which have no mask.
     uniform_noise: ClassVar[bool] = False
+    #: Whether a block may begin with a text, which the rule checks before it drafts its own; its
+    #: parameter `lenience` says how readily that stays.
+    takes_text: ClassVar[bool] = False
     #: The struct of the rule's parameters.
     params_type: ClassVar[type[Params]]
 

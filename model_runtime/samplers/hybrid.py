@@ -6,6 +6,12 @@ forward settles the accepted drafts and one token more, and leaves fresh drafts 
 At temperature 0 the result is the causal model's own greedy text; above it, a sample from the
 causal model: a draft is accepted when it is the very token drawn from the base's row.
 
+A text that stands on the canvas when a block begins is a draft as well, and the first one: many of
+its tokens are checked in one forward, so what does not change costs little. Where the base departs
+from it, the canvas drafts again, until the text is met once more (Yang et al. 2023, arXiv
+2304.04487). With `lenience` below 1 its tokens need not be the base's best to stay (typical
+acceptance, Cai et al. 2024, arXiv 2401.10774, section 3.3.1).
+
 After speculative decoding (Leviathan et al. 2023, arXiv 2211.17192, Algorithm 1) with drafts from
 masks in the verifying forward itself (Samragh et al. 2025, arXiv 2507.11851, section 3.2), which is
 Eso-LM's order (Sahoo et al. 2025, arXiv 2506.01928, section 4): diffusion proposes, the
@@ -30,6 +36,11 @@ if TYPE_CHECKING:
 
     from model_runtime.decoding.canvas import Block, Prediction, PredictionKind
 
+#: Tokens of the first text that are checked in one forward: more would cost more than they save.
+_N_CHECKED = 32
+#: How far behind a departure the first text is looked for again.
+_WINDOW = 16
+
 
 class HybridParams(Params, frozen=True):
     """How boldly to draft."""
@@ -40,6 +51,9 @@ class HybridParams(Params, frozen=True):
     threshold: Share = 0.1
     #: 0 takes the causal model's best token; above it, its tokens are drawn.
     temperature: NonNegative = 0.0
+    #: A token of the text that stood on the canvas stays where its probability is at least this
+    #: share of the best one's; at 1 only where it is the one the causal model would say.
+    lenience: Share = 1.0
 
 
 @dataclass
@@ -52,8 +66,14 @@ class Progress:
     #: The first position that is not settled, and the end of the block.
     next: int
     end: int
+    #: The text that stood on the canvas when the block began.
+    first_text: list[int]
+    #: How much of it is done with: settled, replaced or left out.
+    n_read: int = 0
     #: Drafts standing at `next` and behind it, not yet checked.
     n_standing: int = 0
+    #: Whether they are of the first text; else the canvas's own.
+    is_first_text: bool = False
 
     @property
     def n_open(self) -> int:
@@ -68,11 +88,17 @@ class Hybrid(Sampler[Progress, HybridParams]):
     accepts: ClassVar[frozenset[PredictionKind]] = frozenset({"logits"})
     params_type: ClassVar[type[Params]] = HybridParams
     ordered: ClassVar[bool] = True
+    takes_text: ClassVar[bool] = True
 
     def begin(self, block: Block, n_steps: int, rng: torch.Generator) -> Progress:
         """Start at the block's first position; its positions follow one another."""
         first, end = int(block.positions[0]), int(block.positions[-1]) + 1
-        return Progress(block, rng, n_steps, first, end)
+        n_text = int((~block.masked(block.token_ids)).int().cumprod(0).sum())
+        first_text = block.token_ids[first : first + n_text].tolist()
+        state = Progress(block, rng, n_steps, first, end, first_text)
+        state.n_standing = min(n_text, _N_CHECKED)
+        state.is_first_text = n_text > 0
+        return state
 
     def query(self, state: Progress) -> Query:
         """Ask for the check of each standing draft, and for drafts behind each outcome."""
@@ -83,7 +109,11 @@ class Hybrid(Sampler[Progress, HybridParams]):
         checks = torch.arange(state.next, state.next + self._n_checks(state))
         drafts = [self._draft_positions(state, int(check)) for check in checks]
         behind = [torch.full_like(d, int(c)) for d, c in zip(drafts, checks, strict=True)]
-        return Query(torch.cat([checks, *drafts]), visible=torch.cat([checks, *behind]))
+        return Query(
+            torch.cat([checks, *drafts]),
+            visible=torch.cat([checks, *behind]),
+            n_at_once=len(checks),
+        )
 
     def step(self, token_ids: Tensor, prediction: Prediction, state: Progress) -> Update:
         """Settle what the base agrees with and its next token; leave new drafts standing."""
@@ -99,7 +129,12 @@ class Hybrid(Sampler[Progress, HybridParams]):
         said = self._say(rows[:n_checks], probabilities, state.rng)
         # The last check says the token behind the drafts, so there is no draft for it to accept.
         drafts = token_ids[state.next : state.next + n_checks - 1]
-        n_accepted = int((said[:-1] == drafts).int().cumprod(0).sum())
+        agreed = said[:-1] == drafts
+        if state.is_first_text and self.params.lenience < 1:
+            best = probabilities[:-1].amax(-1)
+            agreed |= at(probabilities[:-1], drafts) >= self.params.lenience * best
+        n_accepted = int(agreed.int().cumprod(0).sum())
+        said[:n_accepted] = drafts[:n_accepted]
 
         # The canvas rows drafted behind every outcome of the check; this is the one that came.
         n_skipped = n_checks + sum(
@@ -112,9 +147,13 @@ class Hybrid(Sampler[Progress, HybridParams]):
         confidence[settled] = at(probabilities, said)[: n_accepted + 1]
         state.next = settled.stop
         updated[state.next : state.end] = self._mask(state)
-        fresh, chances = self._draft(
-            prediction, range(n_skipped, n_skipped + n_fresh), said[n_accepted], state
-        )
+        fresh = self._read_on(state, n_accepted, int(said[n_accepted]))
+        state.is_first_text = bool(fresh)
+        chances = [1.0] * len(fresh)
+        if not fresh:
+            fresh, chances = self._draft(
+                prediction, range(n_skipped, n_skipped + n_fresh), said[n_accepted], state
+            )
         state.n_standing = len(fresh)
         placed = slice(state.next, state.next + len(fresh))
         updated[placed], confidence[placed] = torch.tensor(fresh), torch.tensor(chances)
@@ -134,9 +173,11 @@ class Hybrid(Sampler[Progress, HybridParams]):
         drafts: list[int] = []
         chances: list[float] = []
         for index in rows:
-            row = prediction.rows[index][None]
-            if prediction.follow is not None:
-                row = prediction.follow(torch.tensor([index]), previous[None])
+            row = (
+                prediction.rows[index][None]
+                if prediction.follow is None
+                else prediction.follow(torch.tensor([index]), previous[None])
+            )
             chance, token = clean_logits(row, state.block.mask_id)[0].softmax(-1).max(-1)
             if prod(chances) * float(chance) < self.params.threshold:
                 break
@@ -145,12 +186,34 @@ class Hybrid(Sampler[Progress, HybridParams]):
             chances.append(float(chance))
         return drafts, chances
 
+    def _read_on(self, state: Progress, n_accepted: int, said: int) -> list[int]:
+        """Return what of the first text to draft next: what follows the token said, if it is there.
+
+        Args:
+            state: its `next` behind the token said.
+            n_accepted: how many drafts were, of whichever kind.
+            said: the last settled token.
+        """
+        if state.is_first_text:
+            state.n_read += n_accepted
+        ahead = state.first_text[state.n_read : state.n_read + _WINDOW]
+        if said not in ahead:
+            return []
+        state.n_read += ahead.index(said) + 1
+        n_next = min(_N_CHECKED, state.end - state.next)
+        return state.first_text[state.n_read : state.n_read + n_next]
+
     def _n_checks(self, state: Progress) -> int:
         """Every standing draft is checked, and the token behind the last one said."""
         return min(state.n_standing + 1, state.n_open)
 
     def _draft_positions(self, state: Progress, check: int) -> Tensor:
-        """Return the positions to draft if the token at `check` is the last one settled."""
+        """Return the positions to draft if the token at `check` is the last one settled.
+
+        None while the first text stands: mostly it goes on, and each check would need its own.
+        """
+        if state.is_first_text:
+            return torch.arange(0)
         last = min(check + self.params.n_drafts, state.end - 1)
         return torch.arange(check + 1, max(check, last) + 1)
 

@@ -1,62 +1,62 @@
 """Request to canvas and back, for the default family.
 
 The context is the base's own fill-in-the-middle prompt, other files of the repository before it;
-behind it stands the span, every position a mask, as long as the fill may get. It ends where the
-canvas says so: at an end token, or at the first line end where one line was asked for.
+where the user says in words what is wanted, it is the base's chat prompt. Behind it stands the
+span: every position a mask, as long as the fill may get, or first a text to start from. It ends
+where the canvas says so: at an end token; at the first line end where one line was asked for; else
+where the line comes that stands behind the span, in a chat where the code block is closed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby, takewhile
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 
 from model_runtime.decoding.canvas import Canvas
+from model_runtime.errors import CanvasTooLong
+from model_runtime.protocol import ContextFile
+from model_runtime.text.chat import ChatTask, ChatTemplate
+from model_runtime.text.laid_out import Fill, LaidOut
+from model_runtime.text.trim import n_shared, next_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from torch import Tensor
 
-    from model_runtime.protocol import ContextFile, InfillRequest, MaskSpan
+    from model_runtime.protocol import InfillRequest, MaskSpan
     from model_runtime.text.fim import FimTemplate
 
 #: Tokens of a span that the request sets no bound for.
 MAX_TOKENS_ONE_LINE = 64
 MAX_TOKENS_MANY_LINES = 192
+#: Tokens of a text that can be rewritten or repaired at once.
+MAX_TEXT_TOKENS = 640
+#: How much longer than the text it starts from a fill may get.
+MORE_TOKENS = 64
+GROWTH = 1.25
 #: Share of the context that may be suffix, and share that may be other files.
 SUFFIX_SHARE = 0.3
 OTHER_FILES_SHARE = 0.4
+#: Tokens of a chat prompt beside the code and the instruction, and more than enough.
+CHAT_FRAME = 128
+#: The name under which a diagnostic's message is shown.
+PROBLEMS = "problems.txt"
 #: Masks shown at most behind the settled text of a draft.
 MASKS_SHOWN = 8
 
 
 @dataclass(frozen=True)
-class LaidOut:
-    """A canvas and where its span stands.
+class _Frame:
+    """What stands before a span, and what ends it; see `LaidOut`."""
 
-    Args:
-        canvas: context given, span masked.
-        span_start: first position of the span; it reaches to the canvas's end.
-        single_line: the fill ends at the first line end.
-    """
-
-    canvas: Canvas
-    span_start: int
-    single_line: bool
-
-
-@dataclass(frozen=True)
-class Fill:
-    """What stands in a span."""
-
-    text: str
-    #: "closed" when the canvas said where the span ends, "length" when it ran out of positions.
-    finish: Literal["closed", "length"]
-    #: Tokens of the text, its end included.
-    token_ids: list[int]
+    context: list[int]
+    end: list[int]
+    stops: tuple[str, ...]
+    blanks: str = ""
 
 
 class CanvasLayout:
@@ -69,34 +69,112 @@ class CanvasLayout:
 
     def __init__(self, template: FimTemplate, max_context_tokens: int) -> None:
         self.template = template
+        self.chat = ChatTemplate(template.tokenizer)
         self._max_context_tokens = max_context_tokens
 
-    def lay_out(self, request: InfillRequest, span: MaskSpan, prefix: str, suffix: str) -> LaidOut:
+    def lay_out(
+        self,
+        request: InfillRequest,
+        span: MaskSpan,
+        prefix: str,
+        suffix: str,
+        *,
+        text: str | None = None,
+    ) -> LaidOut:
         """Lay one span of a request out.
 
         Args:
-            request: the files it may look at.
+            request: the files it may look at, and what the user wants.
             span: how long it may get.
             prefix: the file up to the span.
             suffix: the file behind it.
+            text: what the canvas starts from; None for masks only.
+
+        Raises:
+            CanvasTooLong: more text than fits the canvas.
         """
+        in_words = request.instruction.strip() and request.mode in ("infill", "rewrite")
+        frame = (self._ask if in_words else self._frame)(request, span, prefix, suffix)
+        n_open = span.max_tokens or (
+            MAX_TOKENS_ONE_LINE if span.single_line else MAX_TOKENS_MANY_LINES
+        )
+        text_ids: list[int] = []
+        if text is not None:
+            text_ids = [*self._encode_text(frame.blanks + text, request.mode), *frame.end]
+        if request.mode in ("rewrite", "repair"):
+            n_open = max(n_open, int(len(text_ids) * GROWTH) + MORE_TOKENS)
+        n_context = len(frame.context)
+        token_ids = torch.tensor(frame.context + [self.template.mask_id] * n_open)
+        given = torch.arange(len(token_ids)) < n_context
+        canvas = Canvas(token_ids, given, self.template.mask_id)
+        stops = ("\n",) if span.single_line else frame.stops
+        laid_out = LaidOut(canvas, n_context, stops, frame.blanks, len(frame.end))
+        return laid_out.restarted(text_ids) if text_ids else laid_out
+
+    def _encode_text(self, text: str, mode: str) -> list[int]:
+        text_ids = self.template.tokenizer.encode(text)
+        if len(text_ids) > MAX_TEXT_TOKENS:
+            raise CanvasTooLong(
+                f"the selection has {len(text_ids)} tokens; {mode} takes at most "
+                f"{MAX_TEXT_TOKENS} at once: select less"
+            )
+        return text_ids
+
+    def _frame(self, request: InfillRequest, _: MaskSpan, prefix: str, suffix: str) -> _Frame:
+        """Return the fill-in-the-middle prompt around a span."""
+        line = next_line(suffix)
+        stops = (f"\n{line}\n",) if line else ()
+        return _Frame(self._fim_context(request, prefix, suffix), [self.template.end_id], stops)
+
+    def _ask(self, request: InfillRequest, span: MaskSpan, prefix: str, suffix: str) -> _Frame:
+        """Return the chat prompt around a span."""
+        encode = self.template.tokenizer.encode
+        n_text = len(self._encode_text(span.text, request.mode))
+        line_start = prefix.rpartition("\n")[2]
+        lead = line_start.rstrip()
+        task = self._task(request, prefix, suffix, span.text, n_text)
+        return _Frame(
+            self.chat.lay_out(task) + encode(lead),
+            encode(f"\n{task.fence}"),
+            (f"\n{task.fence}", task.fence),
+            line_start[len(lead) :],
+        )
+
+    def _fim_context(self, request: InfillRequest, prefix: str, suffix: str) -> list[int]:
+        """Return the fill-in-the-middle prompt [n], as much as fits."""
         encode, budget = self.template.tokenizer.encode, self._max_context_tokens
         after = encode(_head(suffix, budget))
         before = encode(_tail(prefix, budget))
         n_after = min(len(after), max(int(budget * SUFFIX_SHARE), budget - len(before)))
         before = before[max(0, len(before) - (budget - n_after)) :]
         n_free = budget - n_after - len(before)
+        files = request.context
+        if request.mode == "repair" and request.instruction:
+            files = (ContextFile(path=PROBLEMS, text=request.instruction), *files)
         others = self._lay_out_others(
-            request.context, min(n_free, int(budget * OTHER_FILES_SHARE)), request.path
+            files, min(n_free, int(budget * OTHER_FILES_SHARE)), request.path
         )
-        context = [*others, *self.template.lay_out(before, after[:n_after])]
-        n_open = span.max_tokens or (
-            MAX_TOKENS_ONE_LINE if span.single_line else MAX_TOKENS_MANY_LINES
+        return [*others, *self.template.lay_out(before, after[:n_after])]
+
+    def _task(
+        self, request: InfillRequest, prefix: str, suffix: str, text: str, n_text: int
+    ) -> ChatTask:
+        """Return what to tell the model in words, as much of the file as fits."""
+        tokenizer, budget = self.template.tokenizer, self._max_context_tokens
+        head, _, line_start = prefix.rpartition("\n")
+        n_told = len(tokenizer.encode(request.instruction)) + n_text
+        n_free = max(0, budget - n_told - CHAT_FRAME)
+        after = tokenizer.encode(_head(suffix, n_free))
+        n_after = min(len(after), int(n_free * SUFFIX_SHARE))
+        before = tokenizer.encode(_tail(head, n_free))
+        n_before = min(len(before), n_free - n_after)
+        return ChatTask(
+            instruction=request.instruction,
+            language=request.language if request.language.isidentifier() else "",
+            before=tokenizer.decode(before[len(before) - n_before :]),
+            after=tokenizer.decode(after[:n_after]),
+            selection=line_start + text if text.strip() else "",
         )
-        token_ids = torch.tensor(context + [self.template.mask_id] * n_open)
-        given = torch.arange(len(token_ids)) < len(context)
-        canvas = Canvas(token_ids, given, self.template.mask_id)
-        return LaidOut(canvas, len(context), span.single_line)
 
     def is_closed(self, laid_out: LaidOut) -> bool:
         """Say whether the settled text already holds the span's end."""
@@ -107,7 +185,7 @@ class CanvasLayout:
         settled = self._settled(laid_out)
         end = self._end(laid_out, settled)
         kept = settled if end is None else settled[:end]
-        text = self._one_line(laid_out, self.template.tokenizer.decode(self._content(kept)))
+        text = self._shown(laid_out, self.template.tokenizer.decode(self._content(kept)))
         return Fill(text, "length" if end is None else "closed", kept)
 
     def draft(self, laid_out: LaidOut, mark: str) -> str:
@@ -119,7 +197,7 @@ class CanvasLayout:
             n_masks = len(token_ids) if is_mask else 0
             shown += "" if is_mask else self.template.tokenizer.decode(token_ids)
         shown += mark * min(n_masks, MASKS_SHOWN)
-        return self._one_line(laid_out, shown)
+        return self._shown(laid_out, shown)
 
     def committed(self, laid_out: LaidOut) -> str:
         """Return the settled text from the span's start up to its first mask."""
@@ -152,18 +230,23 @@ class CanvasLayout:
 
     def _end(self, laid_out: LaidOut, settled: list[int]) -> int | None:
         """Return how many of the settled tokens the span has, its end included; None if open."""
-        for index, token_id in enumerate(settled):
-            if token_id in self.template.end_ids:
-                return index + 1
-            if laid_out.single_line and "\n" in self.template.tokenizer.decode([token_id]):
-                return index + 1
-        return None
+        decode = self.template.tokenizer.decode
+        said = list(takewhile(lambda token_id: token_id not in self.template.end_ids, settled))
+        text = decode(said)
+        stops = [at + len(stop) for stop in laid_out.stops if (at := text.find(stop)) >= 0]
+        if stops:
+            counts = range(1, len(said) + 1)
+            return next(n for n in counts if len(decode(said[:n])) >= min(stops))
+        return None if len(said) == len(settled) else len(said) + 1
 
     def _content(self, token_ids: list[int]) -> list[int]:
         return [token_id for token_id in token_ids if token_id not in self.template.end_ids]
 
-    def _one_line(self, laid_out: LaidOut, text: str) -> str:
-        return text.split("\n", 1)[0] if laid_out.single_line else text
+    def _shown(self, laid_out: LaidOut, text: str) -> str:
+        """Return what of a canvas's text belongs into the file."""
+        for stop in laid_out.stops:
+            text = text.partition(stop)[0]
+        return text[n_shared(laid_out.blanks, text) :]
 
 
 def _tail(text: str, n_tokens: int) -> str:

@@ -1,0 +1,160 @@
+"""A request on its way through the local engine, and what all modes do: settle a canvas."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+
+from model_runtime.decoding.denoise import Budget, Step, denoise
+from model_runtime.models.canvas import PREFILL_ROWS
+from model_runtime.protocol import StepReport
+from model_runtime.text.trim import without_repeated_suffix
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+
+    from model_runtime.caches.causal import CausalCache
+    from model_runtime.engines.base import CancelToken, Listener
+    from model_runtime.engines.loading import LoadedModel
+    from model_runtime.models.canvas import Judgement
+    from model_runtime.protocol import InfillRequest
+    from model_runtime.samplers.base import Sampler
+    from model_runtime.text.laid_out import Fill, LaidOut
+
+MARK = "░"
+#: Positions settled together by rules that look at a whole block at once.
+BLOCK_LENGTH = 16
+#: For alternatives after the first one, which is the most probable text.
+ALTERNATIVE_TEMPERATURE = 0.8
+
+AnySampler: TypeAlias = "Sampler[Any, Any]"
+
+
+@dataclass
+class Cost:
+    """What a request has cost so far."""
+
+    n_context_tokens: int = 0
+    n_cached_tokens: int = 0
+    n_tokens: int = 0
+    n_forwards: int = 0
+    context_s: float = 0.0
+    denoise_s: float = 0.0
+
+
+@dataclass
+class Job:
+    """One request on its way through the engine."""
+
+    request: InfillRequest
+    listener: Listener
+    cancel: CancelToken
+    model: LoadedModel
+    cache: CausalCache
+    rng: torch.Generator
+    sampler: AnySampler
+    cost: Cost = field(default_factory=Cost)
+    n_steps: int = 0
+
+    def around(self, texts: Sequence[str], index: int) -> tuple[str, str]:
+        """Return the file before and behind a span, the other spans as they stand in `texts`."""
+        spans = self.request.spans
+        pieces = [text + span.following for text, span in zip(texts, spans, strict=True)]
+        before = self.request.prefix + "".join(pieces[:index])
+        behind = spans[index].following + "".join(pieces[index + 1 :]) + self.request.suffix
+        return before, behind
+
+    def lay_out(self, texts: Sequence[str], index: int, *, text: str | None = None) -> LaidOut:
+        """Lay a span out among the others; see `CanvasLayout.lay_out`."""
+        prefix, suffix = self.around(texts, index)
+        span = self.request.spans[index]
+        return self.model.layout.lay_out(self.request, span, prefix, suffix, text=text)
+
+    def settle(
+        self, sampler: AnySampler, laid_out: LaidOut, texts: Sequence[str], index: int
+    ) -> Fill:
+        """Denoise a canvas and read it.
+
+        Args:
+            sampler: decides.
+            laid_out: changed in place.
+            texts: of all the spans, as they stand; not changed.
+            index: of the span that is settled.
+        """
+        layout, denoiser, cost = self.model.layout, self.model.denoiser, self.cost
+        started = time.monotonic()
+        context = laid_out.context
+        cost.n_context_tokens += len(context)
+        cost.n_cached_tokens += self.cache.n_common(context)
+        n_earlier, n_before = cost.n_forwards, denoiser.model.n_forwards
+        first_draft: list[float] = []
+        # The last stretch of the context is encoded in the first denoising step's own forward.
+        denoiser.encode(context[:-PREFILL_ROWS], self.cache, self.cancel.check)
+
+        def on_step(step: Step) -> None:
+            first_draft.append(time.monotonic())
+            cost.n_forwards = n_earlier + denoiser.model.n_forwards - n_before
+            if self.request.stream:
+                self._report(step, laid_out, texts, index)
+            self.n_steps += 1
+
+        denoise(
+            denoiser,
+            sampler,
+            self.cache,
+            laid_out.canvas,
+            Budget(block_length=None if sampler.ordered else BLOCK_LENGTH),
+            self.rng,
+            check=self.cancel.check,
+            on_step=on_step,
+            is_closed=lambda: layout.is_closed(laid_out),
+        )
+        fill = layout.read(laid_out)
+        cost.n_tokens += len(fill.token_ids)
+        ended = time.monotonic()
+        draft_at = first_draft[0] if first_draft else ended
+        cost.context_s += draft_at - started
+        cost.denoise_s += ended - draft_at
+        _, suffix = self.around(texts, index)
+        return replace(fill, text=without_repeated_suffix(fill.text, suffix))
+
+    def judge(self, context: list[int], token_ids: list[int], n_best: int = 1) -> Judgement:
+        """Ask the base about tokens behind a context; see `CanvasDenoiser.judge`."""
+        self.cancel.check()
+        denoiser, started = self.model.denoiser, time.monotonic()
+        n_before = denoiser.model.n_forwards
+        judged = denoiser.judge(context, token_ids, self.cache, n_best)
+        self.cost.n_forwards += denoiser.model.n_forwards - n_before
+        self.cost.denoise_s += time.monotonic() - started
+        return judged
+
+    def _report(self, step: Step, laid_out: LaidOut, texts: Sequence[str], index: int) -> None:
+        layout = self.model.layout
+        # A span that nothing is known of yet is a mask.
+        drafts, committed = [text or MARK for text in texts], list(texts)
+        drafts[index] = layout.draft(laid_out, MARK)
+        committed[index] = layout.committed(laid_out)
+        self.listener.step(
+            StepReport(
+                id=self.request.id,
+                step_index=self.n_steps,
+                n_forwards=self.cost.n_forwards,
+                n_committed=int(step.canvas.committed.sum()) - laid_out.span_start,
+                drafts=tuple(drafts),
+                committed=tuple(committed),
+                mark=MARK,
+            )
+        )
+
+
+def warmer(sampler: AnySampler) -> AnySampler:
+    """Return the sampler at a temperature, where it has one and was asked for none."""
+    if getattr(sampler.params, "temperature", None) != 0:
+        return sampler
+    warm = msgspec.structs.replace(sampler.params, temperature=ALTERNATIVE_TEMPERATURE)
+    return type(sampler)(warm)

@@ -1,0 +1,92 @@
+"""Rewrite: the span's own tokens, the least certain share of them open to change.
+
+How certain a token is says its probability against that of the best one in its place. `hybrid`
+checks the text as its first draft and holds every token that is more certain than the open ones,
+again at every place given what the text has become: so it can grow and shrink. Other rules get the
+open tokens as masks among the rest, and the length stays.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import msgspec
+import torch
+
+from model_runtime.decoding.canvas import Canvas
+from model_runtime.errors import UnsupportedPairing
+from model_runtime.modes.ranking import several
+from model_runtime.protocol import Alternative
+
+if TYPE_CHECKING:
+    from model_runtime.modes.job import AnySampler, Job
+    from model_runtime.text.laid_out import LaidOut
+
+#: Two forwards of other sizes round otherwise: a token exactly at the bound is held.
+_ROUNDING = 0.999
+
+
+def rewrite(job: Job) -> list[Alternative]:
+    """Change as much of the one span as `strength` says.
+
+    At 0 nothing is asked of the model and the text comes back as it is; at 1 nothing is held.
+    """
+    (span,) = job.request.spans
+    if job.request.strength == 0:
+        return [Alternative(texts=(span.text,), finish="unchanged")]
+    return several(job, lambda sampler: _rewrite(job, sampler))
+
+
+def _rewrite(job: Job, sampler: AnySampler) -> Alternative:
+    (span,) = job.request.spans
+    texts = [span.text]
+    laid_out = job.lay_out(texts, 0, text=span.text)
+    if sampler.takes_text:
+        lenience = _lenience(job, laid_out)
+        params = msgspec.structs.replace(sampler.params, lenience=lenience)
+        sampler = type(sampler)(params)
+    elif sampler.ordered:
+        raise UnsupportedPairing(
+            f"sampler {sampler.name!r} can't rewrite: it takes no text to start from; "
+            "hybrid does, and so do the rules that fill masks in any order"
+        )
+    else:
+        laid_out = _opened(job, laid_out)
+    fill = job.settle(sampler, laid_out, texts, 0)
+    score = None
+    if job.request.n_alternatives > 1:
+        score = float(job.judge(laid_out.context, fill.token_ids).own.mean())
+    finish = "unchanged" if fill.text == span.text else fill.finish
+    return Alternative(texts=(fill.text,), score=score, finish=finish)
+
+
+def _n_open(job: Job, n_tokens: int) -> int:
+    return math.ceil(job.request.strength * n_tokens)
+
+
+def _lenience(job: Job, laid_out: LaidOut) -> float:
+    """Return the share of the best token's probability at which a token is held."""
+    text_ids = laid_out.text_ids
+    n_open = _n_open(job, len(text_ids))
+    if n_open == len(text_ids):
+        return 1.0
+    judged = job.judge(laid_out.context, text_ids)
+    certainty = (judged.own - judged.best[:, 0]).sort().values
+    bound = float(certainty[n_open].exp())
+    return bound * _ROUNDING if bound < 1 else 1.0
+
+
+def _opened(job: Job, laid_out: LaidOut) -> LaidOut:
+    """Return a canvas of the text's length with its least certain tokens masked, the rest given."""
+    text_ids = laid_out.text_ids
+    n_text = len(text_ids) - laid_out.n_end
+    certainty = job.judge(laid_out.context, text_ids).own[:n_text]
+    opened = laid_out.span_start + certainty.argsort()[: _n_open(job, n_text)]
+    token_ids = torch.tensor([*laid_out.context, *text_ids])
+    mask_id = job.model.denoiser.mask_id
+    given = torch.ones(len(token_ids), dtype=torch.bool).index_fill(0, opened, 0)
+    return replace(
+        laid_out, canvas=Canvas(token_ids.index_fill(0, opened, mask_id), given, mask_id)
+    )

@@ -1,0 +1,71 @@
+"""A span laid out on a canvas, and what was read from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from model_runtime.decoding.canvas import Canvas
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class LaidOut:
+    """A canvas and where its span stands.
+
+    Args:
+        canvas: context given, span masked.
+        span_start: first position of the span; it reaches to the canvas's end.
+        stops: the fill ends before the first of these.
+        blanks: what the fill begins with though it stands before the span in the file.
+        n_end: tokens behind a text to start from that say where it ends.
+    """
+
+    canvas: Canvas
+    span_start: int
+    stops: tuple[str, ...] = ()
+    blanks: str = ""
+    n_end: int = 0
+
+    @property
+    def context(self) -> list[int]:
+        """The tokens before the span."""
+        token_ids: list[int] = self.canvas.token_ids[: self.span_start].tolist()
+        return token_ids
+
+    @property
+    def text_ids(self) -> list[int]:
+        """The tokens that stand in the span before its first mask."""
+        span: list[int] = self.canvas.token_ids[self.span_start :].tolist()
+        return list(takewhile(lambda token_id: token_id != self.canvas.mask_id, span))
+
+    def resumed(self, head_ids: Sequence[int], n_open: int) -> LaidOut:
+        """Return a canvas whose span begins with `head_ids`, given, and goes on with masks."""
+        masks = [self.canvas.mask_id or 0] * n_open
+        token_ids = torch.tensor([*self.context, *head_ids, *masks])
+        given = torch.arange(len(token_ids)) < len(token_ids) - n_open
+        return replace(self, canvas=Canvas(token_ids, given, self.canvas.mask_id))
+
+    def restarted(self, text_ids: Sequence[int]) -> LaidOut:
+        """Return the same canvas with nothing settled, and with `text_ids` to start from."""
+        n_open = self.canvas.length - self.span_start
+        masks = [self.canvas.mask_id or 0] * n_open
+        token_ids = [*self.context, *[*text_ids, *masks][:n_open]]
+        canvas = Canvas(torch.tensor(token_ids), self.canvas.given, self.canvas.mask_id)
+        return replace(self, canvas=canvas)
+
+
+@dataclass(frozen=True)
+class Fill:
+    """What stands in a span."""
+
+    text: str
+    #: "closed" when the canvas said where the span ends, "length" when it ran out of positions.
+    finish: Literal["closed", "length"]
+    #: Tokens of the text, its end included.
+    token_ids: list[int]

@@ -1,0 +1,60 @@
+"""Where a fill stops: it does not say again what stands behind it."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Letters and digits that a repeated tail must have: `)` or `}` may well be meant twice.
+MIN_TAIL = 4
+#: And those of a repeated line: `i += 1` may be, too.
+MIN_LINE = 8
+
+
+def next_line(suffix: str) -> str:
+    """Return the line behind a fill, at which it should have ended; empty where none is sure to be.
+
+    Args:
+        suffix: the file behind the fill. What it begins with is the rest of the fill's own line.
+    """
+    rest, _, lines = suffix.partition("\n")
+    line = next((line for line in lines.split("\n") if line.strip()), "")
+    is_sure = not rest.strip() and sum(map(str.isalnum, line)) >= MIN_LINE
+    return line if is_sure else ""
+
+
+def without_repeated_suffix(text: str, suffix: str) -> str:
+    """Return a fill without its tail where the file goes on with that very text.
+
+    Blanks between the two do not count. A fill that is nothing but what follows stays.
+
+    Args:
+        text: the fill.
+        suffix: the file behind it.
+    """
+    ahead, said = suffix.lstrip(), text.rstrip()
+    for at in range(1, len(said)):
+        tail = said[at:]
+        if tail[0].isspace() or not ahead.startswith(tail):
+            continue
+        if sum(map(str.isalnum, tail)) < MIN_TAIL or not said[:at].strip():
+            return text
+        if tail[0].isalnum() and said[at - 1].isalnum():
+            # From the middle of a word on: a longer name, no repetition.
+            continue
+        return _without_blanks(text[:at], suffix[: len(suffix) - len(ahead)])
+    return text
+
+
+def _without_blanks(text: str, blanks: str) -> str:
+    """Leave out what of `blanks` stands at the end of a text already."""
+    return text[: len(text) - n_shared(text[::-1], blanks[::-1])]
+
+
+def n_shared(one: Sequence[object], other: Sequence[object]) -> int:
+    """Return how much two texts, of characters or of tokens, have in common at their start."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

@@ -1,0 +1,90 @@
+"""Requests to canvases and back."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.tiny_canvas import CONTROL, tokenizer
+
+from model_runtime.protocol import ContextFile, InfillRequest, MaskSpan, Mode
+from model_runtime.text.chat import ChatTask
+from model_runtime.text.fim import FimTemplate
+from model_runtime.text.layout import CanvasLayout
+
+LAYOUT = CanvasLayout(FimTemplate(tokenizer()), 1024)
+ENCODE, DECODE = LAYOUT.template.tokenizer.encode, LAYOUT.template.tokenizer.decode
+
+
+def request(mode: Mode = "rewrite", instruction: str = "", text: str = "a = 1") -> InfillRequest:
+    """Return a request with one span."""
+    return InfillRequest(
+        id="r",
+        path="a.py",
+        language="python",
+        prefix="def f():\n    ",
+        suffix="\n    return a\n",
+        spans=(MaskSpan(text=text),),
+        mode=mode,
+        instruction=instruction,
+        context=(ContextFile(path="b.py", text="b = 2\n"),),
+    )
+
+
+def controls(token_ids: list[int]) -> list[int]:
+    """Return the control tokens among `token_ids`."""
+    return [token_id for token_id in token_ids if token_id in LAYOUT.template.end_ids]
+
+
+@pytest.mark.parametrize("mode", ["infill", "rewrite", "repair"])
+def test_what_the_user_wrote_is_never_control(mode: Mode) -> None:
+    """Special tokens spelled out in instruction, text and file change no control token."""
+    spelled = "".join(CONTROL)
+    plain = LAYOUT.lay_out(request(mode, "do it"), MaskSpan(text="a"), "x\n", "\ny\n", text="a")
+    spelt = LAYOUT.lay_out(
+        request(mode, spelled), MaskSpan(text=spelled), f"{spelled}\n", f"\n{spelled}\n",
+        text=spelled,
+    )  # fmt: skip
+    assert controls(spelt.context) == controls(plain.context)
+    assert controls(spelt.text_ids) == controls(plain.text_ids)
+    assert DECODE(spelt.text_ids).startswith(spelled)
+
+
+@pytest.mark.parametrize("instruction", ["", "make it short"])
+@given(text=st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1))
+@settings(max_examples=30, deadline=None)
+def test_a_text_comes_back_as_it_was_laid_out(instruction: str, text: str) -> None:
+    """Settled as it stands, the canvas reads as the very text, indentation and end left out."""
+    asked = request(instruction=instruction, text=text)
+    laid_out = LAYOUT.lay_out(asked, asked.spans[0], asked.prefix, asked.suffix, text=text)
+    canvas = laid_out.canvas
+    canvas.committed = canvas.token_ids != LAYOUT.template.mask_id
+    fill = LAYOUT.read(laid_out)
+    assert fill.finish == "closed"
+    assert fill.text == text
+
+
+def test_a_code_block_is_fenced_wider_than_what_it_holds() -> None:
+    """Fences in the code or in the instruction close nothing."""
+    task = ChatTask("use ```` here", "python", "```\n", "", "x")
+    assert task.fence == "`" * 5
+
+
+def test_a_diagnostic_is_shown_as_a_file() -> None:
+    """Its message stands before the file being repaired."""
+    asked = request("repair", "name 'b' is not defined")
+    context = LAYOUT.lay_out(asked, asked.spans[0], asked.prefix, asked.suffix).context
+    assert "name 'b' is not defined" in DECODE(context)
+
+
+def test_a_fill_ends_where_the_next_line_comes() -> None:
+    """A fill that says the line behind it ends before that line."""
+    asked = request("infill")
+    laid_out = LAYOUT.lay_out(asked, asked.spans[0], asked.prefix, "\n    return total\n")
+    said = ENCODE("a = 1\n    return total\n    more = 2")
+    canvas = laid_out.canvas
+    canvas.token_ids[laid_out.span_start :][: len(said)] = torch.tensor(said)
+    canvas.committed = canvas.token_ids != LAYOUT.template.mask_id
+    assert LAYOUT.is_closed(laid_out)
+    assert LAYOUT.read(laid_out).text == "a = 1"

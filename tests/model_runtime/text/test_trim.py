@@ -1,0 +1,49 @@
+"""Fills that say again what stands behind them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model_runtime.text.trim import next_line, without_repeated_suffix
+
+TRIMMED = [
+    ("value)\n    return total", "\n    return total\n", "value)"),
+    ("x = 1\n    return x\n", "    return x\n", "x = 1\n"),
+    ("a, total=total)", "total=total)\n", "a, "),
+    # Short ends may well be meant twice, words go on, and a line may stand twice.
+    ("f(g(x))", ")\n", "f(g(x))"),
+    ("subtotal", "total\n", "subtotal"),
+    ("print(total)", "\nprint(total)\n", "print(total)"),
+    ("x = 1", "\n", "x = 1"),
+    ("", "anything", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "suffix", "expected"), TRIMMED)
+def test_a_repeated_suffix_is_left_out(text: str, suffix: str, expected: str) -> None:
+    """Only where it is long enough to be no chance, and something is left."""
+    assert without_repeated_suffix(text, suffix) == expected
+
+
+@given(st.text(), st.text())
+def test_a_trimmed_fill_begins_the_fill(text: str, suffix: str) -> None:
+    """Nothing is changed but the end."""
+    trimmed = without_repeated_suffix(text, suffix)
+    assert text.startswith(trimmed)
+    assert trimmed or not text
+
+
+@pytest.mark.parametrize(
+    ("suffix", "line"),
+    [
+        ("\n\n    return total\n", "    return total"),
+        (" + rest\n    return total\n", ""),
+        ("\n}\n", ""),
+        ("", ""),
+    ],
+)
+def test_the_next_line_is_one_that_cannot_be_mistaken(suffix: str, line: str) -> None:
+    """Not behind the rest of a line, and not too short."""
+    assert next_line(suffix) == line
