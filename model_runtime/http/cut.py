@@ -44,22 +44,23 @@ class Cut:
             text: all there is so far, from the start.
             is_whole: whether no more will come, so that nothing needs to be held back.
         """
-        ends = [(at, stop) for stop in self.stops if (at := text.find(stop)) >= 0]
-        if (line_end := self._shallow_line(text)) is not None:
-            ends.append((line_end, ""))
+        # Where ends overlap, the one that is complete first counts: later text can't change that.
+        ends = [(at + len(stop), at, stop) for stop in self.stops if (at := text.find(stop)) >= 0]
+        if (found := self._shallow_line(text)) is not None:
+            ends.append((found.end() + 1, found.start(), ""))
         if ends:
-            at, stop = min(ends)
+            _, at, stop = min(ends)
             return Seen(text[:at], is_cut=True, stop=stop)
         return Seen(text if is_whole else text[: len(text) - self._n_doubtful(text)])
 
-    def _shallow_line(self, text: str) -> int | None:
-        """Return where the first line ends that a line too far to the left follows."""
+    def _shallow_line(self, text: str) -> re.Match[str] | None:
+        """Return the first line end behind which a line is too far to the left."""
         if not self.n_indent:
             return None
         for found in _LINE_START.finditer(text):
             is_known = found.end() < len(text)
             if is_known and found.end() - found.start() - 1 < self.n_indent:
-                return found.start()
+                return found
         return None
 
     def _n_doubtful(self, text: str) -> int:

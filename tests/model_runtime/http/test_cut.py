@@ -22,6 +22,17 @@ def test_first_stop_wins() -> None:
     assert cut.see("a; b\n\n", is_whole=True) == Seen("a", is_cut=True, stop=";")
 
 
+def test_stop_that_is_complete_first_wins() -> None:
+    """Where stop strings overlap, text that comes later can't change what was decided."""
+    cut = Cut(("b", "abc"))
+
+    assert (
+        cut.see("ab", is_whole=False)
+        == cut.see("abc", is_whole=True)
+        == Seen("a", is_cut=True, stop="b")
+    )
+
+
 def test_beginning_of_a_stop_is_held_back() -> None:
     """What may yet become a stop string is not shown, until it can't."""
     cut = Cut(("<end>",))
