@@ -118,6 +118,10 @@ class Template:
         """Itself."""
         return self
 
+    def control(self, name: str) -> int:
+        """Return an id no canvas here holds: nothing is laid out, only read."""
+        return -2 - len(name)
+
     def decode(self, token_ids: list[int]) -> str:
         """Return the ids, spaced."""
         return " ".join(map(str, token_ids))
