@@ -1,14 +1,23 @@
-"""One infill, from a snapshot to replacements: what every feature and the command line share."""
+"""One infill, from a snapshot to replacements: what every feature and the command line share.
+
+Syntax is the judge: of several results the one that parses wins. Where none does, the runtime is
+asked again for other ways to fill the same spans, at most `MAX_ROUNDS` times. It knows no syntax
+itself, so the judge sits here, where the grammars are.
+"""
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from lsp_server.edits import Replacement, apply_replacements, to_replacements
 from lsp_server.errors import UnsupportedDocument
 from lsp_server.prompts import build_infill, choose_context, relative_path
-from lsp_server.syntax.check import find_new_faults
+from lsp_server.syntax.check import find_faults, find_new_faults
+from lsp_server.syntax.languages import find_grammar
 from lsp_server.syntax.spans import find_mask_spans
 
 if TYPE_CHECKING:
@@ -23,6 +32,9 @@ if TYPE_CHECKING:
 
 #: What is said where the model gives back what stood there.
 UNCHANGED = "The model would change nothing."
+#: How often the runtime is asked again where no result parses, and for how many results.
+MAX_ROUNDS = 2
+N_OTHERS = 4
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,16 @@ class Filled:
     replacements: list[Replacement]
     #: Faults of syntax that the best alternative brings in, as spans of the new text.
     new_faults: list[Span]
+    #: All faults of the new text.
+    n_faults: int
+
+    @property
+    def no_judge(self) -> str:
+        """Why syntax had no say, for the user; empty where it had."""
+        language = self.plan.snapshot.language
+        if find_grammar(language):
+            return ""
+        return f"Remask has no grammar for {language or 'this kind of file'}: syntax is unchecked."
 
     @property
     def text(self) -> str:
@@ -141,9 +163,31 @@ async def fill(
         InfillFailed: the runtime said no.
         RuntimeUnavailable: there is none.
     """
-    finished = await runtime.infill(plan.request, on_report)
-    candidates = [_filled(plan, finished, alternative) for alternative in finished.alternatives]
-    return min(candidates, key=lambda filled: len(filled.new_faults))
+    best = _choose(plan, await runtime.infill(plan.request, on_report))
+    # A repair's alternatives hold the unchanged text already: nothing need be broken.
+    n_rounds = MAX_ROUNDS if plan.request.mode != "repair" else 0
+    for _ in range(n_rounds):
+        if not best.new_faults:
+            break
+        request = msgspec.structs.replace(
+            plan.request,
+            id=uuid.uuid4().hex,
+            seed=best.finished.seed + 1,
+            n_alternatives=max(N_OTHERS, plan.request.n_alternatives),
+        )
+        others = _choose(plan, await runtime.infill(request, on_report))
+        best = min(best, others, key=_n_faults)
+    return best
+
+
+def _choose(plan: Plan, finished: Finished) -> Filled:
+    """Return the first of the alternatives with the fewest faults."""
+    filled = (_filled(plan, finished, alternative) for alternative in finished.alternatives)
+    return min(filled, key=_n_faults)
+
+
+def _n_faults(filled: Filled) -> tuple[int, int]:
+    return len(filled.new_faults), filled.n_faults
 
 
 def _filled(plan: Plan, finished: Finished, alternative: Alternative) -> Filled:
@@ -151,4 +195,5 @@ def _filled(plan: Plan, finished: Finished, alternative: Alternative) -> Filled:
     replacements = to_replacements(snapshot, plan.spans, alternative.texts)
     after = apply_replacements(snapshot.text, replacements)
     new_faults = find_new_faults(snapshot.language, snapshot.text, after)
-    return Filled(plan, finished, alternative, replacements, new_faults)
+    n_faults = len(find_faults(snapshot.language, after))
+    return Filled(plan, finished, alternative, replacements, new_faults, n_faults)

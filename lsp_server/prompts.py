@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _BYTE_ORDER_MARK = "\ufeff"
 
+#: Repairs asked for: which of them parses is for the grammar to say.
+N_REPAIRS = 8
 #: Less of a file than this says nothing; it is left out.
 _MIN_CONTEXT_BYTES = 64
 
@@ -78,7 +80,11 @@ def build_infill(
         sampler=settings.sampler if params.sampler is None else params.sampler,
         params=settings.params if params.params is None else params.params,
         seed=settings.seed if params.seed is None else params.seed,
-        n_alternatives=settings.alternatives if n_alternatives is None else n_alternatives,
+        n_alternatives=(
+            max(settings.alternatives, N_REPAIRS if params.mode == "repair" else 1)
+            if n_alternatives is None
+            else n_alternatives
+        ),
         deadline_s=settings.inline.deadline_seconds if inline else settings.deadline_seconds,
         lane=lane,
         document=snapshot.uri,

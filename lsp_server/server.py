@@ -161,6 +161,8 @@ class RemaskServer(LanguageServer):
             self.status.waiting(-1)
         check_current(snapshot, self.documents.opened(snapshot.uri))
         self.status.filled(filled)
+        if filled.no_judge:
+            self.tell_once(filled.no_judge)
         return filled
 
     async def answer(self, work: Awaitable[T], *, popup: bool = True) -> T | None:

@@ -224,6 +224,8 @@ def _print_result(filled: Filled, output: Output) -> None:
     if not filled.replacements:
         say(UNCHANGED)
         return
+    if filled.no_judge:
+        say(filled.no_judge, style="dim")
     if filled.new_faults:
         say("The result does not parse; look twice.", style="yellow")
     text, stdout = diff(filled), Console(highlight=False)

@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING
 import msgspec
 from lsprotocol import types
 
+from lsp_server.documents import Span
 from lsp_server.edits import to_workspace_edit
 from lsp_server.errors import BadSelection, ServerFault
 from lsp_server.infill import UNCHANGED
 from lsp_server.protocol_ext import COMMANDS, KIND, InfillParams, Position, Range
 from lsp_server.syntax.languages import find_grammar
-from lsp_server.syntax.spans import find_markers, find_node
+from lsp_server.syntax.spans import find_holes, find_markers, find_node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lsp_server.capabilities import ClientSupport
-    from lsp_server.documents import DocumentSnapshot, Span
+    from lsp_server.documents import DocumentSnapshot
     from lsp_server.protocol_ext import Scope
     from lsp_server.server import RemaskServer
     from lsp_server.settings import Settings
@@ -32,6 +33,13 @@ if TYPE_CHECKING:
 
 #: The syntax of a larger file is not looked at for the list: the list has to be there in 20 ms.
 _MAX_PARSED = 60_000
+
+#: The kind of the repair of what a diagnostic points at.
+FIX_KIND = "quickfix.remask.repair"
+#: Diagnostics that get one; characters of a message that the model sees, and of a title.
+_MAX_FIXES = 3
+_MAX_MESSAGE = 500
+_MAX_TITLE = 60
 
 _COMMAND_OF = {mode: name for name, mode in COMMANDS.items()}
 
@@ -44,13 +52,17 @@ class Offer:
     mode: Mode
     scope: Scope = "selection"
     instruction: str = ""
-    ranges: tuple[Range, ...] | None = None
+    #: What it is to work on; None for the selection.
+    span: Span | None = None
+    diagnostic: types.Diagnostic | None = None
     #: The part of the kind after the mode; none by default.
     extra: str = field(default="", kw_only=True)
 
     @property
     def kind(self) -> str:
         """The code action's kind."""
+        if self.diagnostic:
+            return FIX_KIND
         return ".".join(filter(None, [KIND, self.mode, self.extra]))
 
 
@@ -66,12 +78,33 @@ def find_offers(snapshot: DocumentSnapshot, selection: Span, settings: Settings)
     else:
         yield Offer("Infill here", "infill")
         yield from _find_scopes(snapshot, selection)
-    whole = selection._replace(start=0, end=len(snapshot.text))
-    holes = find_markers(snapshot.text, settings.hole_marker, selection if text else whole)
+    place = selection if text else Span(0, len(snapshot.text))
+    if len(snapshot.text) > _MAX_PARSED:
+        holes = find_markers(snapshot.text, settings.hole_marker, place)
+    else:
+        holes = find_holes(snapshot, settings.hole_marker, place)
     if holes:
         where = "selection" if text else "document"
         plural = "s" if len(holes) > 1 else ""
         yield Offer(f"Fill {len(holes)} hole{plural} in {where}", "holes")
+
+
+def find_fixes(
+    snapshot: DocumentSnapshot, diagnostics: Sequence[types.Diagnostic]
+) -> Iterator[Offer]:
+    """Yield a repair of the lines that each diagnostic points at; its message goes with it."""
+    for diagnostic in diagnostics[:_MAX_FIXES]:
+        first, last = diagnostic.range.start.line, diagnostic.range.end.line
+        if last >= snapshot.lines.n_lines:
+            continue
+        start, end = snapshot.lines.line(first).start, snapshot.lines.line(last).end
+        text = snapshot.text[start:end]
+        if not text.strip():
+            continue
+        span = Span(end - len(text.lstrip()), start + len(text.rstrip()))
+        message = diagnostic.message.strip()[:_MAX_MESSAGE]
+        title = f"Repair: {message.partition(chr(10))[0][:_MAX_TITLE]}"
+        yield Offer(title, "repair", instruction=message, span=span, diagnostic=diagnostic)
 
 
 def _find_scopes(snapshot: DocumentSnapshot, selection: Span) -> Iterator[Offer]:
@@ -104,19 +137,28 @@ def offer_actions(
         BadSelection: it is not inside the document.
     """
     only = params.context.only
-    if only is not None and not any(is_wanted(KIND, [a]) or is_wanted(a, [KIND]) for a in only):
-        return []
-    selection = snapshot.span_of(params.range)
+    offers: list[Offer] = []
+    if _may_want(KIND, only):
+        offers += find_offers(snapshot, snapshot.span_of(params.range), settings)
+    if _may_want(FIX_KIND, only):
+        offers += find_fixes(snapshot, params.context.diagnostics)
     return [
         _to_action(offer, snapshot, params.range, support)
-        for offer in find_offers(snapshot, selection, settings)
+        for offer in offers
         if is_wanted(offer.kind, only)
     ]
+
+
+def _may_want(kind: str, only: Sequence[str] | None) -> bool:
+    """Return whether a kind, or one below it, is among those asked for."""
+    return only is None or any(is_wanted(kind, [a]) or is_wanted(a, [kind]) for a in only)
 
 
 def _to_action(
     offer: Offer, snapshot: DocumentSnapshot, selected: types.Range, support: ClientSupport
 ) -> types.CodeAction:
+    if offer.span is not None:
+        selected = snapshot.range_of(offer.span)
     start, end = selected.start, selected.end
     place = Range(Position(start.line, start.character), Position(end.line, end.character))
     is_whole = offer.mode == "holes" and place.start == place.end
@@ -127,9 +169,12 @@ def _to_action(
             version=snapshot.version,
             mode=offer.mode,
             scope=offer.scope,
+            instruction=offer.instruction,
         )
     )
     action = types.CodeAction(title=offer.title, kind=offer.kind)
+    if offer.diagnostic:
+        action.diagnostics = [offer.diagnostic]
     if support.generated_tag:
         action.tags = [types.CodeActionTag.LlmGenerated]
     if support.resolves_edits:
@@ -154,7 +199,7 @@ def register(server: RemaskServer) -> None:
 
     @server.feature(
         types.TEXT_DOCUMENT_CODE_ACTION,
-        types.CodeActionOptions(code_action_kinds=[KIND], resolve_provider=True),
+        types.CodeActionOptions(code_action_kinds=[KIND, FIX_KIND], resolve_provider=True),
     )
     def list_actions(params: types.CodeActionParams) -> list[types.CodeAction]:
         try:

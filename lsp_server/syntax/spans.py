@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from lsp_server.syntax.languages import Grammar
     from model_runtime.protocol import Mode
 
+#: Nodes that are code, though inside a string.
+_INTERPOLATIONS = frozenset({"interpolation", "template_substitution"})
+
 
 def find_mask_spans(
     snapshot: DocumentSnapshot,
@@ -67,13 +70,45 @@ def find_markers(text: str, hole_marker: str, within: Span) -> list[Span]:
     return [Span(*found.span()) for found in pattern.finditer(text, within.start, within.end)]
 
 
+def find_holes(snapshot: DocumentSnapshot, hole_marker: str, within: Span) -> list[Span]:
+    """Return the hole markers of a stretch that stand for code.
+
+    In a string or a comment that lies within the stretch as a whole a marker is text. Where the
+    language has no grammar, every marker counts.
+    """
+    markers = find_markers(snapshot.text, hole_marker, within)
+    tree = parse(snapshot.language, snapshot.text) if markers else None
+    if tree is None:
+        return markers
+    root = tree.root_node
+    return [marker for marker in markers if not _is_text(snapshot, root, marker, within)]
+
+
+def _is_text(snapshot: DocumentSnapshot, root: Node, marker: Span, within: Span) -> bool:
+    """Return whether a marker stands in a string or a comment of the stretch."""
+    at = snapshot.utf8_of(marker.start)
+    for node in _ancestors(root.descendant_for_byte_range(at, at)):
+        if node.type in _INTERPOLATIONS:
+            return False
+        if "string" in node.type or "comment" in node.type:
+            span = _span_of(snapshot, node)
+            if within.start <= span.start and span.end <= within.end:
+                return True
+    return False
+
+
 def _find_holes(
     snapshot: DocumentSnapshot, selections: Sequence[Span], hole_marker: str
 ) -> tuple[Span, ...]:
     selected = [selection for selection in selections if selection.start < selection.end]
     places = selected or [Span(0, len(snapshot.text))]
-    found = {hole for place in places for hole in find_markers(snapshot.text, hole_marker, place)}
+    found = {hole for place in places for hole in find_holes(snapshot, hole_marker, place)}
     holes = sorted(found or (selections if len(selections) > 1 else ()))
+    if not holes and any(find_markers(snapshot.text, hole_marker, place) for place in places):
+        raise BadSelection(
+            f"{hole_marker} stands only inside strings and comments, where it is taken for text. "
+            "To have it filled there, select it alone."
+        )
     if not holes:
         raise BadSelection(
             f"There is no hole to fill. Write {hole_marker} where code is missing, "

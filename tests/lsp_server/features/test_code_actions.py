@@ -304,3 +304,32 @@ async def test_positions_are_in_the_clients_encoding(
     assert change["edits"] == [{"range": at(0, column, column + 2), "newText": "return 1"}]
     assert editor.runtime.requests[0].spans[0].text == " 0"
     assert editor.runtime.requests[0].prefix == "s = '😀',"
+
+
+async def test_a_diagnostic_gets_a_repair_of_its_lines(editor: Editor) -> None:
+    """Its message goes to the model with the lines it points at, blanks around them left out."""
+    editor.open("if x:\n    retrun x\n")
+    diagnostic = {"range": at(1, 4, 10), "message": "name 'retrun' is not defined\nmore"}
+    context = {"diagnostics": [diagnostic], "only": ["quickfix"]}
+    params = {"textDocument": {"uri": URI}, "range": at(1, 4, 4), "context": context}
+
+    (action,) = await editor.request("textDocument/codeAction", params)
+    await editor.request("codeAction/resolve", action)
+
+    assert action["title"] == "Repair: name 'retrun' is not defined"
+    assert action["kind"] == "quickfix.remask.repair"
+    assert action["diagnostics"][0]["range"] == diagnostic["range"]
+    (request,) = editor.runtime.requests
+    assert request.mode == "repair"
+    assert request.instruction == diagnostic["message"]
+    assert [span.text for span in request.spans] == ["retrun x"]
+
+
+async def test_a_diagnostic_of_an_older_text_is_passed_over(editor: Editor) -> None:
+    """One that points behind the document, or at blank lines, gets no repair."""
+    editor.open("\nx = 1\n")
+    diagnostics = [{"range": at(line, 0), "message": "old"} for line in (0, 9)]
+    context = {"diagnostics": diagnostics, "only": ["quickfix"]}
+    params = {"textDocument": {"uri": URI}, "range": at(1, 0), "context": context}
+
+    assert await editor.request("textDocument/codeAction", params) == []

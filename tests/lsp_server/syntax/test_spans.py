@@ -181,8 +181,24 @@ def test_holes_are_markers_or_selections(before: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("before", "expected", "language"),
+    [
+        ('a = "___"  # ___\nb = ___\n', 'a = "___"  # ___\nb = $0___$0\n', "python"),
+        ('a = f"{___} ___"\n', 'a = f"{$0___$0} ___"\n', "python"),
+        ('a = "x $0___$0"\n', 'a = "x $0___$0"\n', "python"),
+        ("f(`${___} ___`); // ___\n", "f(`${$0___$0} ___`); // ___\n", "javascript"),
+        ('MOVE "___" TO A.\n', 'MOVE "$0___$0" TO A.\n', "cobol"),
+    ],
+)
+def test_a_marker_in_a_string_is_text(before: str, expected: str, language: str) -> None:
+    """Unless code is interpolated there, it is selected alone, or no grammar knows of strings."""
+    check(before, expected, mode="holes", language=language)
+
+
+@pytest.mark.parametrize(
     ("marked", "mode", "says"),
     [
+        ('x = "___"\n$0', "holes", "only inside strings and comments"),
         ("x = 1$0\n", "holes", "no hole to fill. Write ___"),
         ("$0x = 1$0\n", "holes", "no hole to fill"),
         ("x $0= 1\n", "rewrite", "nothing to rewrite in an empty selection"),
