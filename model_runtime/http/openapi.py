@@ -46,6 +46,9 @@ def describe(fills: Mapping[str, Dialect]) -> dict[str, Any]:
     """
     types = [dialect.body_type for dialect in fills.values()]
     _, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    for schema in schemas.values():
+        # A message's own name is demanded only where there are others it could be.
+        schema["required"] = [field for field in schema.get("required", ()) if field != "type"]
     paths: dict[str, Any] = {
         path: {"get": {"summary": text, "responses": _responses("application/json")}}
         for path, text in ABOUT.items()
