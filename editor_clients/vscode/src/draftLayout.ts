@@ -11,6 +11,8 @@ export interface DraftPiece {
 
 /** Shown for a line break where a draft has more lines than the text it replaces. */
 export const BREAK = ' ⏎ ';
+/** Longer text would only push the rest of the line out of sight. */
+export const WIDEST = 120;
 
 /**
  * Return one piece for each line that a span covers: what is replaced of it, and the draft's line
@@ -27,8 +29,12 @@ export function layOutDraft(span: DraftSpan, lineLength: (line: number) => numbe
       line,
       from: index === 0 ? start.character : 0,
       to: isLast ? end.character : lineLength(line),
-      text: isLast ? texts.slice(index).join(BREAK) : (texts[index] ?? ''),
+      text: clip(isLast ? texts.slice(index).join(BREAK) : (texts[index] ?? '')),
     });
   }
   return pieces;
+}
+
+function clip(text: string): string {
+  return text.length <= WIDEST ? text : `${text.slice(0, WIDEST - 1)}…`;
 }

@@ -7,8 +7,8 @@ import { settings } from './settings';
 
 export class Drafts implements vscode.Disposable {
   private readonly replaced = vscode.window.createTextEditorDecorationType({
-    opacity: '0.35',
-    textDecoration: 'line-through',
+    // There is no option that hides text; what follows the value of this one becomes CSS as well.
+    textDecoration: 'none; display: none;',
   });
   private readonly canvas = vscode.window.createTextEditorDecorationType({});
   private readonly drawn = new Map<string, string>();

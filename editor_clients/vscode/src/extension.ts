@@ -5,6 +5,7 @@ import type { LanguageClient } from 'vscode-languageclient/node';
 import { Coalesced } from './coalesced';
 import { Commands } from './commands';
 import { Drafts } from './drafts';
+import { CancellableProgress } from './progress';
 import { DID_CHANGE_STATUS, DRAFT, type DraftParams, type StatusResult } from './protocol';
 import { Review } from './review';
 import { createClient } from './server';
@@ -18,16 +19,21 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const status = new StatusItem();
   const drafts = new Drafts();
   const review = new Review();
+  const progress = new CancellableProgress(() => client);
   const commands = new Commands(() => client, review);
 
   const restart = new Coalesced(async () => {
     await client?.dispose().catch((fault: unknown) => output.warn(`stopping: ${String(fault)}`));
     drafts.clear();
-    client = createClient(output, async (action, data) => {
-      if (settings.review() && action.edit) {
-        await review.show(action.edit, data);
-      }
-      return settings.review();
+    progress.clear();
+    client = createClient(output, {
+      progress,
+      review: async (edit, data) => {
+        if (settings.review()) {
+          await review.show(edit, data);
+        }
+        return settings.review();
+      },
     });
     if (!client) {
       status.show({ state: 'failed', text: 'The remask command is not to be found.' });
@@ -36,7 +42,10 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     }
     client.onNotification(DRAFT, (params: DraftParams) => drafts.show(params));
     client.onNotification(DID_CHANGE_STATUS, (params: StatusResult) => status.show(params));
-    client.onDidChangeState(() => drafts.clear());
+    client.onDidChangeState(() => {
+      drafts.clear();
+      progress.clear();
+    });
     await client.start().catch((fault: unknown) => {
       status.show({ state: 'failed', text: String(fault) });
     });

@@ -51,7 +51,9 @@ export class Review implements vscode.TextDocumentContentProvider, vscode.Dispos
     const content = await vscode.workspace.openTextDocument(preview);
     await vscode.languages.setTextDocumentLanguage(content, document.languageId);
     const title = `Remask: ${data.mode ?? 'infill'} (accept or reject above)`;
-    await vscode.commands.executeCommand('vscode.diff', document.uri, preview, title);
+    // A preview would take the place of the document's own tab, where that is one.
+    const options = { preview: false };
+    await vscode.commands.executeCommand('vscode.diff', document.uri, preview, title, options);
     await vscode.commands.executeCommand('setContext', REVIEWING, true);
   }
 

@@ -5,16 +5,24 @@ import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { LanguageClient, type LanguageClientOptions } from 'vscode-languageclient/node';
 import { findServer } from './findServer';
-import { COMMANDS, KIND, type InfillParams } from './protocol';
+import type { CancellableProgress } from './progress';
+import { KIND, type InfillParams } from './protocol';
 import { serverSettings, settings } from './settings';
 
 /** Files, new ones, and notebooks; in remote workspaces files are files too. */
 export const DOCUMENTS = ['file', 'untitled', 'vscode-notebook-cell'].map((scheme) => ({ scheme }));
 
+/** What of the extension the client calls. */
+export interface Parts {
+  progress: CancellableProgress;
+  /** Show an edit for review; false where it is to be applied at once. */
+  review: (edit: vscode.WorkspaceEdit, data: InfillParams) => Promise<boolean>;
+}
+
 /** Return a client that is not started yet; undefined where there is no server. */
 export function createClient(
   output: vscode.LogOutputChannel,
-  review: (action: vscode.CodeAction, data: InfillParams) => Promise<boolean>,
+  parts: Parts,
 ): LanguageClient | undefined {
   const server = findServer({
     setting: settings.command(),
@@ -28,7 +36,7 @@ export function createClient(
     return undefined;
   }
   output.info(`server: ${[server.command, ...server.args].join(' ')}`);
-  const client = new LanguageClient('remask', 'Remask', server, clientOptions(output, review));
+  const client = new LanguageClient('remask', 'Remask', server, clientOptions(output, parts));
   client.registerFeature({
     fillClientCapabilities: (capabilities) => {
       capabilities.experimental = { remask: { drafts: true, status: true } };
@@ -42,7 +50,7 @@ export function createClient(
 
 function clientOptions(
   output: vscode.LogOutputChannel,
-  review: (action: vscode.CodeAction, data: InfillParams) => Promise<boolean>,
+  parts: Parts,
 ): LanguageClientOptions {
   return {
     documentSelector: DOCUMENTS,
@@ -50,6 +58,7 @@ function clientOptions(
     // The server asks for them too, but a request may come before it has the answer.
     initializationOptions: serverSettings,
     middleware: {
+      handleWorkDoneProgress: parts.progress.handle,
       workspace: {
         configuration: (params) =>
           params.items.map((item) => (item.section === 'remask' ? serverSettings() : null)),
@@ -61,14 +70,10 @@ function clientOptions(
           return resolved;
         }
         // VS Code applies what comes, be the text another by now.
-        if (isStale(data) || (await review(resolved, data))) {
+        if (isStale(data) || (await parts.review(resolved.edit, data))) {
           delete resolved.edit;
         }
         return resolved;
-      },
-      executeCommand: (command, args, next) => {
-        // Both sides know these names; the extension's own commands have others.
-        return command in COMMANDS ? next(command, args) : undefined;
       },
     },
   };

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Coalesced } from '../src/coalesced';
-import { BREAK, layOutDraft } from '../src/draftLayout';
+import { BREAK, layOutDraft, WIDEST } from '../src/draftLayout';
 import { findServer, type Surroundings } from '../src/findServer';
 import { describeStatus } from '../src/statusText';
 
@@ -95,6 +95,12 @@ test('a draft shorter than the text leaves lines empty', () => {
   const range = { start: at(0, 0), end: at(2, 1) };
   const pieces = layOutDraft({ range, text: 'x' }, () => 5);
   assert.deepEqual(pieces.map((piece) => piece.text), ['x', '', '']);
+});
+
+test('a long line is cut', () => {
+  const range = { start: at(0, 0), end: at(0, 0) };
+  const [piece] = layOutDraft({ range, text: '░'.repeat(500) }, () => 0);
+  assert.equal(piece?.text.length, WIDEST);
 });
 
 test('the status says what is wrong, and what to do', () => {

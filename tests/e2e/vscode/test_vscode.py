@@ -1,0 +1,343 @@
+"""VS Code: the extension as its users meet it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from support.editors import ROOT
+
+if TYPE_CHECKING:
+    from support.vscode import Workbench
+
+pytestmark = [pytest.mark.vscode, pytest.mark.e2e]
+
+_RUNNING_MEAN = """total, means = 0.0, []
+    for count, value in enumerate(values, start=1):
+        total += value
+        means.append(total / count)
+    return means"""
+
+REPLIES: list[dict[str, Any]] = [
+    {"when": r"return a$", "texts": [" + b"]},
+    {"when": r"many\($", "texts": ["one,\n    two)"]},
+    {"when": r"slow = $", "texts": ["late"], "n_steps": 20, "step_s": 0.1},
+    {"when": r"endless = $", "texts": ["aa bb"], "endless": True, "n_steps": 2, "step_s": 0.1},
+    {"when": r"fail = 1?$", "fail": "internal"},
+    {"when": r"^def add\(a, b\):\n    $", "texts": ["total = a + b\n    return total"]},
+    {
+        "when": r"running mean\.\"\"\"\n    $",
+        "texts": [_RUNNING_MEAN],
+        "n_steps": 8,
+        "step_s": 0.5,
+    },
+    {"texts": ["new()"]},
+]
+
+
+def test_the_extension_starts_its_server(code: Workbench) -> None:
+    """Installed from its own .vsix, active without being asked."""
+    code.open("x = 1\n")
+    assert code.ask("return vscode.extensions.getExtension('remask.remask').isActive")
+    code.select((0, 4, 0, 5))
+    code.until(lambda: "Rewrite selection" in titles(code), "a code action")
+
+
+def titles(code: Workbench) -> list[str]:
+    """Return what the light bulb offers for the selection."""
+    return list(
+        code.ask("""
+        const { document, selection } = vscode.window.activeTextEditor;
+        const found = await vscode.commands.executeCommand(
+          'vscode.executeCodeActionProvider', document.uri, selection, 'refactor.rewrite.remask');
+        return found.map((action) => action.title);
+        """)
+    )
+
+
+def test_ghost_text_is_shown_and_accepted(code: Workbench) -> None:
+    """Tab puts it in, the cursor ends behind it, one undo takes it back and no more."""
+    code.open("def add(a, b):\n    return \n")
+    code.select((1, 11, 1, 11))
+    code.page.keyboard.type("a")
+    code.until(lambda: code.ghost == " + b", "ghost text")
+    code.shoot("ghost")
+    code.press("Tab")
+    code.becomes("def add(a, b):\n    return a + b\n")
+    assert code.cursor == (1, 16)
+    code.press("Control+z")
+    code.becomes("def add(a, b):\n    return a\n")
+
+
+def test_ghost_text_word_by_word(code: Workbench) -> None:
+    """VS Code's own key for it works on ours."""
+    code.open("def add(a, b):\n    return \n")
+    code.select((1, 11, 1, 11))
+    code.page.keyboard.type("a")
+    code.until(lambda: code.ghost == " + b", "ghost text")
+    code.press("Control+ArrowRight")
+    code.becomes("def add(a, b):\n    return a \n")
+    code.until(lambda: code.ghost == "+ b", "the rest")
+    code.press("Control+ArrowRight")
+    code.becomes("def add(a, b):\n    return a + \n")
+
+
+def test_ghost_text_follows_what_is_typed(code: Workbench) -> None:
+    """Typing along leaves the rest of it."""
+    code.open("x = many\n")
+    code.select((0, 8, 0, 8))
+    code.page.keyboard.type("(")
+    code.until(lambda: code.ghost.startswith("one,"), "ghost text")
+    code.page.keyboard.type("o")
+    code.until(lambda: code.text.startswith("x = many(o") and "ne," in code.ghost, "the rest")
+    code.press("Tab")
+    code.becomes("x = many(one,\n    two)\n")
+
+
+def test_tab_indents_where_there_is_no_ghost_text(code: Workbench) -> None:
+    """And Escape takes ghost text away for good."""
+    code.open("def add(a, b):\n    return \n")
+    code.select((1, 11, 1, 11))
+    code.page.keyboard.type("a")
+    code.until(lambda: code.ghost == " + b", "ghost text")
+    code.press("Escape")
+    code.until(lambda: code.ghost == "", "no ghost text")
+    code.select((0, 0, 0, 0))
+    code.press("Tab")
+    code.becomes("    def add(a, b):\n    return a\n")
+
+
+def test_ghost_text_can_be_turned_off(code: Workbench) -> None:
+    """By a command, for everybody; a request by key gives nothing either."""
+    code.open("def add(a, b):\n    return \n")
+    code.run("remask.toggleInline")
+    code.until(
+        lambda: (
+            code.ask("return vscode.workspace.getConfiguration('remask').get('inline.enabled')")
+            is False
+        ),
+        "the setting",
+    )
+    code.select((1, 11, 1, 11))
+    code.page.keyboard.type("a")
+    code.run("editor.action.inlineSuggest.trigger")
+    code.page.wait_for_timeout(1000)
+    assert code.ghost == ""
+
+
+def test_the_light_bulb_rewrites_the_selection(code: Workbench) -> None:
+    """To the character; one step of undo."""
+    code.open("π = öld + rest\n")
+    code.select((0, 4, 0, 7))
+    code.until(lambda: "Rewrite selection" in titles(code), "a code action")
+    code.focus()
+    code.press("Control+.")
+    menu = code.shows(".action-widget")
+    code.shoot("light-bulb")
+    menu.get_by_text("Rewrite selection").click()
+    code.becomes("π = new() + rest\n")
+    code.focus()
+    code.press("Control+z")
+    code.becomes("π = öld + rest\n")
+
+
+def test_a_command_fills_lines_in_one_step_of_undo(code: Workbench) -> None:
+    """Indentation and neighbours stay."""
+    code.open("def add(a, b):\n    pass\n\nx = 1\n")
+    code.select((1, 4, 1, 8))
+    code.run("remask.infillSelection")
+    code.becomes("def add(a, b):\n    total = a + b\n    return total\n\nx = 1\n")
+    code.focus()
+    code.press("Control+z")
+    code.becomes("def add(a, b):\n    pass\n\nx = 1\n")
+
+
+def test_holes_and_several_cursors(code: Workbench) -> None:
+    """Every marker of the document; several selections are filled together too."""
+    code.open("a = ___\nb = ___\n")
+    code.select((0, 0, 0, 0))
+    code.run("remask.fillHoles")
+    code.becomes("a = new()\nb = new()\n")
+    code.focus()
+    code.press("Control+z")
+    code.becomes("a = ___\nb = ___\n")
+    code.open("a = old\nb = old\n", "b.py")
+    code.select((0, 4, 0, 7), (1, 4, 1, 7))
+    code.run("remask.infillSelection")
+    code.becomes("a = new()\nb = new()\n")
+
+
+def test_an_instruction_is_asked_for(code: Workbench) -> None:
+    """An empty answer means nothing in particular; Escape means no."""
+    code.open("a = old\n")
+    code.select((0, 4, 0, 7))
+    code.run("remask.instruct")
+    asked = code.shows(".quick-input-widget input")
+    code.press("Escape")
+    asked.wait_for(state="hidden")
+    code.run("remask.instruct")
+    code.shows(".quick-input-widget input")
+    code.page.keyboard.type("make it new")
+    code.press("Enter")
+    code.becomes("a = new()\n")
+
+
+def test_an_untitled_document_works(code: Workbench) -> None:
+    """It has no file, and no folder."""
+    code.ask("""
+        const content = 'a = old\\n';
+        const document = await vscode.workspace.openTextDocument({ content, language: 'python' });
+        await vscode.window.showTextDocument(document);
+    """)
+    code.select((0, 4, 0, 7))
+    code.run("remask.rewriteSelection")
+    code.becomes("a = new()\n")
+
+
+def test_the_canvas_is_drawn_and_can_be_cancelled(code: Workbench) -> None:
+    """Live in the text, with a progress whose button ends it; then all is as it was."""
+    code.open("endless = old\n")
+    code.select((0, 10, 0, 13))
+    code.run("remask.rewriteSelection")
+    code.until(lambda: "░" in code.drawn, "the canvas")
+    progress = code.shows(".notification-list-item")
+    code.shoot("progress")
+    assert "Remask: rewrite" in progress.inner_text()
+    progress.hover()
+    progress.get_by_text("Cancel").click()
+    code.until(lambda: code.drawn == "", "an undrawn canvas")
+    assert code.text == "endless = old\n"
+
+
+def test_drawing_can_be_turned_off(code: Workbench) -> None:
+    """One setting."""
+    code.set("remask.drafts", False)  # noqa: FBT003  # a JSON value
+    code.open("endless = old\n")
+    code.select((0, 10, 0, 13))
+    code.run("remask.rewriteSelection")
+    progress = code.shows(".notification-list-item")
+    assert code.drawn == ""
+    progress.hover()
+    progress.get_by_text("Cancel").click()
+    progress.wait_for(state="detached")
+
+
+def test_a_late_result_is_dropped(code: Workbench) -> None:
+    """The user's own change stays, and nothing else comes."""
+    code.open("slow = old\n")
+    code.select((0, 7, 0, 10))
+    code.run("remask.rewriteSelection")
+    code.until(lambda: code.drawn, "the canvas")
+    code.ask("""
+        await vscode.window.activeTextEditor.edit(
+          (edit) => edit.insert(new vscode.Position(1, 0), 'mine'));
+    """)
+    code.until(lambda: code.drawn == "", "the end")
+    code.page.wait_for_timeout(500)
+    assert code.text == "slow = old\nmine"
+
+
+@pytest.mark.parametrize("verb", ["accept", "reject"])
+def test_a_result_can_be_reviewed_first(code: Workbench, verb: str) -> None:
+    """Shown as a diff; only accepting it changes the document."""
+    code.set("remask.review", True)  # noqa: FBT003  # a JSON value
+    code.open("a = old\nb = 2\n")
+    code.select((0, 4, 0, 7))
+    code.run("remask.rewriteSelection")
+    code.shows(".monaco-diff-editor")
+    modified = "return vscode.workspace.textDocuments.map((each) => each.getText())"
+    code.until(lambda: "a = new()\nb = 2\n" in code.ask(modified), "the diff")
+    code.shoot("review")
+    assert "a = old\nb = 2\n" in code.ask(modified)
+    name = "Accept Reviewed Edit" if verb == "accept" else "Reject Reviewed Edit"
+    code.shows(f".editor-actions [aria-label*='{name}']").click()
+    code.becomes("a = new()\nb = 2\n" if verb == "accept" else "a = old\nb = 2\n")
+    code.page.locator(".monaco-diff-editor").wait_for(state="detached")
+
+
+def test_the_status_item_says_why_nothing_came(code: Workbench) -> None:
+    """No message pops up for ghost text, but the status has the reason."""
+    code.open("fail = \n")
+    code.select((0, 7, 0, 7))
+    code.page.keyboard.type("1")
+    item = code.page.locator("[id='status.languageStatus']")
+    code.until(
+        lambda: "scripted failure" in str(item.first.get_attribute("aria-label")), "the reason"
+    )
+    item.first.hover()
+    code.page.wait_for_timeout(1000)
+    code.shoot("status")
+    assert code.ghost == ""
+    assert code.page.locator(".notification-list-item").count() == 0
+
+
+def test_a_failed_command_is_told(code: Workbench) -> None:
+    """The user asked, so he hears."""
+    code.open("fail = old\n")
+    code.select((0, 7, 0, 10))
+    code.run("remask.rewriteSelection")
+    code.shows(".notification-list-item:has-text('scripted failure')")
+    assert code.text == "fail = old\n"
+
+
+def test_secrets_are_left_alone(code: Workbench) -> None:
+    """A file that looks like one is never sent."""
+    code.open("TOKEN=\n", ".env")
+    code.select((0, 6, 0, 6))
+    code.page.keyboard.type("a")
+    code.run("editor.action.inlineSuggest.trigger")
+    code.page.wait_for_timeout(1000)
+    assert code.ghost == ""
+
+
+def test_a_server_that_died_comes_back(code: Workbench) -> None:
+    """By itself."""
+    code.open("a = old\n")
+    code.ask(_KILL_SERVER)
+    code.select((0, 4, 0, 7))
+    code.until(lambda: "Rewrite selection" in titles(code), "the server again")
+    code.run("remask.rewriteSelection")
+    code.becomes("a = new()\n")
+
+
+def test_the_picture_of_the_readme(code: Workbench) -> None:
+    """Half denoised, as the user sees it. REMASK_UPDATE_IMAGES=1 puts it into docs/images."""
+    code.open(
+        '"""Statistics over a stream of numbers."""\n\n\n'
+        "def running_mean(values: list[float]) -> list[float]:\n"
+        '    """Return the running mean."""\n'
+        "    means = []\n"
+        "    for i in range(len(values)):\n"
+        "        part = values[: i + 1]\n"
+        "        means.append(sum(part) / len(part))\n"
+        "    return means\n\n\n"
+        "def largest(values: list[float]) -> float:\n"
+        '    """Return the largest value."""\n'
+        "    return max(values)\n",
+        "statistics.py",
+    )
+    code.run("workbench.action.closeSidebar")
+    code.select((5, 4, 9, 16))
+    code.run("remask.rewriteSelection")
+    # The notification is there by then, and a good part of the text.
+    code.shows(".notification-list-item")
+    code.until(lambda: len(code.drawn) > 3 * code.drawn.count("░") > 0, "half a canvas")
+    picture = code.shoot("infill")
+    if os.environ.get("REMASK_UPDATE_IMAGES"):
+        target = ROOT / "docs" / "images" / "vscode-infill.png"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(picture, target)
+    code.until(lambda: "enumerate" in code.text, "the edit")
+
+
+_KILL_SERVER = """
+const fs = require('node:fs');
+const children = fs.readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8');
+for (const child of children.trim().split(' ')) {
+  if (fs.readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('lsp_server')) {
+    process.kill(Number(child), 'SIGKILL');
+  }
+}
+"""
