@@ -1,7 +1,8 @@
 """`remask`: one command for everything.
 
-`lsp`, `infill`, `doctor` and `stop` are clients of the runtime. What needs tensors is handed over
-to `python -m model_runtime`, a process of its own. Imports wait for the command that needs them.
+`lsp`, `infill`, `doctor` and `stop` are clients of the runtime; `install` puts editor clients in
+place. What needs tensors is handed over to `python -m model_runtime`, a process of its own. Imports
+wait for the command that needs them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import typer
 
 from lsp_server import version
 from lsp_server.errors import BadSelection, ServerFault
+from lsp_server.install import EditorName  # noqa: TC001
 from lsp_server.protocol_ext import InfillParams, Scope
 from lsp_server.settings import Lines  # noqa: TC001
 from model_runtime.protocol import Mode  # noqa: TC001
@@ -167,6 +169,22 @@ def stop() -> None:
 
     was_running = asyncio.run(RuntimeClient(RuntimeProcess.default()).stop())
     typer.echo("The runtime is stopped." if was_running else "No runtime was running.")
+
+
+@app.command("install")
+def install_client(
+    editor: Annotated[EditorName, typer.Argument(help="Whose client.")],
+    *,
+    remove: Annotated[bool, typer.Option("--remove", help="Take it away again.")] = False,
+    command: Annotated[
+        str, typer.Option(help="VS Code's command, where it is not one of the usual.")
+    ] = "",
+) -> None:
+    """Put an editor's client in place."""
+    from lsp_server.install import install
+
+    for sentence in install(editor, remove=remove, command=command):
+        typer.echo(sentence)
 
 
 def _hand_over(name: str, purpose: str) -> None:

@@ -1,0 +1,119 @@
+"""`remask install`: what it puts in place works in the real editor, and goes again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+from support import editors
+from typer.testing import CliRunner
+
+from lsp_server.cli import app
+from lsp_server.install import InstallFailed, install, neovim_package
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data directory of the test's own."""
+    folder = tmp_path / "data"
+    monkeypatch.setenv("XDG_DATA_HOME", str(folder))
+    return folder
+
+
+@pytest.mark.nvim
+def test_neovim_loads_what_was_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command, its help, and the server's configuration: with no plugin manager."""
+    nvim = editors.neovim("0.11")
+    monkeypatch.setenv("PATH", f"{nvim.parent}{os.pathsep}{os.environ['PATH']}")
+    result = CliRunner().invoke(app, ["install", "neovim"])
+    assert result.exit_code == 0, result.output
+    assert "Put vim.lsp.enable('remask') into your init.lua" in result.output
+    look = "lua io.stdout:write(vim.fn.exists(':Remask'), ' ', vim.lsp.config.remask.cmd[1])"
+    commands = ["-c", look, "-c", "help remask-install", "-c", "qall!"]
+    seen = subprocess.run(
+        [nvim, "--headless", "-u", "NORC", *commands],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (seen.stdout, seen.stderr) == ("2 remask", "")
+
+
+def test_installing_twice_leaves_nothing_old() -> None:
+    """A file that an older version had is gone."""
+    list(install("neovim"))
+    old = neovim_package() / "remask" / "lua" / "old.lua"
+    old.touch()
+    list(install("neovim"))
+    assert not old.exists()
+
+
+def test_removing_leaves_nothing(data: Path) -> None:
+    """Not even empty folders; a second time says that there is nothing."""
+    list(install("neovim"))
+    assert "Removed" in next(iter(install("neovim", remove=True)))
+    assert not (data / "nvim" / "site" / "pack" / "remask").exists()
+    assert "There is no plugin" in next(iter(install("neovim", remove=True)))
+
+
+@pytest.mark.parametrize("remove", [True, False])
+def test_what_somebody_else_put_there_is_left_alone(*, remove: bool) -> None:
+    """A clone of the repository, say."""
+    theirs = neovim_package() / "remask" / "init.lua"
+    theirs.parent.mkdir(parents=True)
+    theirs.touch()
+    with pytest.raises(InstallFailed, match="left alone"):
+        list(install("neovim", remove=remove))
+    assert theirs.exists()
+
+
+@pytest.mark.vscode
+def test_vscode_takes_and_drops_the_extension(tmp_path: Path) -> None:
+    """Through its own command line."""
+    node, server = editors.node() / "bin" / "node", editors.code_server()
+    command = tmp_path / "code"
+    folders = f"--user-data-dir {tmp_path}/user --extensions-dir {tmp_path}/extensions"
+    command.write_text(f'#!/bin/sh\nexec {node} {server}/out/node/entry.js {folders} "$@"\n')
+    command.chmod(0o755)
+
+    def extensions() -> list[str]:
+        listed = [str(command), "--list-extensions"]
+        return subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split()
+
+    list(install("vscode", command=str(command)))
+    assert extensions() == ["remask.remask"]
+    list(install("vscode", command=str(command), remove=True))
+    assert extensions() == []
+    list(install("vscode", command=str(command), remove=True))
+
+
+def test_no_vscode_is_told() -> None:
+    """With what to do instead."""
+    with pytest.raises(InstallFailed, match="Install from VSIX"):
+        list(install("vscode", command="no-such-code"))
+
+
+@pytest.mark.e2e
+def test_the_wheel_carries_the_clients(tmp_path: Path) -> None:
+    """Everything the repository has of them, so `pip install` needs no Node."""
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(tmp_path)]
+    subprocess.run([*build, str(editors.ROOT)], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = {n for n in archive.namelist() if n.startswith("lsp_server/editor_clients/")}
+    tracked = subprocess.run(
+        ["git", "ls-files", "editor_clients/neovim"],  # noqa: S607  # whichever git there is
+        cwd=editors.ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    expected = {f"lsp_server/{name}" for name in tracked.stdout.split()}
+    assert names == expected | {"lsp_server/editor_clients/vscode/remask.vsix"}
