@@ -1,0 +1,87 @@
+"""The configurations of docs/editors.md work as they stand there."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+from support.editors import ROOT
+from support.language_client import new_home
+
+from lsp_server.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from support.language_client import Home
+
+_TRY = """
+(find-file "a.py")
+(python-mode)
+(setq eglot-confirm-server-initiated-edits nil
+      eglot-server-programs (list (cons 'python-mode (split-string-and-unquote (getenv "SERVER")))))
+(let ((eglot-sync-connect t)) (apply #'eglot (eglot--guess-contact)))
+(goto-char (point-min))
+(search-forward "öld")
+(transient-mark-mode 1)
+(push-mark (match-beginning 0) t t)
+(remask-run "rewrite" "make it new")
+(princ (buffer-string) #'external-debugging-output)
+(eglot-shutdown (eglot-current-server))
+"""
+_PACKAGES = """
+(let ((folder "/usr/share/emacs/site-lisp/elpa"))
+  (when (file-directory-p folder)
+    (dolist (each (directory-files folder t "^[^.]")) (add-to-list 'load-path each))))
+"""
+
+
+def block(language: str) -> str:
+    """Return the page's one block of a language."""
+    text = (ROOT / "docs" / "editors.md").read_text()
+    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
+@pytest.fixture
+async def home() -> AsyncIterator[Home]:
+    """A user's own folders; his runtime ends with the test."""
+    with new_home() as folder:
+        yield folder
+        await folder.stop()
+
+
+def test_helix_is_told_what_there_is() -> None:
+    """The command line and every setting exist."""
+    config = tomllib.loads(block("toml"))
+    (server,) = config["language-server"].values()
+    assert [server["command"], *server["args"]] == ["remask", "lsp"]
+    assert read_settings(server["config"], Settings())[1] == []
+
+
+@pytest.mark.e2e
+async def test_emacs_rewrites_the_region(home: Home) -> None:
+    """A real Emacs with the page's configuration; skipped where there is none."""
+    emacs = shutil.which("emacs")
+    if emacs is None:
+        pytest.skip("there is no Emacs: apt-get install emacs-nox elpa-eglot")
+    home.answer({"texts": ["new()"]})
+    (home.folder / "a.py").write_text("π = öld + rest\n")
+    script = home.folder / "try.el"
+    script.write_text(_PACKAGES + block("elisp") + _TRY)
+    server = f"{sys.executable} -m lsp_server lsp"
+    result = subprocess.run(  # noqa: ASYNC221  # nothing else is to run
+        [emacs, "-Q", "--batch", "-l", str(script)],
+        cwd=home.folder,
+        env={**home.environment, "SERVER": server},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "π = new() + rest" in result.stderr, result.stderr
