@@ -2,6 +2,8 @@
 
     humaneval FILE …   HumanEval-Infilling, completed programs run in a sandbox
     heldout            the shipped tasks in nine languages
+    repair FILE        one planted fault in each line of HumanEval-Infilling, and clean lines
+    holes FILE         several lines of each of its functions, jointly and one after another
     perplexity         over the same tasks: the base's, exactly, and the canvas's bound
     join REPORT …      one table and one plot of several reports
     make-tasks DATA    cut held-out tasks out of a training corpus again
@@ -24,6 +26,7 @@ from model_runtime.errors import BadRequest, RuntimeFault
 from model_runtime.evaluation.heldout import make_tasks, read_tasks, write_tasks
 from model_runtime.evaluation.humaneval import read_humaneval
 from model_runtime.evaluation.metrics import summarize
+from model_runtime.evaluation.modes import measure_holes, measure_repair, table
 from model_runtime.evaluation.report import Run, markdown, read_report, write_report
 from model_runtime.evaluation.run import (
     WARM_UP,
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from model_runtime.engines.base import Engine
     from model_runtime.evaluation.base import EvalTask, Outcome
     from model_runtime.evaluation.metrics import Summary
+    from model_runtime.evaluation.modes import Filled, Repaired
 
 log = logging.getLogger(__name__)
 
@@ -55,10 +59,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     humaneval.add_argument("--no-run", action="store_true", help="don't run completed programs")
     heldout = benchmarks.add_parser("heldout", help="the shipped tasks in nine languages")
     heldout.add_argument("--tasks", type=Path, help="other tasks than the shipped ones")
+    modes = [
+        benchmarks.add_parser("repair", help="planted faults in single lines"),
+        benchmarks.add_parser("holes", help="several lines of one function"),
+    ]
+    for mode in modes:
+        mode.add_argument("file", type=Path, help="HumanEval-SingleLineInfilling.jsonl.gz")
+        mode.add_argument("--no-run", action="store_true", help="don't run completed programs")
     perplexity = benchmarks.add_parser("perplexity", help="likelihood of the held-out tasks")
     perplexity.add_argument("--tasks", type=Path, help="other tasks than the shipped ones")
     perplexity.add_argument("--draws", type=int, default=8, help="forwards a gap, for the bound")
-    for benchmark in (humaneval, heldout, perplexity):
+    for benchmark in (humaneval, heldout, perplexity, *modes):
         benchmark.add_argument("--out", type=Path, required=True, help="folder of the report")
         benchmark.add_argument("--limit", type=int, help="so many tasks, evenly chosen")
         benchmark.add_argument("--seed", type=int, default=0)
@@ -87,6 +98,8 @@ def main(arguments: argparse.Namespace) -> int:
             return 0
         if arguments.benchmark == "perplexity":
             return _measure_perplexity(arguments)
+        if arguments.benchmark in ("repair", "holes"):
+            return _measure_mode(arguments)
         if arguments.benchmark == "join":
             runs = [run for path in arguments.report for run in read_report(path)]
         else:
@@ -116,6 +129,32 @@ def _measure_perplexity(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
     )
     sys.stdout.write(report(measured, arguments.out))
+    return 0
+
+
+def _measure_mode(arguments: argparse.Namespace) -> int:
+    settings = load_settings(flags_of(arguments))
+    make: Any = ENGINES.load(settings.engine)
+    engine: Engine = make(settings)
+    tasks, run = read_humaneval(arguments.file), not arguments.no_run
+    measured: list[Repaired] | list[Filled]
+    try:
+        if arguments.benchmark == "repair":
+            chosen = spread(tasks, arguments.limit)
+            measured = measure_repair(engine, chosen, seed=arguments.seed, run=run)
+        else:
+            limit = arguments.limit
+            measured = measure_holes(engine, tasks, limit, seed=arguments.seed, run=run)
+        machine = describe_machine(engine)
+    finally:
+        engine.close()
+    words = table(measured)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / f"{arguments.benchmark}.md").write_text(words, encoding="utf-8")
+    (arguments.out / f"{arguments.benchmark}.json").write_bytes(
+        msgspec.json.encode({"machine": machine, "seed": arguments.seed, "measured": measured})
+    )
+    sys.stdout.write(words)
     return 0
 
 

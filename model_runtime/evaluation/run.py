@@ -10,7 +10,7 @@ import logging
 import platform
 import time
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from model_runtime.engines.base import Engine
     from model_runtime.evaluation.base import Filler
     from model_runtime.protocol import StepReport
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +83,7 @@ class EngineFiller:
             seed=seed,
         )
         started = time.perf_counter()
-        finished = self._engine.infill(request, _Deaf(), _Unstoppable())
+        finished = self._engine.infill(request, Deaf(), Unstoppable())
         seconds = time.perf_counter() - started
         usage = finished.usage
         return Fill(
@@ -158,7 +160,7 @@ class Journal:
             out.write(msgspec.json.encode(outcome) + b"\n")
 
 
-def spread(tasks: Sequence[EvalTask], n: int | None) -> list[EvalTask]:
+def spread(tasks: Sequence[T], n: int | None) -> list[T]:
     """Choose n tasks evenly: neighbours are gaps of one function, and would say the same."""
     if n is None or n >= len(tasks):
         return list(tasks)
@@ -182,7 +184,7 @@ def describe_machine(engine: Engine) -> dict[str, str]:
     }
 
 
-class _Deaf:
+class Deaf:
     """A listener that nobody stands behind."""
 
     def notice(self, text: str, fraction: float | None = None) -> None:
@@ -194,7 +196,7 @@ class _Deaf:
         """Drop it."""
 
 
-class _Unstoppable:
+class Unstoppable:
     """A cancel token that lets a job run to its end."""
 
     def check(self) -> None:

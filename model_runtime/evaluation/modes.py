@@ -1,0 +1,202 @@
+"""Measuring repair and holes on HumanEval-Infilling's single lines.
+
+Repair: one fault is planted in a line and the line's repair asked for; the same for the clean line.
+As in the editor, of the alternatives the first that parses is taken; here the compiler says so.
+Holes: two to four lines of one function are filled together, and one after another.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from model_runtime.evaluation.execution import run_program
+from model_runtime.evaluation.faults import plant
+from model_runtime.evaluation.humaneval import program
+from model_runtime.evaluation.metrics import Rate, rate
+from model_runtime.evaluation.run import Deaf, Unstoppable, spread
+from model_runtime.protocol import InfillRequest, MaskSpan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from model_runtime.engines.base import Engine
+    from model_runtime.evaluation.base import EvalTask
+    from model_runtime.protocol import Finished, Mode
+
+N_REPAIRS = 8
+MAX_HOLES = 4
+
+
+class Repaired(msgspec.Struct, frozen=True, kw_only=True):
+    """One line and what became of it."""
+
+    id: str
+    #: "clean" where no fault was planted.
+    kind: str
+    asked: str
+    got: str
+    exact: bool
+    #: Whether the function passes its tests; None where they were not run.
+    passes: bool | None
+    seconds: float
+
+
+class Filled(msgspec.Struct, frozen=True, kw_only=True):
+    """Holes of one function and what they were filled with."""
+
+    id: str
+    mode: str
+    texts: tuple[str, ...]
+    references: tuple[str, ...]
+    exact: bool
+    passes: bool | None
+    seconds: float
+
+
+def measure_repair(
+    engine: Engine, tasks: Iterable[EvalTask], *, seed: int, run: bool
+) -> list[Repaired]:
+    """Ask for the repair of each task's line with a fault, and without."""
+    rng = random.Random(seed)  # noqa: S311  not for secrets
+    measured = []
+    for task in tasks:
+        line = task.reference.strip()
+        planted = plant(line, task.prefix + task.suffix, rng)
+        for asked, kind in [(line, "clean"), *([planted] if planted else [])]:
+            measured.append(_repair(engine, task, asked, kind, seed=seed, run=run))
+    return measured
+
+
+def _repair(
+    engine: Engine, task: EvalTask, asked: str, kind: str, *, seed: int, run: bool
+) -> Repaired:
+    line = task.reference.strip()
+    indent, _, end = task.reference.partition(line)
+    started = time.perf_counter()
+    finished = _ask(
+        engine, task.id, "repair", task.prefix + indent, end + task.suffix,
+        (MaskSpan(text=asked, single_line=True),), seed, N_REPAIRS,
+    )  # fmt: skip
+    seconds = time.perf_counter() - started
+    texts = [alternative.texts[0] for alternative in finished.alternatives]
+    parsing = (text for text in texts if _compiles(task.complete(indent + text + end)))
+    got = next(parsing, texts[0])
+    return Repaired(
+        id=task.id,
+        kind=kind,
+        asked=asked,
+        got=got,
+        exact=got == line,
+        passes=_passes(task, indent + got + end) if run else None,
+        seconds=seconds,
+    )
+
+
+def measure_holes(
+    engine: Engine, tasks: Sequence[EvalTask], limit: int | None, *, seed: int, run: bool
+) -> list[Filled]:
+    """Fill lines of each function jointly, and one after another.
+
+    Args:
+        engine: fills.
+        tasks: single lines; those of one function follow one another.
+        limit: so many functions, evenly chosen; None for all.
+        seed: chooses the lines, and goes with every request.
+        run: whether to try the functions out.
+    """
+    rng = random.Random(seed)  # noqa: S311  not for secrets
+    measured = []
+    functions = [
+        (name, [task for task in group if task.reference.strip()])
+        for name, group in groupby(tasks, key=lambda task: task.id.rpartition("/")[0])
+    ]
+    for name, lines in spread(functions, limit):
+        n_holes = min(len(lines), rng.randint(2, MAX_HOLES))
+        if n_holes < 2:  # noqa: PLR2004  one hole is an infill
+            continue
+        chosen = sorted(rng.sample(lines, n_holes), key=lambda task: len(task.prefix))
+        modes: tuple[Mode, Mode] = ("holes", "infill")
+        measured += [_fill(engine, name, chosen, mode, seed=seed, run=run) for mode in modes]
+    return measured
+
+
+def _fill(
+    engine: Engine, name: str, tasks: Sequence[EvalTask], mode: Mode, *, seed: int, run: bool
+) -> Filled:
+    text = tasks[0].complete(tasks[0].reference)
+    references = tuple(task.reference.strip() for task in tasks)
+    starts = [text.index(task.reference.strip(), len(task.prefix)) for task in tasks]
+    ends = [start + len(line) for start, line in zip(starts, references, strict=True)]
+    between = [text[a:b] for a, b in zip(ends, [*starts[1:], ends[-1]], strict=True)]
+    spans = tuple(MaskSpan(text="___", following=gap, single_line=True) for gap in between)
+    started = time.perf_counter()
+    finished = _ask(engine, name, mode, text[: starts[0]], text[ends[-1] :], spans, seed, 1)
+    seconds = time.perf_counter() - started
+    texts = finished.alternatives[0].texts
+    middle = "".join(fill + gap for fill, gap in zip(texts, between, strict=True))
+    whole = msgspec.structs.replace(
+        tasks[0], prefix=text[: starts[0]], suffix=text[ends[-1] :], single_line=False
+    )
+    return Filled(
+        id=name,
+        mode="jointly" if mode == "holes" else "one after another",
+        texts=texts,
+        references=references,
+        exact=tuple(fill.rstrip() for fill in texts) == references,
+        passes=_passes(whole, middle) if run else None,
+        seconds=seconds,
+    )
+
+
+def _ask(
+    engine: Engine,
+    name: str,
+    mode: Mode,
+    prefix: str,
+    suffix: str,
+    spans: tuple[MaskSpan, ...],
+    seed: int,
+    n_alternatives: int,
+) -> Finished:
+    request = InfillRequest(
+        id=name, document=name, language="python", prefix=prefix, suffix=suffix, spans=spans,
+        mode=mode, seed=seed, n_alternatives=n_alternatives,
+    )  # fmt: skip
+    return engine.infill(request, Deaf(), Unstoppable())
+
+
+def _compiles(text: str) -> bool:
+    try:
+        compile(text, "completed", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+def _passes(task: EvalTask, text: str) -> bool:
+    return run_program(program(task, text)).verdict == "pass"
+
+
+def table(measured: Sequence[Repaired] | Sequence[Filled]) -> str:
+    """Return the shares by kind of fault, or by way of filling, as a Markdown table."""
+    lines = ["| | n | exact | passing | s |", "|---|---|---|---|---|"]
+    by_kind: dict[str, list[Repaired | Filled]] = {}
+    for one in measured:
+        by_kind.setdefault(one.kind if isinstance(one, Repaired) else one.mode, []).append(one)
+    for kind, ones in by_kind.items():
+        ran = [one for one in ones if one.passes is not None]
+        exact = rate(sum(one.exact for one in ones), len(ones))
+        passing = _percent(rate(sum(bool(one.passes) for one in ran), len(ran))) if ran else ""
+        seconds = sum(one.seconds for one in ones) / len(ones)
+        cells = [kind, str(len(ones)), _percent(exact), passing, f"{seconds:.1f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _percent(share: Rate) -> str:
+    return f"{share.value:.1%} ({share.low:.0%}-{share.high:.0%})"
