@@ -48,6 +48,7 @@ class Neovim:
             what the model answers.
         options: `vim.g.remask`.
         settings: the server's.
+        engine: the runtime's; "local" has the default model.
     """
 
     def __init__(
@@ -56,6 +57,8 @@ class Neovim:
         folder: Path,
         options: dict[str, Any] | None = None,
         settings: dict[str, Any] | None = None,
+        *,
+        engine: str = "scripted",
     ) -> None:
         import pynvim  # noqa: PLC0415  # only where a Neovim is at hand
 
@@ -72,7 +75,9 @@ class Neovim:
             name: f"vim.json.decode([==[{json.dumps(value)}]==])" for name, value in values.items()
         }
         init.write_text(_INIT.format(**literals))
-        environment = [f"{name}={value}" for name, value in _environment(executable, folder)]
+        environment = [
+            f"{name}={value}" for name, value in _environment(executable, folder, engine)
+        ]
         arguments = [str(executable), "--embed", "--headless", "--clean", "-u", str(init)]
         self.nvim: pynvim.Nvim = pynvim.attach("child", argv=["env", *environment, *arguments])
 
@@ -230,10 +235,10 @@ class Neovim:
         return [{"row": mark[1], "column": mark[2], **mark[3]} for mark in marks]
 
 
-def _environment(executable: Path, folder: Path) -> Iterator[tuple[str, str]]:
+def _environment(executable: Path, folder: Path, engine: str) -> Iterator[tuple[str, str]]:
     for kind in ("CONFIG", "DATA", "STATE"):
         yield f"XDG_{kind}_HOME", str(folder / kind.lower())
-    yield "REMASK_ENGINE", "scripted"
+    yield "REMASK_ENGINE", engine
     yield "REMASK_SCRIPT", str(folder / "script.json")
     yield "REMASK_RUNTIME_DIR", str(runtime_directory(folder))
     share = executable.parents[1] / "share" / "nvim" / "runtime"

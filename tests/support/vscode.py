@@ -88,9 +88,10 @@ class Workbench:
         folder: its own, with a short path: all its state, and its runtime's. `script.json` in it is
             what the model answers.
         browser: what it is shown in.
+        engine: the runtime's; "local" has the default model.
     """
 
-    def __init__(self, folder: Path, browser: Browser) -> None:
+    def __init__(self, folder: Path, browser: Browser, engine: str = "scripted") -> None:
         self.folder = folder
         self.workspace = folder / "work"
         self.workspace.mkdir()
@@ -103,7 +104,7 @@ class Workbench:
         self._environment = {
             **os.environ,
             "REMASK_TEST_DRIVER": str(self._port_file),
-            "REMASK_ENGINE": "scripted",
+            "REMASK_ENGINE": engine,
             "REMASK_SCRIPT": str(folder / "script.json"),
             "REMASK_RUNTIME_DIR": str(folder / "run"),
             "REMASK_IDLE_EXIT_S": "300",

@@ -1,4 +1,4 @@
-"""One VS Code for a module's tests; the module's REPLIES are its model's."""
+"""One VS Code for a module's tests; the module says its REPLIES, or its ENGINE."""
 
 from __future__ import annotations
 
@@ -36,11 +36,12 @@ def _workbench(request: pytest.FixtureRequest) -> Iterator[Workbench]:
 
     with tempfile.TemporaryDirectory(prefix="rm-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        write_script(folder, *request.module.REPLIES)
+        write_script(folder, *getattr(request.module, "REPLIES", ()))
+        engine = getattr(request.module, "ENGINE", "scripted")
         with sync_playwright() as playwright:
             flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
             browser = playwright.chromium.launch(executable_path=browser_path, args=flags)
-            workbench = Workbench(folder, browser)
+            workbench = Workbench(folder, browser, engine)
             try:
                 workbench.start()
                 yield workbench
