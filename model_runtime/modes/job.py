@@ -11,7 +11,7 @@ import msgspec
 from model_runtime.decoding.denoise import Budget, Step, denoise
 from model_runtime.models.canvas import PREFILL_ROWS
 from model_runtime.protocol import StepReport
-from model_runtime.text.trim import without_repeated_suffix
+from model_runtime.text.trim import at_indentation, without_repeated_suffix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,8 +120,11 @@ class Job:
         draft_at = first_draft[0] if first_draft else ended
         cost.context_s += draft_at - started
         cost.denoise_s += ended - draft_at
-        _, suffix = self.around(texts, index)
-        return replace(fill, text=without_repeated_suffix(fill.text, suffix))
+        prefix, suffix = self.around(texts, index)
+        text = without_repeated_suffix(fill.text, suffix)
+        if self.request.spans[index].text.strip():
+            text = at_indentation(text, prefix)
+        return replace(fill, text=text)
 
     def judge(self, context: list[int], token_ids: list[int], n_best: int = 1) -> Judgement:
         """Ask the base about tokens behind a context; see `CanvasDenoiser.judge`."""

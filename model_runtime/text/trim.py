@@ -49,6 +49,19 @@ def without_repeated_suffix(text: str, suffix: str) -> str:
     return text
 
 
+def at_indentation(text: str, prefix: str) -> str:
+    """Return a line that replaces another behind the file's indentation, without one of its own.
+
+    Args:
+        text: the fill; one of several lines stays as it is.
+        prefix: the file up to it.
+    """
+    indentation = prefix.rpartition("\n")[2]
+    if not indentation or indentation.strip() or "\n" in text:
+        return text
+    return text.lstrip()
+
+
 def _without_blanks(text: str, blanks: str) -> str:
     """Leave out what of `blanks` stands at the end of a text already."""
     return text[: len(text) - n_shared(text[::-1], blanks[::-1])]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_runtime.text.trim import next_line, without_repeated_suffix
+from model_runtime.text.trim import at_indentation, next_line, without_repeated_suffix
 
 TRIMMED = [
     ("value)\n    return total", "\n    return total\n", "value)"),
@@ -47,3 +47,19 @@ def test_a_trimmed_fill_begins_the_fill(text: str, suffix: str) -> None:
 def test_the_next_line_is_one_that_cannot_be_mistaken(suffix: str, line: str) -> None:
     """Not behind the rest of a line, and not too short."""
     assert next_line(suffix) == line
+
+
+@pytest.mark.parametrize(
+    ("text", "prefix", "expected"),
+    [
+        ("    return x", "def f(x):\n    ", "return x"),
+        ("    return x", "def f(x):\n", "    return x"),
+        (" + 1", "x = y", " + 1"),
+        ("  a\n  b", "if x:\n    ", "  a\n  b"),
+    ],
+)
+def test_a_line_keeps_the_indentation_of_the_one_it_replaces(
+    text: str, prefix: str, expected: str
+) -> None:
+    """Only behind blanks, and only a single line: several know their own depth."""
+    assert at_indentation(text, prefix) == expected
