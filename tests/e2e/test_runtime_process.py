@@ -158,7 +158,7 @@ async def test_open_directory_is_refused(short_path: Path) -> None:
 
 async def test_log_quotes_no_text(short_path: Path, tmp_path: Path) -> None:
     """Whatever goes wrong, the log has no word of what was to be filled."""
-    secret = "hunter2"  # noqa: S105  # it is no password
+    secret = "hunter2"  # it is no password
     replies: list[dict[str, Any]] = [{"when": "bug", "bug": True}, {"when": "die", "crash": 3}]
     async with runtime(short_path, *scripted_arguments(short_path, *replies)) as process:
         wire, garbled = await Wire.greet(short_path), await Wire.greet(short_path)
