@@ -78,7 +78,8 @@ install_vscode() {
     finish code-server
   fi
   local extension=$PROJECT/editor_clients/vscode
-  if [ ! -d "$extension/node_modules" ]; then
+  # npm writes that file last.
+  if [ ! "$extension/node_modules/.package-lock.json" -nt "$extension/package-lock.json" ]; then
     (cd "$extension" && npm ci --ignore-scripts > /dev/null)
     say "the extension can be built"
   fi

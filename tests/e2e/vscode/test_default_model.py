@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +21,10 @@ FIRST_S = 400.0
 
 
 def test_a_selection_is_filled(code: Workbench) -> None:
-    """The unwritten body becomes Python of the model's own, and is seen to come."""
+    """The unwritten body becomes Python of the model's own, and is seen to come.
+
+    With REMASK_UPDATE_IMAGES=1 the sight of it goes to docs/images.
+    """
     text = (ROOT / "tests" / "samples" / "temperature.py").read_text()
     code.open(text, "temperature.py")
     before = text[: text.index("return 0.0")]
@@ -27,7 +32,9 @@ def test_a_selection_is_filled(code: Workbench) -> None:
     code.select((line, start, line, start + len("return 0.0")))
     code.run("remask.infillSelection")
     code.until(lambda: code.drawn, "the canvas", FIRST_S)
-    code.shoot("default-model")
+    picture = code.shoot("default-model")
+    if os.environ.get("REMASK_UPDATE_IMAGES"):
+        shutil.copy(picture, ROOT / "docs" / "images" / "vscode-infill.png")
     code.until(lambda: "return 0.0" not in code.text, "the edit", FIRST_S)
     ast.parse(code.text)
     assert "<|" not in code.text

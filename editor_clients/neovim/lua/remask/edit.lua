@@ -49,7 +49,8 @@ function M.answer(params, client_id)
   end
   local client = assert(vim.lsp.get_client_by_id(client_id))
   M.break_undo()
-  local is_fine, fault = pcall(vim.lsp.util.apply_workspace_edit, params.edit, client.offset_encoding)
+  local is_fine, fault =
+    pcall(vim.lsp.util.apply_workspace_edit, params.edit, client.offset_encoding)
   M.break_undo()
   return { applied = is_fine, failureReason = not is_fine and tostring(fault) or nil }
 end

@@ -46,7 +46,10 @@ function M.between(kind, first, second)
   local places = {}
   if kind == 'block' then
     for _, pair in ipairs(vim.fn.getregionpos(from, to, { type = '\22', exclusive = false })) do
-      table.insert(places, { { pair[1][2] - 1, pair[1][3] - 1 }, { pair[2][2] - 1, pair[2][3] - 1 } })
+      table.insert(
+        places,
+        { { pair[1][2] - 1, pair[1][3] - 1 }, { pair[2][2] - 1, pair[2][3] - 1 } }
+      )
     end
   else
     places = { { { from[2] - 1, from[3] - 1 }, { to[2] - 1, to[3] - 1 } } }

@@ -32,8 +32,9 @@ end
 local function draw(result)
   local bufnr = result.bufnr
   local before, new = vim.api.nvim_buf_get_lines(bufnr, 0, -1, false), lines_after(result)
+  ---@type integer[][]
   local hunks = vim.diff(joined(before), joined(new), { result_type = 'indices' })
-  for _, hunk in ipairs(hunks --[[@as integer[][] ]]) do
+  for _, hunk in ipairs(hunks) do
     local start, n_old, new_start, n_new = unpack(hunk)
     for row = start - 1, start + n_old - 2 do
       vim.api.nvim_buf_set_extmark(bufnr, namespace, row, 0, { line_hl_group = 'RemaskRemoved' })
