@@ -25,9 +25,8 @@ from model_runtime.protocol import Notice, StepReport
 
 ROOT = Path(__file__).parent.parent
 TARGET = "tests/samples/temperature.py:18"
-#: Several masks settle at a step, wherever the canvas is sure: the rule that shows denoising best.
-SAMPLER = "low_confidence"
-PARAMS = {"threshold": 0.6}
+#: Pictures shown, of the steps there are.
+N_FRAMES = 8
 PICTURE = ROOT / "docs" / "images" / "denoise.svg"
 
 
@@ -50,8 +49,8 @@ async def steps(plan: Plan) -> list[StepReport]:
 def main() -> None:
     """Record one fill and write its picture."""
     path, _, line = TARGET.rpartition(":")
-    settings = Settings(sampler=SAMPLER, params=PARAMS)
-    snapshot = DocumentSnapshot.read(ROOT / path, "python", settings.max_file_bytes)
+    settings = Settings()
+    snapshot = DocumentSnapshot.read(ROOT / path, "python")
     target = Target.parse(f"{ROOT / path}:{line}")
     params = InfillParams(uri="")
     plan = make_plan(
@@ -63,7 +62,10 @@ def main() -> None:
         root=str(ROOT),
     )
     console = Console(record=True, width=120, file=io.StringIO(), color_system="truecolor")
-    frames = [Panel(canvas(plan, report), width=58) for report in asyncio.run(steps(plan))]
+    seen = asyncio.run(steps(plan))
+    stride = (len(seen) - 1) / (N_FRAMES - 1)
+    shown = [seen[round(index * stride)] for index in range(N_FRAMES)]
+    frames = [Panel(canvas(plan, report), width=58) for report in shown]
     console.print(Columns(frames))
     PICTURE.parent.mkdir(exist_ok=True)
     PICTURE.write_text(console.export_svg(title=f"remask infill {TARGET} --watch"))
