@@ -52,7 +52,7 @@ class Soak:
 
     def __init__(self, served: Served, seed: int) -> None:
         self.served = served
-        self.rng = random.Random(seed)  # noqa: S311  # a mix of requests is no secret
+        self.rng = random.Random(seed)  # a mix of requests is no secret
         self.client = httpx2.AsyncClient(
             base_url=served.url,
             trust_env=False,

@@ -98,7 +98,7 @@ def test_exact_is_the_joint_probability(span: list[int]) -> None:
 def test_bound_is_tight_for_a_denoiser_of_one_joint(span: list[int]) -> None:
     """Where all conditionals come from one distribution, the bound is its log-probability."""
     denoiser = JointDenoiser()
-    rng = random.Random(0)  # noqa: S311  not for secrets
+    rng = random.Random(0)
     nats = bound(denoiser, NoCache(), [1], span, 3000, rng)
     assert nats == pytest.approx(-float(denoiser.joint[tuple(span)].log()), rel=0.03)
 
@@ -106,7 +106,7 @@ def test_bound_is_tight_for_a_denoiser_of_one_joint(span: list[int]) -> None:
 def test_a_token_that_the_canvas_cannot_propose_has_a_price() -> None:
     """What is outside the canvas's vocabulary costs the uniform share's surprise, no infinity."""
     denoiser = JointDenoiser(floor=-math.inf)
-    rng = random.Random(0)  # noqa: S311  not for secrets
+    rng = random.Random(0)
     nats = bound(denoiser, NoCache(), [1], [0, 1, 2], 1, rng)
     assert math.isfinite(nats)
     assert nats > -math.log(UNIFORM_SHARE)
@@ -115,7 +115,7 @@ def test_a_token_that_the_canvas_cannot_propose_has_a_price() -> None:
 @pytest.mark.parametrize(("length", "n_draws"), [(1, 1), (1, 7), (5, 5), (40, 8), (3, 300)])
 def test_draws_cover_the_range_evenly(length: int, n_draws: int) -> None:
     """Every number of masks is from 1 to the length, one from each equal part."""
-    rng = random.Random(1)  # noqa: S311  not for secrets
+    rng = random.Random(1)
     draws = stratified(length, n_draws, rng)
     assert len(draws) == n_draws
     for k, n_masks in enumerate(draws):

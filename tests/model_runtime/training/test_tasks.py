@@ -55,7 +55,7 @@ def document(text: str, language: str = "python") -> Document:
 
 def draws(seed: int) -> random.Random:
     """Make the source of a task's random choices."""
-    return random.Random(seed)  # noqa: S311  not for secrets
+    return random.Random(seed)
 
 
 def cut(kind: str, seed: int, text: str = SOURCE) -> InfillTask | None:
