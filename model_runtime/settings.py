@@ -29,7 +29,7 @@ class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     #: File name in `engines/`: what fills the canvas.
     engine: str = "local"
-    #: A name of the catalog, or a path to a GGUF file.
+    #: A name of the catalog; for other engines, what they call the model.
     model: str = "qwen2.5-coder-0.5b"
     #: File name in `samplers/`; empty takes the model's own default.
     sampler: str = ""

@@ -162,7 +162,7 @@ class RuntimeClient:
             return
         self._process.failed()
         text = f"{link.farewell} {self._process.last_words()}"
-        link.farewell = InfillFailed("runtime_died", text)
+        link.farewell = InfillFailed("runtime_died", text.rstrip())
         self._become(RuntimeState.FAILED)
 
     @contextlib.asynccontextmanager
