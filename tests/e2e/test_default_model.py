@@ -92,7 +92,9 @@ async def test_ghost_text_comes_between_prefix_and_suffix(home: Home) -> None:
     text = SAMPLE.read_text().replace(UNWRITTEN, "return ")
     position = selected(SAMPLE.read_text()).start
     position.character += len("return ")
-    async with language_client(home, capabilities_of("neovim@0.11.0")) as client:
+    # The model is loaded first, on a machine that may be busy.
+    patient = {"inline": {"deadlineSeconds": 300}}
+    async with language_client(home, capabilities_of("neovim@0.11.0"), patient) as client:
         client.text_document_did_open(
             types.DidOpenTextDocumentParams(types.TextDocumentItem(URI, "python", 1, text))
         )

@@ -24,6 +24,8 @@ def folder(home: Home) -> Path:
         {"when": "fahrenheit: float.*\n.*\n\\s*$", "texts": ["return (fahrenheit - 32) * 5 / 9"]},
         {"when": "ENDLESS", "endless": True, "step_s": 0.01, "texts": ["a b c d"]},
         {"when": "BROKEN", "texts": ["("]},
+        # Slow enough that no step is passed over for the next one.
+        {"when": r"len\(s\.items\)\]\s*$", "texts": ["x = 1\ny = 2"], "n_steps": 2, "step_s": 0.5},
         {"texts": ["x = 1\ny = 2"], "n_steps": 2},
     )
     return Path(shutil.copytree(SAMPLES, home.folder / "samples"))
