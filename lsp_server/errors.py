@@ -4,6 +4,7 @@
     ├── BadSelection         the user's: outside the document, reversed, too large
     ├── UnsupportedDocument  the document's: binary, over the size limit
     ├── StaleResult          nobody's: the document moved on while the model worked
+    ├── NothingElse          nobody's: the model has no other result
     ├── InfillFailed         the runtime said no; carries the wire's failure code
     └── RuntimeUnavailable   the runtime can't be started or reached
 
@@ -44,6 +45,12 @@ class StaleResult(ServerFault):
     """The document changed since the request; the result is dropped."""
 
     log_level = logging.INFO
+
+
+class NothingElse(ServerFault):
+    """Another result was asked for, and the model has none."""
+
+    log_level = logging.WARNING
 
 
 class RuntimeUnavailable(ServerFault):

@@ -21,7 +21,7 @@ from lsp_server.syntax.languages import find_grammar
 from lsp_server.syntax.spans import find_mask_spans
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from lsp_server.documents import DocumentSnapshot, Span
     from lsp_server.protocol_ext import InfillParams
@@ -71,12 +71,6 @@ class Filled:
     def text(self) -> str:
         """The whole document after the edit."""
         return apply_replacements(self.plan.snapshot.text, self.replacements)
-
-    @property
-    def tokens_per_second(self) -> float | None:
-        """How fast the model filled; None where nothing was measured."""
-        usage = self.finished.usage
-        return usage.n_tokens / usage.denoise_s if usage.denoise_s else None
 
 
 def check_size(name: str, n_bytes: int, limit: int) -> None:
@@ -163,7 +157,7 @@ async def fill(
         InfillFailed: the runtime said no.
         RuntimeUnavailable: there is none.
     """
-    best = _choose(plan, await runtime.infill(plan.request, on_report))
+    best = _rank(plan, await runtime.infill(plan.request, on_report))[0]
     # A repair's alternatives hold the unchanged text already: nothing need be broken.
     n_rounds = MAX_ROUNDS if plan.request.mode != "repair" else 0
     for _ in range(n_rounds):
@@ -175,15 +169,51 @@ async def fill(
             seed=best.finished.seed + 1,
             n_alternatives=max(N_OTHERS, plan.request.n_alternatives),
         )
-        others = _choose(plan, await runtime.infill(request, on_report))
-        best = min(best, others, key=_n_faults)
+        others = _rank(plan, await runtime.infill(request, on_report))
+        best = min(best, others[0], key=_n_faults)
     return best
 
 
-def _choose(plan: Plan, finished: Finished) -> Filled:
-    """Return the first of the alternatives with the fewest faults."""
+async def fill_otherwise(
+    runtime: RuntimeClient,
+    plan: Plan,
+    seen: Collection[str],
+    on_report: Callable[[StepReport | Notice], None] | None = None,
+) -> list[Filled]:
+    """Ask the runtime for other results than those seen, the ones that parse first.
+
+    Args:
+        runtime: the way to the model.
+        plan: what is filled.
+        seen: documents as earlier results made them.
+        on_report: told what the runtime says.
+
+    Returns:
+        None of them twice; empty where the model says the same again and again.
+
+    Raises:
+        InfillFailed: the runtime said no.
+        RuntimeUnavailable: there is none.
+    """
+    first_seed = (plan.request.seed or 0) + len(seen)
+    for n_round in range(MAX_ROUNDS):
+        request = msgspec.structs.replace(
+            plan.request,
+            id=uuid.uuid4().hex,
+            seed=first_seed + n_round,
+            n_alternatives=max(N_OTHERS, plan.request.n_alternatives),
+        )
+        ranked = _rank(plan, await runtime.infill(request, on_report))
+        others = {filled.text: filled for filled in ranked if filled.text not in seen}
+        if others:
+            return list(others.values())
+    return []
+
+
+def _rank(plan: Plan, finished: Finished) -> list[Filled]:
+    """Return the alternatives, those with the fewest faults first."""
     filled = (_filled(plan, finished, alternative) for alternative in finished.alternatives)
-    return min(filled, key=_n_faults)
+    return sorted(filled, key=_n_faults)
 
 
 def _n_faults(filled: Filled) -> tuple[int, int]:

@@ -69,6 +69,8 @@ class InfillParams(
     #: What the user wants, in words.
     instruction: str = ""
     lines: Lines = "auto"
+    #: Another result than those that the same request got before.
+    another: bool = False
     #: The rest overrides the user's settings for this one request.
     strength: Share | None = None
     model: str | None = None

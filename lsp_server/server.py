@@ -12,11 +12,13 @@ import logging
 from typing import TYPE_CHECKING, TypeVar
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, lsp_method
 from pygls.uris import to_fs_path
 
 from lsp_server import version
+from lsp_server.alternatives import Alternatives
 from lsp_server.capabilities import ClientSupport
 from lsp_server.documents import DocumentSnapshot, OpenDocuments
 from lsp_server.edits import check_current
@@ -28,7 +30,7 @@ from lsp_server.features import (
     inline_completion,
     status,
 )
-from lsp_server.infill import Filled, check_allowed, fill, make_plan
+from lsp_server.infill import Filled, check_allowed, make_plan
 from lsp_server.progress import Reporter
 from lsp_server.prompts import is_inside
 from lsp_server.settings import Settings
@@ -66,6 +68,24 @@ class RemaskProtocol(LanguageServerProtocol):
         )
         return result
 
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        """Read a message; pygls calls this for every object in it.
+
+        JSON-RPC lets a message go without `params`, and wants an answer to every request that has
+        an id; pygls drops what it can't read, and the client would wait for ever.
+
+        Raises:
+            JsonRpcException: it is none that the server knows; a request has its answer by then.
+        """
+        if "method" in data and "jsonrpc" in data:
+            data.setdefault("params", None)
+        try:
+            return super().structure_message(data)
+        except JsonRpcException as fault:
+            if "method" in data and "id" in data:
+                self._send_response(data["id"], error=fault.to_response_error())
+            raise
+
 
 class RemaskServer(LanguageServer):
     """One editor's server.
@@ -77,6 +97,7 @@ class RemaskServer(LanguageServer):
     def __init__(self, runtime: RuntimeClient) -> None:
         super().__init__("remask", version(), protocol_cls=RemaskProtocol)
         self.runtime = runtime
+        self.alternatives = Alternatives(runtime)
         self.settings = Settings()
         self.is_configured = asyncio.Event()
         self.support = ClientSupport()
@@ -148,7 +169,7 @@ class RemaskServer(LanguageServer):
         plan = make_plan(snapshot, params, self.settings, others=others, root=root)
         self.status.waiting(1)
         reporter = Reporter(self, plan)
-        work = asyncio.create_task(fill(self.runtime, plan, reporter))
+        work = asyncio.create_task(self.alternatives.fill(plan, params, reporter))
         reporter.progress.on_cancel = work.cancel
         try:
             filled = await work
@@ -160,7 +181,7 @@ class RemaskServer(LanguageServer):
             reporter.end()
             self.status.waiting(-1)
         check_current(snapshot, self.documents.opened(snapshot.uri))
-        self.status.filled(filled)
+        self.status.filled(filled.finished)
         if filled.no_judge:
             self.tell_once(filled.no_judge)
         return filled

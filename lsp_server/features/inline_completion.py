@@ -1,7 +1,8 @@
 """`textDocument/inlineCompletion`: ghost text.
 
 Editors ask with every pause in typing and do not all cancel what they asked before, so here the
-newest request of a document gives the older one its answer: none.
+newest request of a document gives the older one its answer: none. Who writes along with what was
+suggested gets the rest of it, without the model.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from lsp_server.documents import LINE_END, Span
 from lsp_server.edits import check_current, to_newlines
 from lsp_server.prompts import build_infill, choose_context
 from lsp_server.protocol_ext import InfillParams
+from lsp_server.suggestions import Suggestions
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Iterable
     from typing import Any
 
     from lsp_server.documents import DocumentSnapshot
@@ -75,7 +77,7 @@ def is_worth_asking(
 
 def register(server: RemaskServer) -> None:
     """Offer ghost text."""
-    newest = Newest()
+    newest, suggestions = Newest(), Suggestions()
 
     @server.feature(
         types.TEXT_DOCUMENT_INLINE_COMPLETION,
@@ -83,15 +85,20 @@ def register(server: RemaskServer) -> None:
         types.InlineCompletionOptions(),
     )
     async def complete(params: types.InlineCompletionParams) -> Any:
-        return await server.answer(_complete(server, newest, params), popup=False)
+        return await server.answer(_complete(server, newest, suggestions, params), popup=False)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def did_close(params: types.DidCloseTextDocumentParams) -> None:
         newest.drop(params.text_document.uri)
+        suggestions.forget(params.text_document.uri)
+        server.alternatives.forget(params.text_document.uri)
 
 
 async def _complete(
-    server: RemaskServer, newest: Newest, params: types.InlineCompletionParams
+    server: RemaskServer,
+    newest: Newest,
+    suggestions: Suggestions,
+    params: types.InlineCompletionParams,
 ) -> list[types.InlineCompletionItem] | None:
     # Before any other task can run: the next message may change the document.
     snapshot = server.snapshot(params.text_document.uri)
@@ -109,18 +116,33 @@ async def _complete(
         # The completion menu's entry counts as typed: the ghost text goes on from there.
         replaced, shown = snapshot.span_of(selected.range), selected.text
     is_automatic = context.trigger_kind == types.InlineCompletionTriggerKind.Automatic
+    place = snapshot.range_of(replaced)
+    before = snapshot.text[: replaced.start] + shown
+    around = snapshot.uri, server.settings, before, snapshot.text[replaced.end :]
+    if is_automatic and (rest := suggestions.rest(*around)):
+        newest.drop(snapshot.uri)
+        return _items(rest, shown, place)
     pause_s = settings.debounce_ms / _MILLISECONDS if is_automatic else 0
     work = _infill(server, snapshot, replaced, shown, pause_s)
     finished = await newest.run(snapshot.uri, work)
     if finished is None:
         return None
     check_current(snapshot, server.documents.opened(snapshot.uri))
-    texts = dict.fromkeys(to_newlines(found.texts[0]) for found in finished.alternatives)
-    place = snapshot.range_of(replaced)
+    server.status.filled(finished)
+    found = (to_newlines(alternative.texts[0]) for alternative in finished.alternatives)
+    texts = [text for text in dict.fromkeys(found) if text]
+    if not texts:
+        server.status.say("The model suggests nothing here.")
+    suggestions.remember(*around, texts)
+    return _items(texts, shown, place)
+
+
+def _items(
+    texts: Iterable[str], shown: str, place: types.Range
+) -> list[types.InlineCompletionItem]:
     return [
         types.InlineCompletionItem(insert_text=shown + text, filter_text=shown + text, range=place)
         for text in texts
-        if text
     ]
 
 

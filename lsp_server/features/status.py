@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,9 +12,9 @@ from lsp_server.errors import ServerFault
 from lsp_server.protocol_ext import DID_CHANGE_STATUS, STATUS, StatusResult
 
 if TYPE_CHECKING:
-    from lsp_server.infill import Filled
     from lsp_server.runtime.client import RuntimeState
     from lsp_server.server import RemaskServer
+    from model_runtime.protocol import Finished
 
 
 class StatusBoard:
@@ -23,15 +24,21 @@ class StatusBoard:
         self._server = server
         self._n_waiting = 0
         self._shown = StatusResult("stopped")
+        self._asking: asyncio.Task[StatusResult] | None = None
 
     def waiting(self, change: int) -> None:
         """Count requests that wait for the model."""
         self._n_waiting += change
         self._show(busy=self._n_waiting > 0)
 
-    def filled(self, filled: Filled) -> None:
+    def filled(self, finished: Finished) -> None:
         """Take note of a request that went well."""
-        self._show(text="", model=filled.finished.model, tokens_per_second=filled.tokens_per_second)
+        usage = finished.usage
+        speed = usage.n_tokens / usage.denoise_s if usage.denoise_s else None
+        self._show(text="", model=finished.model, tokens_per_second=speed)
+        if not self._shown.device:
+            # Only the runtime knows it, and only once the model is loaded.
+            self._asking = asyncio.create_task(self.ask())
 
     def say(self, text: str) -> None:
         """Say why the last request gave nothing."""

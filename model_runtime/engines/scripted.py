@@ -45,6 +45,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     when: str = ""
     texts: tuple[str, ...] = ()
+    #: Further alternatives, each like `texts`; a seed says which one comes first.
+    others: tuple[tuple[str, ...], ...] = ()
     n_steps: int = 1
     step_s: float = 0.0
     #: Said before the first step.
@@ -84,10 +86,10 @@ class ScriptedEngine:
         """Answer with the first reply that fits."""
         replies = (reply for reply in self._script.replies if re.search(reply.when, request.prefix))
         reply = next(replies, Reply())
-        texts = tuple(
-            reply.texts[min(i, len(reply.texts) - 1)] if reply.texts else span.text or "pass"
-            for i, span in enumerate(request.spans)
-        )
+        seed = request.seed or 0
+        ways = [_fill(request, texts) for texts in (reply.texts, *reply.others)]
+        alternatives = [ways[(seed + i) % len(ways)] for i in range(request.n_alternatives)]
+        texts = alternatives[0]
         for notice in reply.notices:
             listener.notice(notice)
         n_forwards = 0
@@ -110,10 +112,10 @@ class ScriptedEngine:
         n_tokens = sum(len(TOKEN.findall(text)) for text in texts)
         return Finished(
             id=request.id,
-            alternatives=(Alternative(texts=texts),) * request.n_alternatives,
+            alternatives=tuple(Alternative(texts=texts) for texts in alternatives),
             model="scripted",
             sampler="scripted",
-            seed=request.seed or 0,
+            seed=seed,
             usage=Usage(n_tokens=n_tokens, n_forwards=n_forwards),
         )
 
@@ -123,6 +125,14 @@ class ScriptedEngine:
 
     def close(self) -> None:
         """Nothing to give back."""
+
+
+def _fill(request: InfillRequest, texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a text for each span of a request."""
+    return tuple(
+        texts[min(i, len(texts) - 1)] if texts else span.text or "pass"
+        for i, span in enumerate(request.spans)
+    )
 
 
 def _read(path: Path) -> Script:

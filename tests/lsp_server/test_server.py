@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.editor import Editor
+from support.editor import Editor, Refused
 from support.fake_runtime import FakeRuntime, finished
 
 
@@ -45,3 +45,26 @@ async def test_what_pygls_can_not_handle_is_no_popup(editor: Editor) -> None:
     editor.change("x", 2, "file:///w/never.py")
 
     assert "window/showMessage" not in editor.heard
+
+
+async def test_a_request_may_go_without_params(editor: Editor) -> None:
+    """JSON-RPC allows it; pygls takes it for nonsense and answers nothing."""
+    status = await editor.request("remask/status")
+
+    assert status["state"] == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("textDocument/inlineCompletion", []),
+        ("textDocument/inlineCompletion", [{"textDocument": 7}]),
+        ("textDocument/codeAction", [None]),
+    ],
+)
+async def test_what_can_not_be_read_is_refused(
+    editor: Editor, method: str, params: list[object]
+) -> None:
+    """A request with an id gets an answer, be it only that it makes no sense."""
+    with pytest.raises(Refused, match=r"-3260[23]"):
+        await editor.request(method, *params)

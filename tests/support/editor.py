@@ -6,8 +6,11 @@ For cases that hang on the order of events; the tests in e2e have real processes
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
+
+from pygls.exceptions import JsonRpcException
 
 from lsp_server.server import create_server
 
@@ -108,17 +111,18 @@ class Editor:
         """Send a notification."""
         self._send({"method": method, "params": params})
 
-    def ask(self, method: str, params: Any) -> asyncio.Future[Any]:
-        """Send a request; its reply comes later. The future's name is the request's id."""
+    def ask(self, method: str, *params: Any) -> asyncio.Future[Any]:
+        """Send a request, with or without params; its reply comes later."""
         self._n_requests += 1
         msg_id = f"r{self._n_requests}"
         reply = self._replies[msg_id] = asyncio.get_running_loop().create_future()
-        self._send({"id": msg_id, "method": method, "params": params})
+        message = {"id": msg_id, "method": method}
+        self._send(message | {"params": params[0]} if params else message)
         return reply
 
-    async def request(self, method: str, params: Any) -> Any:
+    async def request(self, method: str, *params: Any) -> Any:
         """Send a request and wait for its result."""
-        return await self.ask(method, params)
+        return await self.ask(method, *params)
 
     def cancel_last(self) -> None:
         """Cancel the request sent last."""
@@ -159,7 +163,9 @@ class Editor:
 
     def _send(self, message: dict[str, Any]) -> None:
         protocol = self.server.protocol
-        protocol.handle_message(protocol.structure_message({"jsonrpc": "2.0", **message}))
+        # What can't be read does not end the loop that reads.
+        with contextlib.suppress(JsonRpcException):
+            protocol.handle_message(protocol.structure_message({"jsonrpc": "2.0", **message}))
 
 
 def at(line: int, start: int, end: int | None = None) -> dict[str, Any]:

@@ -64,6 +64,8 @@ class FakeRuntime:
         #: What a request is told before it waits.
         self.first_report = empty_canvas
         self.closed = False
+        #: What it says of itself; None where no runtime is running.
+        self.says: Status | None = None
         self._on_state: list[Callable[[FakeState], None]] = []
 
     async def infill(
@@ -87,8 +89,8 @@ class FakeRuntime:
         return answer
 
     async def status(self) -> Status | None:
-        """No runtime is running."""
-        return None
+        """Say it."""
+        return self.says
 
     async def stop(self) -> bool:
         """None was running."""

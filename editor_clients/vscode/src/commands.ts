@@ -14,7 +14,7 @@ export class Commands {
     private readonly client: () => LanguageClient | undefined,
     private readonly review: Review,
   ) {
-    review.onNext = (data) => this.request(data, true);
+    review.onNext = (data, isShown) => this.request(data, true, isShown);
   }
 
   /** Fill, rewrite or repair the selections of the active editor. */
@@ -52,7 +52,11 @@ export class Commands {
     }
   }
 
-  private async request(data: InfillParams, reviewing: boolean): Promise<void> {
+  private async request(
+    data: InfillParams,
+    reviewing: boolean,
+    isWanted: () => boolean = () => true,
+  ): Promise<void> {
     const client = this.client();
     if (!client) {
       return;
@@ -65,8 +69,8 @@ export class Commands {
       // Cancelled, or the server died: both are shown by others.
       .catch(() => undefined);
     const edit = await client.protocol2CodeConverter.asWorkspaceEdit(answer?.edit);
-    if (!edit || source.token.isCancellationRequested) {
-      return; // The server has said why.
+    if (!edit || source.token.isCancellationRequested || !isWanted()) {
+      return; // The server, or the user, has said why.
     }
     if (edit.size === 0 || edit.entries().every(([, edits]) => edits.length === 0)) {
       void vscode.window.showInformationMessage('The model would change nothing.');

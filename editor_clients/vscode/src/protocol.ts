@@ -1,7 +1,7 @@
 /**
  * What Remask says beyond LSP: the mirror of `lsp_server/protocol_ext.py`, and the only place of
  * the extension where these names stand.
- * protocol: 1e0ad121a41cee0e
+ * protocol: d206346c3c2f1c43
  */
 
 export type Mode = 'infill' | 'rewrite' | 'repair' | 'holes';
@@ -38,6 +38,7 @@ export interface InfillParams {
   scope?: Scope;
   instruction?: string;
   lines?: Lines;
+  another?: boolean;
   strength?: number | null;
   model?: string | null;
   sampler?: string | null;

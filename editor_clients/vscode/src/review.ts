@@ -18,8 +18,8 @@ export class Review implements vscode.TextDocumentContentProvider, vscode.Dispos
   private text = '';
   private count = 0;
   private readonly disposables: vscode.Disposable[];
-  /** Asks for another result, which is reviewed too. */
-  onNext: (data: InfillParams) => Promise<void> = async () => undefined;
+  /** Asks for another result, which takes the place of this one, if that is still shown by then. */
+  onNext: (data: InfillParams, isShown: () => boolean) => Promise<void> = async () => undefined;
 
   constructor() {
     this.disposables = [
@@ -76,11 +76,11 @@ export class Review implements vscode.TextDocumentContentProvider, vscode.Dispos
     await this.close();
   }
 
+  /** Show another result; this one stays until it comes. */
   async next(): Promise<void> {
     const shown = this.shown;
-    await this.close();
     if (shown) {
-      await this.onNext({ ...shown.data, seed: (shown.data.seed ?? 0) + 1 });
+      await this.onNext({ ...shown.data, another: true }, () => this.shown === shown);
     }
   }
 

@@ -17,6 +17,7 @@ REPLIES: list[dict[str, Any]] = [
     {"when": r"return a$", "texts": [" + b"]},
     {"when": r"slow = 1$", "texts": ["00"], "n_steps": 10, "step_s": 0.1},
     {"when": r"slow = 12$", "texts": ["34"]},
+    {"when": r"some = $", "texts": ["first"], "others": [["second"]]},
     {"when": r"many\($", "texts": ["one,\n    two)"]},
     {"when": r"fail = 1$", "fail": "internal"},
     {"when": r"typed = $", "texts": ["call(x)"], "n_steps": 2, "step_s": 0.05},
@@ -114,9 +115,8 @@ def test_line_by_line(nvim: Neovim) -> None:
     nvim.becomes("x = many(one,")
 
 
-@pytest.mark.parametrize("neovim_version", ["0.11"])
-def test_what_is_left_stays_without_asking_again(nvim: Neovim) -> None:
-    """After a word, the rest of the same suggestion shows; Neovim 0.12 asks again instead."""
+def test_what_is_left_is_the_same_suggestion(nvim: Neovim) -> None:
+    """After a word its rest shows: at once, or, where Neovim asks again, without the model."""
     nvim.open("def add(a, b):\n    return \n")
     nvim.at(1, 11)
     nvim.keys("A")
@@ -124,9 +124,22 @@ def test_what_is_left_stays_without_asking_again(nvim: Neovim) -> None:
     nvim.ghost_comes()
     nvim.lua("require('remask').accept_word()")
     nvim.becomes("def add(a, b):", "    return a +")
-    assert nvim.ghost() == " b"
+    assert nvim.ghost_comes() == " b"
     nvim.lua("require('remask').accept_word()")
     nvim.becomes("def add(a, b):", "    return a + b")
+
+
+def test_there_is_another_one(start_neovim: Callable[..., Neovim]) -> None:
+    """Where several were asked for, `next()` shows the others in turn."""
+    nvim = start_neovim(*REPLIES, settings={"alternatives": 2})
+    nvim.open("some =\n")
+    nvim.keys("A")
+    nvim.keys(" ")
+    assert nvim.ghost_comes() == "first"
+    nvim.lua("require('remask').next()")
+    assert "second" in nvim.ghost()
+    nvim.lua("require('remask').accept()")
+    nvim.becomes("some = second")
 
 
 def test_typing_along_is_counted(nvim: Neovim) -> None:

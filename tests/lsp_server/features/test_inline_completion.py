@@ -191,6 +191,20 @@ async def test_failures_never_pop_up(editor: Editor, fault: Exception) -> None:
     assert editor.heard["remask/didChangeStatus"][-1]["text"] == str(fault)
 
 
+async def test_an_empty_suggestion_is_explained(editor: Editor) -> None:
+    """Nothing came, and the status says why; with the next suggestion that is over."""
+    editor.open("x = \n")
+    editor.runtime.reply = lambda request: finished(request, "")
+
+    assert await editor.request(METHOD, params(0, 4)) == []
+    assert "suggests nothing" in editor.heard["remask/didChangeStatus"][-1]["text"]
+
+    editor.runtime.reply = lambda request: finished(request, "1")
+    await editor.request(METHOD, params(0, 4))
+    status = editor.heard["remask/didChangeStatus"][-1]
+    assert (status["text"], status["tokensPerSecond"]) == ("", 8.0)
+
+
 @pytest.mark.parametrize(
     "settings", [{"inline": {"enabled": False}}, {"disabledLanguages": ["python"]}]
 )
@@ -225,3 +239,57 @@ async def test_the_end_of_any_document_works(editor: Editor, text: str) -> None:
     (item,) = await editor.request(METHOD, params(last, len(text.rsplit("\n", 1)[-1])))
 
     assert item["insertText"] == "return 1"
+
+
+async def test_writing_along_asks_no_model(editor: Editor) -> None:
+    """What is left of a suggestion is the suggestion, at once; by key the model is asked anew."""
+    editor.open("x = \n")
+    await editor.request(METHOD, params(0, 4, AUTOMATIC))
+    editor.change("x = return\n", 2)
+
+    (item,) = await editor.request(METHOD, params(0, 10, AUTOMATIC))
+
+    assert item == {"insertText": " 1", "filterText": " 1", "range": at(0, 10)}
+    assert len(editor.runtime.requests) == 1
+    await editor.request(METHOD, params(0, 10, INVOKED))
+    assert len(editor.runtime.requests) == 2
+
+
+@pytest.mark.parametrize("text", ["x = retUrn\n", "x = return \ny\n", "x = return 1\n"])
+async def test_writing_something_else_asks_the_model(editor: Editor, text: str) -> None:
+    """Another word, another text behind the cursor, or all of it there: that is a new question."""
+    editor.open("x = \n")
+    await editor.request(METHOD, params(0, 4, AUTOMATIC))
+    editor.change(text, 2)
+
+    await editor.request(METHOD, params(0, text.index("\n"), AUTOMATIC))
+
+    assert len(editor.runtime.requests) == 2
+
+
+async def test_other_settings_ask_the_model(editor: Editor) -> None:
+    """What was suggested under earlier settings is not what the user wants now."""
+    editor.open("x = \n")
+    await editor.request(METHOD, params(0, 4, AUTOMATIC))
+    editor.settings = {"sampler": "entropy", "inline": {"debounceMs": 0}}
+    editor.notify("workspace/didChangeConfiguration", {"settings": None})
+    await editor.settle()
+
+    await editor.request(METHOD, params(0, 4, AUTOMATIC))
+
+    assert [request.sampler for request in editor.runtime.requests] == ["", "entropy"]
+
+
+async def test_writing_along_ends_an_older_request(editor: Editor) -> None:
+    """The model need not finish what nobody waits for."""
+    editor.open("x = \n")
+    await editor.request(METHOD, params(0, 4, AUTOMATIC))
+    editor.runtime.may_answer.clear()
+    editor.runtime.asked.clear()
+    older = editor.ask(METHOD, params(0, 4, INVOKED))
+    await editor.runtime.asked.wait()
+    editor.change("x = r\n", 2)
+
+    assert len(await editor.request(METHOD, params(0, 5, AUTOMATIC))) == 1
+    assert await older is None
+    assert len(editor.runtime.cancelled) == 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from support.editor import ABLE, URI, Editor, at
 from support.fake_runtime import FakeState
 
-from model_runtime.protocol import Notice
+from model_runtime.protocol import Notice, Status
 
 if TYPE_CHECKING:
     import asyncio
@@ -138,6 +138,32 @@ async def test_status_follows_the_work(editor: Editor) -> None:
 
     assert (status["busy"], status["tokensPerSecond"]) == (False, 8.0)
     assert status["state"] == "stopped"
+
+
+async def test_status_tells_the_device(editor: Editor) -> None:
+    """Once a model is loaded; nobody has to ask for it."""
+    editor.runtime.says = Status(
+        id="",
+        runtime_version="1",
+        pid=1,
+        model="fake",
+        device="cpu, int8",
+        loaded=True,
+        n_waiting=0,
+        n_running=0,
+        uptime_s=1.0,
+        peak_memory_bytes=1,
+        log_path="",
+        problems=("The disk is full.",),
+    )
+    reply = begin_fill(editor)
+    await editor.runtime.asked.wait()
+    editor.runtime.may_answer.set()
+    await reply
+    await editor.settle()
+
+    status = editor.heard["remask/didChangeStatus"][-1]
+    assert (status["device"], status["problems"]) == ("cpu, int8", ["The disk is full."])
 
 
 async def test_an_editor_that_asks_for_nothing_hears_nothing(runtime: FakeRuntime) -> None:

@@ -67,6 +67,15 @@ def test_one_text_a_span(tmp_path: Path) -> None:
     assert [each.texts for each in finished.alternatives] == [("a", "b", "b")] * 2
 
 
+def test_alternatives(tmp_path: Path) -> None:
+    """As many as are asked for, in turn; the seed says which one comes first."""
+    engine = scripted(tmp_path, {"texts": ["a"], "others": [["b"]]})
+    request = infill_request(n_alternatives=3, seed=1)
+    finished = engine.infill(request, Listener(), StopToken())
+
+    assert [each.texts for each in finished.alternatives] == [("b",), ("a",), ("b",)]
+
+
 def test_toml_script(tmp_path: Path) -> None:
     """A script may be TOML, which is kinder to regular expressions."""
     path = tmp_path / "script.toml"

@@ -8,6 +8,7 @@ local M = {}
 ---@field instruction? string
 ---@field scope? remask.Scope
 ---@field lines? remask.Lines
+---@field another? boolean than the same request got before
 ---@field strength? number
 ---@field model? string
 ---@field sampler? string

@@ -1,6 +1,6 @@
 ---What Remask says beyond LSP: the mirror of `lsp_server/protocol_ext.py`, and the only place of
 ---the plugin where these names stand.
----protocol: 1e0ad121a41cee0e
+---protocol: d206346c3c2f1c43
 
 ---@alias remask.Mode 'infill'|'rewrite'|'repair'|'holes'
 ---@alias remask.Scope 'selection'|'expression'|'statement'|'body'
@@ -23,6 +23,7 @@
 ---@field scope? remask.Scope
 ---@field instruction? string
 ---@field lines? remask.Lines
+---@field another? boolean
 ---@field strength? number
 ---@field model? string
 ---@field sampler? string

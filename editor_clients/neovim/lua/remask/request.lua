@@ -73,6 +73,7 @@ function M.start(request)
       scope = request.scope,
       instruction = request.instruction,
       lines = request.lines,
+      another = request.another,
       strength = request.strength,
       model = request.model,
       sampler = request.sampler,

@@ -79,15 +79,24 @@ function M.clear(bufnr)
   vim.api.nvim_buf_clear_namespace(bufnr, namespace, 0, -1)
 end
 
----Return what is shown in the current buffer and take it away; say so where there is nothing.
+---Return what is shown in the current buffer; say so where there is nothing.
 ---@return remask.Result?
-local function take()
-  local bufnr = vim.api.nvim_get_current_buf()
-  local result = shown[bufnr]
+local function current()
+  local result = shown[vim.api.nvim_get_current_buf()]
   if not result then
     status.say('nothing to review here')
   end
-  M.clear(bufnr)
+  return result
+end
+
+---Return what is shown in the current buffer and take it away; what else was asked for is given up.
+---@return remask.Result?
+local function take()
+  local result = current()
+  if result then
+    M.clear(result.bufnr)
+    require('remask.request').cancel(result.bufnr)
+  end
   return result
 end
 
@@ -110,11 +119,11 @@ function M.reject()
   end
 end
 
----Ask for another result, with the next seed.
+---Ask for another result; this one stays until it comes.
 function M.next()
-  local result = take()
+  local result = current()
   if result then
-    local again = { seed = (result.request.seed or 0) + 1, review = true }
+    local again = { another = true, review = true }
     require('remask.request').start(vim.tbl_extend('force', result.request, again))
   end
 end
