@@ -50,6 +50,15 @@ MACHINE_SETTINGS: dict[str, Any] = {
     "remask.server.command": [sys.executable, "-m", "lsp_server", "lsp"],
 }
 
+#: The settings that tests change.
+CHANGED = (
+    "remask.review",
+    "remask.drafts",
+    "remask.alternatives",
+    "remask.disabledLanguages",
+    "remask.inline.enabled",
+)
+
 _MANIFEST = """<?xml version="1.0" encoding="utf-8"?>
 <PackageManifest Version="2.0.0" xmlns="http://schemas.microsoft.com/developer/vsx-schema/2011">
   <Metadata>
@@ -139,7 +148,7 @@ class Workbench:
 
     def reset(self) -> None:
         """Leave no document, setting or message of a test to the next one."""
-        for name in ("remask.review", "remask.drafts", "remask.inline.enabled"):
+        for name in CHANGED:
             self.set(name, None)
         self.press("Escape")
         for command in ("notifications.clearAll", "workbench.action.closeAllEditors"):
@@ -250,6 +259,22 @@ class Workbench:
         return "".join(pieces.all_text_contents()).replace("\xa0", " ")
 
     @property
+    def reviewed(self) -> str:
+        """The document as the result that is shown for review makes it; empty for none."""
+        return str(self.ask(_REVIEWED))
+
+    @property
+    def status(self) -> str:
+        """What the status item says."""
+        item = self.page.locator("[id='status.languageStatus']").first
+        return str(item.get_attribute("aria-label"))
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the status item says that something runs."""
+        return self.page.locator("[id='status.languageStatus'] .codicon-loading").count() > 0
+
+    @property
     def drawn(self) -> str:
         """What is drawn beside the text: the unfinished canvas."""
         return str(self.page.evaluate(_DRAWN)).replace("\xa0", " ")
@@ -304,6 +329,12 @@ await vscode.commands.executeCommand(command);
 _OPEN = """
 const document = await vscode.workspace.openTextDocument(path);
 await vscode.window.showTextDocument(document);
+"""
+_REVIEWED = """
+const { activeTab } = vscode.window.tabGroups.activeTabGroup;
+const shown = activeTab?.input?.modified?.toString();
+const document = vscode.workspace.textDocuments.find((each) => each.uri.toString() === shown);
+return document?.getText() ?? '';
 """
 _DRAWN = """
 () => [...document.querySelectorAll('.view-lines span')]

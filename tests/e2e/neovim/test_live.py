@@ -7,6 +7,8 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from support.fake_remote import fake_remote
+from support.remote_failures import FAILURES, FILL, environment, good
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,3 +136,30 @@ def test_a_stopped_server_stays_stopped(start_neovim: Callable[..., Neovim]) -> 
     nvim.lua("vim.wait(800)")
     assert nvim.said == []
     assert nvim.lua("return vim.api.nvim_get_proc_children(vim.fn.getpid())") in ([], {})
+
+
+def test_a_remote_engine_fails_in_every_way(
+    start_neovim: Callable[..., Neovim], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is one clear message; the buffer stays, and the next request works."""
+    name = "openai_fim"
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with fake_remote() as remote:
+        for variable, value in environment(name, remote.url).items():
+            monkeypatch.setenv(variable, value)
+        nvim = start_neovim(engine=name)
+        nvim.open("a = old\n")
+        for reply, words in FAILURES.values():
+            remote.replies = [reply]
+            nvim.lua("_G.said = {}")
+            nvim.at(0, 4)
+            nvim.keys("ve:Remask infill\n")
+            nvim.wait("#_G.said > 0 and not require('remask.status').last.busy")
+            (told,) = nvim.said
+            assert words in told
+            assert words in nvim.lua("return require('remask.status').last.text")
+            assert nvim.lines == ["a = old"]
+        remote.replies = [good(name)]
+        nvim.at(0, 4)
+        nvim.keys("ve:Remask infill\n")
+        nvim.becomes(f"a = {FILL}")

@@ -30,7 +30,10 @@ REPLIES: list[dict[str, Any]] = [
         "n_steps": 8,
         "step_s": 0.5,
     },
-    {"texts": ["new()"]},
+    {"when": r"some = a$", "texts": ["first"], "others": [["second"]]},
+    {"when": r"wrong\($", "texts": ["right"]},
+    {"when": r"nothing = 1$", "texts": [""]},
+    {"texts": ["new()"], "others": [["newer()"]], "n_steps": 2},
 ]
 
 
@@ -126,20 +129,47 @@ def test_ghost_text_can_be_turned_off(code: Workbench) -> None:
     assert code.ghost == ""
 
 
-def test_the_light_bulb_rewrites_the_selection(code: Workbench) -> None:
-    """To the character; one step of undo."""
+@pytest.mark.parametrize("title", ["Infill selection", "Rewrite selection", "Repair selection"])
+def test_the_light_bulb_edits_the_selection(code: Workbench, title: str) -> None:
+    """Resolved when chosen; to the character; one step of undo."""
     code.open("π = öld + rest\n")
     code.select((0, 4, 0, 7))
-    code.until(lambda: "Rewrite selection" in titles(code), "a code action")
+    code.until(lambda: title in titles(code), "a code action")
     code.focus()
     code.press("Control+.")
     menu = code.shows(".action-widget")
     code.shoot("light-bulb")
-    menu.get_by_text("Rewrite selection").click()
+    menu.get_by_text(title).click()
     code.becomes("π = new() + rest\n")
     code.focus()
     code.press("Control+z")
     code.becomes("π = öld + rest\n")
+
+
+def test_a_problem_is_repaired_from_the_light_bulb(code: Workbench) -> None:
+    """The quick fix of somebody else's diagnostic repairs its line."""
+    code.open("old()\n")
+    code.ask("""
+        const { document } = vscode.window.activeTextEditor;
+        const range = new vscode.Range(0, 0, 0, 3);
+        globalThis.problems ??= vscode.languages.createDiagnosticCollection('test');
+        globalThis.problems.set(document.uri, [new vscode.Diagnostic(range, 'old is gone')]);
+    """)
+    code.select((0, 1, 0, 1))
+    code.focus()
+    code.press("Control+.")
+    code.shows(".action-widget").get_by_text("Repair: old is gone").click()
+    code.becomes("new()\n")
+    code.ask("globalThis.problems.clear()")
+
+
+@pytest.mark.parametrize("command", ["infillSelection", "rewriteSelection", "repairSelection"])
+def test_each_mode_has_a_command(code: Workbench, command: str) -> None:
+    """For keys, and for those who never look at light bulbs."""
+    code.open("a = old + rest\n")
+    code.select((0, 4, 0, 7))
+    code.run(f"remask.{command}")
+    code.becomes("a = new() + rest\n")
 
 
 def test_a_command_fills_lines_in_one_step_of_undo(code: Workbench) -> None:
@@ -246,30 +276,127 @@ def test_a_result_can_be_reviewed_first(code: Workbench, verb: str) -> None:
     code.select((0, 4, 0, 7))
     code.run("remask.rewriteSelection")
     code.shows(".monaco-diff-editor")
-    modified = "return vscode.workspace.textDocuments.map((each) => each.getText())"
-    code.until(lambda: "a = new()\nb = 2\n" in code.ask(modified), "the diff")
+    code.until(lambda: code.reviewed == "a = new()\nb = 2\n", "the diff")
     code.shoot("review")
-    assert "a = old\nb = 2\n" in code.ask(modified)
+    texts = code.ask("return vscode.workspace.textDocuments.map((each) => each.getText())")
+    assert "a = old\nb = 2\n" in texts
     name = "Accept Reviewed Edit" if verb == "accept" else "Reject Reviewed Edit"
     code.shows(f".editor-actions [aria-label*='{name}']").click()
     code.becomes("a = new()\nb = 2\n" if verb == "accept" else "a = old\nb = 2\n")
     code.page.locator(".monaco-diff-editor").wait_for(state="detached")
 
 
+def test_a_review_shows_another_result(code: Workbench) -> None:
+    """In place of the one before; where the model has no other, that stays, and it is told."""
+    code.set("remask.review", True)  # noqa: FBT003  # a JSON value
+    code.open("a = old\n")
+    code.select((0, 4, 0, 7))
+    code.run("remask.rewriteSelection")
+    code.until(lambda: code.reviewed == "a = new()\n", "the first result")
+    code.shows(".editor-actions [aria-label*='Next Alternative']").click()
+    code.until(lambda: code.reviewed == "a = newer()\n", "another result")
+    code.shoot("review-next")
+    code.shows(".editor-actions [aria-label*='Next Alternative']").click()
+    code.shows(".notification-list-item:has-text('no other result')")
+    assert code.reviewed == "a = newer()\n"
+    code.shows(".editor-actions [aria-label*='Accept Reviewed Edit']").click()
+    code.becomes("a = newer()\n")
+
+
+def test_ghost_text_has_alternatives(code: Workbench) -> None:
+    """VS Code's own keys show them in turn."""
+    code.set("remask.alternatives", 2)
+    code.open("some = \n")
+    code.select((0, 7, 0, 7))
+    code.page.keyboard.type("a")
+    code.until(lambda: code.ghost == "first", "ghost text")
+    code.press("Alt+]")
+    code.until(lambda: code.ghost == "second", "another")
+    code.press("Tab")
+    code.becomes("some = asecond\n")
+
+
+def test_tab_is_the_completion_menus_while_it_shows(code: Workbench) -> None:
+    """What the menu has selected goes in, and nothing of ours."""
+    code.open("alphabet = 1\nalp\n")
+    code.select((1, 3, 1, 3))
+    code.run("editor.action.triggerSuggest")
+    code.shows(".suggest-widget .monaco-list-row.focused")
+    code.press("Tab")
+    code.becomes("alphabet = 1\nalphabet\n")
+
+
+def test_tab_goes_to_a_snippets_next_place(code: Workbench) -> None:
+    """As long as no ghost text shows."""
+    code.open("\n")
+    code.ask("""
+        await vscode.workspace.getConfiguration().update(
+          'remask.inline.enabled', false, vscode.ConfigurationTarget.Global);
+        await vscode.window.activeTextEditor.insertSnippet(
+          new vscode.SnippetString('f(${1:one}, ${2:two})'));
+    """)
+    code.page.keyboard.type("a")
+    code.press("Tab")
+    code.page.keyboard.type("b")
+    code.becomes("f(a, b)\n")
+
+
+def test_a_language_that_is_off_asks_no_model(code: Workbench) -> None:
+    """And the status says that it is."""
+    code.set("remask.disabledLanguages", ["python"])
+    code.open("def add(a, b):\n    return \n")
+    code.select((1, 11, 1, 11))
+    code.page.keyboard.type("a")
+    code.until(lambda: "Remask is off for python" in code.status, "the reason")
+    assert code.ghost == ""
+
+
+def test_the_walkthrough_shows_how_to_begin(code: Workbench) -> None:
+    """Installing, selecting, writing on: a page of its own."""
+    code.ask("""
+        await vscode.commands.executeCommand(
+          'workbench.action.openWalkthrough', 'remask.remask#start', false);
+    """)
+    page = code.shows(".gettingStartedContainer")
+    page.get_by_text("Get started with Remask").first.wait_for()
+    code.shoot("walkthrough")
+    for title in ("Install the server", "Select code and fill it", "Write on"):
+        page.get_by_text(title, exact=True).first.wait_for()
+
+
+def test_the_status_item_tells_model_device_and_problems(code: Workbench) -> None:
+    """Busy while the model works; then what works, and where."""
+    code.open("slow = old\n")
+    code.select((0, 7, 0, 10))
+    code.run("remask.rewriteSelection")
+    code.until(lambda: code.drawn, "the canvas")
+    code.until(lambda: code.is_busy, "a busy item")
+    code.becomes("slow = late\n")
+    code.until(lambda: "scripted · none" in code.status, "model and device")
+    code.until(lambda: not code.is_busy, "an idle item")
+
+
 def test_the_status_item_says_why_nothing_came(code: Workbench) -> None:
-    """No message pops up for ghost text, but the status has the reason."""
+    """No message pops up for ghost text, but the status has the reason, and offers the log."""
     code.open("fail = \n")
     code.select((0, 7, 0, 7))
     code.page.keyboard.type("1")
-    item = code.page.locator("[id='status.languageStatus']")
-    code.until(
-        lambda: "scripted failure" in str(item.first.get_attribute("aria-label")), "the reason"
-    )
-    item.first.hover()
-    code.page.wait_for_timeout(1000)
+    code.until(lambda: "scripted failure" in code.status, "the reason")
+    code.page.locator("[id='status.languageStatus']").first.hover()
+    fix = code.shows(".hover-language-status .right a:has-text('Show log')")
     code.shoot("status")
     assert code.ghost == ""
     assert code.page.locator(".notification-list-item").count() == 0
+    fix.click()
+    code.shows(".output-view, [id='workbench.panel.output']")
+
+
+def test_an_empty_suggestion_is_explained(code: Workbench) -> None:
+    """The model was asked, and had nothing to say."""
+    code.open("nothing = \n")
+    code.select((0, 10, 0, 10))
+    code.page.keyboard.type("1")
+    code.until(lambda: "suggests nothing" in code.status, "the reason")
 
 
 def test_a_failed_command_is_told(code: Workbench) -> None:

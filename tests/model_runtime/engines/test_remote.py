@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.fake_remote import FakeRemote, answer, cut, fake_remote, hang, stream
+from support.remote_failures import REMOTE
 from support.wire import infill_request
 
 from model_runtime.engines import ENGINES
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
     from model_runtime.protocol import InfillRequest, StepReport
 
-#: Found by listing the folder: whatever needs no torch and says where it calls.
-REMOTE = ("mercury", "openai_fim", "remask", "sglang", "vllm")
 KEY = "sk-very-secret"
 FILL = "return w * h"
 #: One body that every engine can read: each looks for its own fields.
