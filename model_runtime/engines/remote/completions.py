@@ -13,6 +13,7 @@ from model_runtime.engines.remote.prompts import (
     fim_prompt,
     fim_stops,
     read_chat,
+    without_tokens,
 )
 from model_runtime.engines.remote.spans import Answer, SpanwiseEngine
 from model_runtime.errors import RemoteFailed, UnknownName
@@ -99,6 +100,9 @@ class CompletionsEngine(SpanwiseEngine):
         answer = await complete(call, path, body, on_text if shows else None, self.title)
         if self._style == "chat":
             return dataclasses.replace(answer, text=read_chat(answer.text))
+        if self._style in TEMPLATES:
+            # Asked to stop there, a server may still say them.
+            return dataclasses.replace(answer, text=without_tokens(self._style, answer.text))
         return answer
 
     def _request(self, hole: Hole) -> tuple[str, dict[str, Any]]:

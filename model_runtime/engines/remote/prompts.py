@@ -57,6 +57,12 @@ def fim_stops(template: str) -> list[str]:
     return [*TEMPLATES[template][0], *END_OF_TEXT]
 
 
+def without_tokens(template: str, text: str) -> str:
+    """Return a fill up to the first token that is no text."""
+    ends = [text.find(stop) for stop in fim_stops(template)]
+    return text[: min((end for end in ends if end >= 0), default=len(text))]
+
+
 def chat_messages(hole: Hole) -> list[dict[str, str]]:
     """Return a hole in words."""
     shown = [f"File {file.path}:\n```\n{file.text}\n```\n" for file in hole.context]

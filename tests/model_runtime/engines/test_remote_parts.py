@@ -18,7 +18,9 @@ from model_runtime.engines.remote.prompts import (
     Hole,
     chat_messages,
     fim_prompt,
+    fim_stops,
     read_chat,
+    without_tokens,
 )
 from model_runtime.errors import BadRequest, RemoteFailed
 
@@ -168,6 +170,14 @@ def test_template_holds_both_sides(template: str) -> None:
     prompt = fim_prompt(template, hole())
 
     assert (prompt.count("BEFORE"), prompt.count("BEHIND")) == (1, 1)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_tokens_are_no_text(template: str) -> None:
+    """A server that says a token in spite of the stop strings has ended the fill there."""
+    for token in fim_stops(template):
+        assert without_tokens(template, f"a < b{token}c") == "a < b"
+    assert without_tokens(template, "a <| b") == "a <| b"
 
 
 def test_words_tell_what_is_wanted() -> None:
