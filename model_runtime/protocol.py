@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import msgspec
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 #: One message on the wire, packed, may not be larger. A request holds one file and its context.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -205,6 +205,9 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     n_tokens: int = 0
     #: Model evaluations (the papers' NFE), the context's own included.
     n_forwards: int = 0
+    #: Tokens that stood on the canvas as drafts until a step decided on them, and those it kept.
+    n_drafted: int = 0
+    n_accepted: int = 0
     queue_s: float = 0.0
     #: Until the first draft, the context's encoding in it.
     context_s: float = 0.0

@@ -129,6 +129,8 @@ def _final(ask: Ask, filled: Filled, turn: Turn, choice: Choice, text: str) -> d
         "cache_n": usage.n_cached_tokens,
         **_pace("prompt", n_read, usage.context_s),
         **_pace("predicted", usage.n_tokens, usage.denoise_s),
+        "draft_n": usage.n_drafted,
+        "draft_n_accepted": usage.n_accepted,
         "n_forwards": usage.n_forwards,
     }
     return {

@@ -51,6 +51,12 @@ class Metrics:
         )
         self._forwards = Counter("remask_forwards", "Evaluations of the model.", registry=registry)
         self._tokens = Counter("remask_tokens", "Tokens filled.", registry=registry)
+        self._drafts = Counter(
+            "remask_drafts",
+            "Drafts that were decided on, by whether they stayed.",
+            ("accepted",),
+            registry=registry,
+        )
         self._context = Counter(
             "remask_context_tokens",
             "Tokens of context, by whether a cache had them.",
@@ -70,6 +76,8 @@ class Metrics:
         self._queue_seconds.observe(usage.queue_s)
         self._forwards.inc(usage.n_forwards)
         self._tokens.inc(usage.n_tokens)
+        self._drafts.labels("yes").inc(usage.n_accepted)
+        self._drafts.labels("no").inc(usage.n_drafted - usage.n_accepted)
         self._context.labels("yes").inc(usage.n_cached_tokens)
         self._context.labels("no").inc(usage.n_context_tokens - usage.n_cached_tokens)
         if usage.n_forwards:

@@ -173,5 +173,9 @@ def usage_of(usage: Usage) -> dict[str, Any]:
         "completion_tokens": usage.n_tokens,
         "total_tokens": usage.n_context_tokens + usage.n_tokens,
         "prompt_tokens_details": {"cached_tokens": usage.n_cached_tokens},
+        "completion_tokens_details": {
+            "accepted_prediction_tokens": usage.n_accepted,
+            "rejected_prediction_tokens": usage.n_drafted - usage.n_accepted,
+        },
         "n_forwards": usage.n_forwards,
     }

@@ -10,6 +10,7 @@ import msgspec
 
 from model_runtime.decoding.denoise import Budget, Step, denoise
 from model_runtime.models.canvas import PREFILL_ROWS
+from model_runtime.modes.drafted import DraftCount
 from model_runtime.protocol import StepReport
 from model_runtime.text.trim import at_indentation, without_repeated_suffix
 
@@ -43,6 +44,8 @@ class Cost:
     n_cached_tokens: int = 0
     n_tokens: int = 0
     n_forwards: int = 0
+    n_drafted: int = 0
+    n_accepted: int = 0
     context_s: float = 0.0
     denoise_s: float = 0.0
 
@@ -92,6 +95,7 @@ class Job:
         cost.n_context_tokens += len(context)
         cost.n_cached_tokens += self.cache.n_common(context)
         n_earlier, n_before = cost.n_forwards, denoiser.model.n_forwards
+        drafts = DraftCount(laid_out.canvas)
         first_draft: list[float] = []
         # The last stretch of the context is encoded in the first denoising step's own forward.
         denoiser.encode(context[:-PREFILL_ROWS], self.cache, self.cancel.check)
@@ -99,6 +103,7 @@ class Job:
         def on_step(step: Step) -> None:
             first_draft.append(time.monotonic())
             cost.n_forwards = n_earlier + denoiser.model.n_forwards - n_before
+            drafts.see(step.canvas)
             if self.request.stream:
                 self._report(step, laid_out, texts, index)
             self.n_steps += 1
@@ -116,6 +121,8 @@ class Job:
         )
         fill = layout.read(laid_out)
         cost.n_tokens += len(fill.token_ids)
+        cost.n_drafted += drafts.n_drafted
+        cost.n_accepted += drafts.n_accepted
         ended = time.monotonic()
         draft_at = first_draft[0] if first_draft else ended
         cost.context_s += draft_at - started

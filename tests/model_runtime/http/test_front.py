@@ -14,8 +14,9 @@ from support.wire import infill_request
 
 from model_runtime.engines.remask import RemaskEngine
 from model_runtime.errors import Busy, Cancelled
+from model_runtime.http.metrics import Metrics
 from model_runtime.jobs import StopToken
-from model_runtime.protocol import MaskSpan
+from model_runtime.protocol import MaskSpan, Usage
 from model_runtime.settings import RuntimeSettings
 
 if TYPE_CHECKING:
@@ -289,6 +290,16 @@ async def test_figures_tell_what_happened(short_path: Path) -> None:
     assert 'remask_requests_total{endpoint="llama",outcome="filled"} 1.0' in figures
     assert 'remask_requests_total{endpoint="llama",outcome="bad_request"} 1.0' in figures
     assert "remask_open_requests 0.0" in figures
+
+
+def test_figures_tell_what_drafting_won() -> None:
+    """Of the drafts that were decided on, those that stayed and those that did not."""
+    metrics = Metrics()
+    metrics.spent(Usage(n_tokens=8, n_forwards=4, n_drafted=5, n_accepted=3))
+    figures = metrics.exposition(0, None).decode()
+
+    assert 'remask_drafts_total{accepted="yes"} 3.0' in figures
+    assert 'remask_drafts_total{accepted="no"} 2.0' in figures
 
 
 @pytest.mark.parametrize("path", ["/health", "/v1/health", "/props", "/v1/models", "/openapi.json"])
