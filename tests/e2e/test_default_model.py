@@ -8,12 +8,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx2
+import msgspec
+import openai
 import pytest
 from lsprotocol import types
 from support.language_client import Home, capabilities_of, language_client, new_home
+from support.llama_vim import CLIENTS, llama_vim
+from support.serve_process import serve_process
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
+
+    from support.serve_process import Served
 
 pytestmark = [pytest.mark.e2e, pytest.mark.real_model]
 
@@ -140,3 +147,60 @@ async def test_the_command_of_the_readme_prints_a_diff(home: Home) -> None:
     diff = output.decode().splitlines()
     assert f"-    {UNWRITTEN}" in diff
     assert any(row.startswith("+    ") for row in diff)
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    """The default model behind `remask serve`."""
+    with serve_process(engine="local", flags=("--deadline-s", "400")) as served:
+        yield served
+
+
+#: What existing clients are asked to fill.
+PREFIX, SUFFIX = "def area(width, height):\n    return ", "\n\n\nprint(area(2, 3))\n"
+
+
+async def test_the_openai_library_gets_a_fill(served: Served) -> None:
+    """Streamed and not, it is the same text, and the file parses with it."""
+    ask = {"model": "remask", "prompt": PREFIX, "suffix": SUFFIX, "stop": ["\n"], "seed": 1}
+    async with openai.AsyncOpenAI(
+        base_url=f"{served.url}/v1", api_key="none", timeout=400
+    ) as client:
+        whole = await client.completions.create(**ask)  # type: ignore[call-overload]  # a dict
+        stream = await client.completions.create(**ask, stream=True)  # type: ignore[call-overload]  # a dict
+        pieces = [piece.choices[0].text async for piece in stream]
+
+    text = whole.choices[0].text
+    assert text.strip()
+    assert "".join(pieces) == text
+    ast.parse(PREFIX + text + SUFFIX)
+
+
+def test_a_script_gets_a_fill(served: Served) -> None:
+    """With nothing but an HTTP library; its events grow to the same text."""
+    body = {"input_prefix": PREFIX, "input_suffix": SUFFIX, "stop": ["\n"], "seed": 1}
+    with httpx2.Client(base_url=served.url, trust_env=False, timeout=400) as client:
+        whole = client.post("/infill", json=body).raise_for_status().json()
+        with client.stream("POST", "/infill", json=body | {"stream": True}) as reply:
+            lines = [line.removeprefix("data: ") for line in reply.iter_lines() if line]
+
+    assert whole["content"].strip()
+    assert "".join(msgspec.json.decode(line)["content"] for line in lines) == whole["content"]
+    ast.parse(PREFIX + whole["content"] + SUFFIX)
+
+
+@pytest.mark.nvim
+@pytest.mark.parametrize("client", CLIENTS)
+def test_llama_vim_shows_and_accepts_a_fill(
+    client: str, served: Served, short_path: Path, tmp_path: Path
+) -> None:
+    """Its own configuration, pointed here, in a real Neovim."""
+    file = tmp_path / "area.py"
+    file.write_text(PREFIX + SUFFIX)
+    with llama_vim(client, served.url, short_path, file) as vim:
+        shown = vim.ask_at_the_end_of(2)
+        vim.accept(2)
+        lines = vim.lines
+
+    assert lines[1].rstrip() == f"    return {shown}".rstrip()
+    ast.parse("\n".join(lines))

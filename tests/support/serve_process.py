@@ -31,19 +31,22 @@ class Served:
 
 
 @contextlib.contextmanager
-def serve_process(*replies: dict[str, Any], flags: tuple[str, ...] = ()) -> Iterator[Served]:
-    """Serve the scripted engine over HTTP while the context lasts.
+def serve_process(
+    *replies: dict[str, Any], flags: tuple[str, ...] = (), engine: str = "scripted"
+) -> Iterator[Served]:
+    """Serve an engine over HTTP while the context lasts.
 
     Args:
-        replies: see `model_runtime.engines.scripted.Reply`.
+        replies: the scripted engine's; see `model_runtime.engines.scripted.Reply`.
         flags: more of `remask serve`.
+        engine: its name; "local" has the default model.
     """
     with tempfile.TemporaryDirectory(prefix="rm-") as folder:
         directory = Path(folder)
         script = directory / "script.json"
         script.write_text(json.dumps({"replies": replies}))
         command = [sys.executable, "-m", "model_runtime", "serve", "--port", "0"]
-        command += ["--directory", folder, "--engine", "scripted", "--script", str(script)]
+        command += ["--directory", folder, "--engine", engine, "--script", str(script)]
         # The runtime outlives its front; idle for a second, it leaves.
         command += ["--idle-exit-s", "1", "--requests-per-minute", "0", *flags]
         environment = os.environ | {"XDG_STATE_HOME": folder, "XDG_CONFIG_HOME": folder}

@@ -23,10 +23,20 @@ def steady(body: Any) -> Any:
     return body | {key: "*" for key in VOLATILE if key in body}
 
 
+def read(path: Path) -> Any:
+    """Return what was recorded."""
+    return json.loads(path.read_bytes())
+
+
+def write(path: Path, recorded: Any) -> None:
+    """Record it anew."""
+    path.write_text(json.dumps(recorded, indent=2, ensure_ascii=False) + "\n")
+
+
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
 async def test_recorded_reply(short_path: Path, path: Path, pytestconfig: pytest.Config) -> None:
     """A recorded request gets its recorded reply, field by field and in order."""
-    recorded = json.loads(path.read_bytes())
+    recorded = read(path)
     engine = SelfRunning()
     engine.text = "w * h"
     async with fronting(short_path, engine) as front:
@@ -36,7 +46,6 @@ async def test_recorded_reply(short_path: Path, path: Path, pytestconfig: pytest
     body = events(reply.text) if is_stream else reply.json()
     assert reply.status_code == recorded["status"]
     if pytestconfig.getoption("--update-golden"):
-        written = json.dumps(recorded | {"reply": steady(body)}, indent=2, ensure_ascii=False)
-        path.write_text(f"{written}\n")
+        write(path, recorded | {"reply": steady(body)})
         return
     assert json.dumps(steady(body)) == json.dumps(recorded["reply"])
