@@ -191,7 +191,8 @@ class Alternative(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     #: One text per span, in the order of the request.
     texts: tuple[str, ...]
-    #: Mean log-probability a token, by the model that filled; None where unknown.
+    #: Log-probability a token of the file with this in it, by the model that filled, for comparing
+    #: the alternatives of one reply; None where unknown.
     score: float | None = None
     finish: Finish = "closed"
 

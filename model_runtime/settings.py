@@ -41,6 +41,10 @@ class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     idle_exit_s: float = 1800.0
     #: The most tokens of context one request may have; what is farther from the span is cut.
     max_context_tokens: int = 2048
+    #: Whether a half token before the cursor is spelled anew; see `text/healing.py`.
+    heal_tokens: bool = True
+    #: Whether a fill may end though the model would go on; see `text/ending.py`.
+    end_early: bool = True
     #: Where weights are kept; empty takes the user's cache directory.
     cache_dir: str = ""
     #: Where a remote engine is, e.g. "https://box.example"; empty takes the engine's own place.

@@ -91,7 +91,12 @@ def load_default(
     n_threads = torch.get_num_threads()
     return LoadedModel(
         CanvasDenoiser(model, template.mask_id, max_length),
-        CanvasLayout(template, settings.max_context_tokens),
+        CanvasLayout(
+            template,
+            settings.max_context_tokens,
+            heals=settings.heal_tokens,
+            ends_early=settings.end_early,
+        ),
         TensorFile(folder / WEIGHTS_FILE),
         f"{device}, {precision}" + (f", {n_threads} threads" if device.type == "cpu" else ""),
     )

@@ -10,7 +10,9 @@ Alignment: the base predicts the next token, so the row that predicts position i
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -23,7 +25,7 @@ from model_runtime.models.base import Denoiser
 from model_runtime.models.gated import GatedModel, Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from model_runtime.caches.base import Cache
     from model_runtime.decoding.canvas import Canvas, PredictionKind, Query
@@ -136,31 +138,53 @@ class CanvasDenoiser(Denoiser):
             visible = torch.full_like(positions, n_settled)
         return self._predict_behind(canvas, positions, visible, query.n_at_once, cache)
 
-    def judge(
-        self, context: list[int], token_ids: list[int], cache: CausalCache, n_best: int = 1
-    ) -> Judgement:
-        """Say how likely the base finds each token, given all to its left. One forward.
+    def judge_several(
+        self,
+        context: list[int],
+        texts: Sequence[Sequence[int]],
+        cache: CausalCache,
+        n_best: int = 1,
+    ) -> list[Judgement]:
+        """Say how likely the base finds each token of each text, given all to its left.
+
+        One forward for as many texts as have `PREFILL_ROWS` tokens together.
 
         Args:
-            context: [n_context] what stands before, at least one token; kept in the cache.
-            token_ids: [n] what is judged.
+            context: [n_context] what stands before each of them, at least one token; kept in the
+                cache.
+            texts: what is judged, none of them empty.
             cache: what it holds of the context is not computed again.
             n_best: how many of the likeliest tokens to name.
         """
+        judged: list[Judgement] = []
+        while len(judged) < len(texts):
+            n_tokens = list(accumulate(map(len, texts[len(judged) :])))
+            n_texts = max(1, bisect_right(n_tokens, PREFILL_ROWS))
+            group = texts[len(judged) : len(judged) + n_texts]
+            judged += self._judge_together(context, group, cache, n_best)
+        return judged
+
+    def _judge_together(
+        self,
+        context: list[int],
+        texts: Sequence[Sequence[int]],
+        cache: CausalCache,
+        n_best: int,
+    ) -> Iterator[Judgement]:
         cache.rewind(context[:-1])
         if len(context) - len(cache) > PREFILL_ROWS:
             self.encode(context[:-PREFILL_ROWS], cache)
         first = len(cache)
-        fed = [*context, *token_ids[:-1]][first:]
-        hidden = self.model.hidden(_base_rows(fed, first), cache)[-len(token_ids) :]
+        ahead = [list(text[:-1]) for text in texts]
+        hidden = self.model.hidden(_rows_of_texts(context[first:], first, ahead), cache)
         cache.keep(context[first:-1])
-        judged = [
-            self._judge(rows, torch.tensor(token_ids[start : start + JUDGED_ROWS]), n_best)
-            for start, rows in zip(
-                range(0, len(token_ids), JUDGED_ROWS), hidden.split(JUDGED_ROWS), strict=True
-            )
-        ]
-        return Judgement(*(torch.cat(parts) for parts in zip(*judged, strict=True)))
+        # The context's last row says the first token of every text.
+        shared, *rows = hidden[len(context) - first - 1 :].split([1, *map(len, ahead)])
+        for text, own_rows in zip(texts, rows, strict=True):
+            pieces = torch.cat((shared, own_rows)).split(JUDGED_ROWS)
+            token_ids = torch.tensor(text).split(JUDGED_ROWS)
+            parts = [self._judge(*pair, n_best) for pair in zip(pieces, token_ids, strict=True)]
+            yield Judgement(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
     def _judge(
         self, hidden: Tensor, token_ids: Tensor, n_best: int
@@ -263,6 +287,37 @@ def _rows_behind(
     sees = torch.where(is_base, place < n_seen[:, None], group == group[:, None])
     kept = torch.ones(n_fed, first, dtype=torch.bool)
     return Rows(torch.cat(token_ids), place, torch.cat((kept, sees), dim=1), n_base), wanted
+
+
+class _Texts(Rows):
+    """Base rows of several texts that don't see each other."""
+
+    @property
+    def is_causal(self) -> bool:
+        """Not as a whole."""
+        return False
+
+
+def _rows_of_texts(context: list[int], start: int, texts: Sequence[Sequence[int]]) -> Rows:
+    """Return base rows for a context behind `start` kept ones, and for each text right behind it.
+
+    Args:
+        context: [n_context] what is not kept yet.
+        start: what is.
+        texts: each a continuation of its own.
+    """
+    if len(texts) == 1:
+        return _base_rows([*context, *texts[0]], start)
+    n_context = len(context)
+    lengths = torch.tensor([n_context, *map(len, texts)])
+    group = torch.arange(len(lengths)).repeat_interleave(lengths)
+    place = torch.cat([torch.arange(length) for length in lengths.tolist()])
+    place = place + torch.where(group > 0, n_context, 0)
+    sees = (group == group[:, None]) | (group == 0)
+    sees &= place <= place[:, None]
+    kept = torch.ones(len(place), start, dtype=torch.bool)
+    fed = [*context, *chain.from_iterable(texts)]
+    return _Texts(torch.tensor(fed), place + start, torch.cat((kept, sees), dim=1), len(fed))
 
 
 def _base_rows(token_ids: list[int], start: int) -> Rows:

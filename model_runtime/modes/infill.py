@@ -5,16 +5,22 @@ again, given the others as they now are and starting from what they hold, until 
 stays is checked at many tokens a forward. It is coordinate ascent on the text's likelihood
 (iterated conditional modes, Besag 1986, section 2.5), and so it ends; a bound on its rounds guards
 against a tie.
+
+Alternatives for one span branch off from the likeliest text; for several they are drawn.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from model_runtime.modes.ranking import several
+from model_runtime.modes.branching import branches
+from model_runtime.modes.job import warmer
+from model_runtime.modes.ranking import ranked
 from model_runtime.protocol import Alternative
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from model_runtime.modes.job import AnySampler, Job
     from model_runtime.text.laid_out import Fill
 
@@ -24,25 +30,38 @@ MAX_ROUNDS = 3
 
 def infill(job: Job) -> list[Alternative]:
     """Fill every span once."""
-    return several(job, lambda sampler: _fill(job, sampler, 1))
+    return ranked(job, _alternatives(job, 1))
 
 
 def holes(job: Job) -> list[Alternative]:
     """Fill every span until each fits the others."""
-    return several(job, lambda sampler: _fill(job, sampler, _n_rounds(sampler)))
+    return ranked(job, _alternatives(job, MAX_ROUNDS))
 
 
-def _n_rounds(sampler: AnySampler) -> int:
-    """Drawn anew a fill would never stay; and only `hybrid` goes on from a text."""
-    is_greedy = getattr(sampler.params, "temperature", 0) == 0
-    return MAX_ROUNDS if is_greedy and sampler.takes_text else 1
+def _alternatives(job: Job, n_rounds: int) -> Iterator[Alternative]:
+    sampler, n_others = job.sampler, job.request.n_alternatives - 1
+    if len(job.request.spans) == 1 and n_others and _is_greedy(sampler):
+        laid_out = job.lay_out([""], 0)
+        fill = job.settle(sampler, laid_out, [""], 0)
+        yield Alternative(texts=(fill.text,), finish=fill.finish)
+        yield from branches(job, sampler, laid_out, fill, n_others)
+        return
+    yield _fill(job, sampler, n_rounds)
+    for _ in range(n_others):
+        yield _fill(job, warmer(sampler), n_rounds)
+
+
+def _is_greedy(sampler: AnySampler) -> bool:
+    return bool(getattr(sampler.params, "temperature", 0) == 0)
 
 
 def _fill(job: Job, sampler: AnySampler, n_rounds: int) -> Alternative:
+    if not (_is_greedy(sampler) and sampler.takes_text):
+        # Drawn anew a fill would never stay; and only `hybrid` goes on from a text.
+        n_rounds = 1
     # What is to be replaced, or marks a hole, is not shown: it would be said again.
     texts = [""] * len(job.request.spans)
     fills: dict[int, Fill] = {}
-    scores: dict[int, float] = {}
     stale = set(range(len(texts)))
     for _ in range(n_rounds):
         for index in sorted(stale):
@@ -51,14 +70,10 @@ def _fill(job: Job, sampler: AnySampler, n_rounds: int) -> Alternative:
             laid_out = job.lay_out(texts, index, text=start)
             fill = job.settle(sampler, laid_out, texts, index)
             fills[index] = fill
-            if job.request.n_alternatives > 1:
-                judged = job.judge(laid_out.context, fill.token_ids)
-                scores[index] = float(judged.own.mean())
             if fill.text != texts[index]:
                 texts[index] = fill.text
                 stale |= fills.keys() - {index}
     return Alternative(
         texts=tuple(texts),
-        score=sum(scores.values()) / len(scores) if scores else None,
         finish="closed" if all(fill.finish == "closed" for fill in fills.values()) else "length",
     )

@@ -12,6 +12,7 @@ from model_runtime.decoding.denoise import Budget, Step, denoise
 from model_runtime.models.canvas import PREFILL_ROWS
 from model_runtime.modes.drafted import DraftCount
 from model_runtime.protocol import StepReport
+from model_runtime.text.healing import own_tokens, spell
 from model_runtime.text.trim import at_indentation, without_repeated_suffix
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 MARK = "░"
 #: Positions settled together by rules that look at a whole block at once.
 BLOCK_LENGTH = 16
+#: The likeliest tokens among which one is looked for that spells a half token.
+N_HEALING = 64
 #: For alternatives after the first one, which is the most probable text.
 ALTERNATIVE_TEMPERATURE = 0.8
 
@@ -85,12 +88,13 @@ class Job:
 
         Args:
             sampler: decides.
-            laid_out: changed in place.
+            laid_out: what to settle; its canvas is changed in place.
             texts: of all the spans, as they stand; not changed.
             index: of the span that is settled.
         """
         layout, denoiser, cost = self.model.layout, self.model.denoiser, self.cost
         started = time.monotonic()
+        laid_out = self._healed(laid_out)
         context = laid_out.context
         cost.n_context_tokens += len(context)
         cost.n_cached_tokens += self.cache.n_common(context)
@@ -133,12 +137,36 @@ class Job:
             text = at_indentation(text, prefix)
         return replace(fill, text=text)
 
-    def judge(self, context: list[int], token_ids: list[int], n_best: int = 1) -> Judgement:
-        """Ask the base about tokens behind a context; see `CanvasDenoiser.judge`."""
+    def _healed(self, laid_out: LaidOut) -> LaidOut:
+        """Let the base spell the half token that a span begins with, if it does; see `healing`."""
+        has_begun = bool(laid_out.canvas.given[laid_out.span_start :].any())
+        half, head_ids = "" if has_begun else laid_out.half, list[int]()
+        tokenizer = self.model.layout.template.tokenizer
+        while half:
+            own_ids = own_tokens(tokenizer, half)
+            judged = self.judge([*laid_out.context, *head_ids], own_ids, N_HEALING)
+            chosen, half = spell(tokenizer, half, judged.best_ids.tolist())
+            head_ids += chosen
+        if not head_ids:
+            return laid_out
+        text_ids, n_head = laid_out.text_ids, len(head_ids)
+        # A text that begins with other tokens is no draft for what follows these.
+        text_ids = text_ids[n_head:] if text_ids[:n_head] == head_ids else []
+        n_open = laid_out.canvas.length - laid_out.span_start
+        return laid_out.resumed(head_ids, n_open, text_ids)
+
+    def judge(self, context: list[int], token_ids: Sequence[int], n_best: int = 1) -> Judgement:
+        """Ask the base about tokens behind a context; see `CanvasDenoiser.judge_several`."""
+        return self.judge_several(context, [token_ids], n_best)[0]
+
+    def judge_several(
+        self, context: list[int], texts: Sequence[Sequence[int]], n_best: int = 1
+    ) -> list[Judgement]:
+        """Ask the base about texts behind a context; see `CanvasDenoiser.judge_several`."""
         self.cancel.check()
         denoiser, started = self.model.denoiser, time.monotonic()
         n_before = denoiser.model.n_forwards
-        judged = denoiser.judge(context, token_ids, self.cache, n_best)
+        judged = denoiser.judge_several(context, texts, self.cache, n_best)
         self.cost.n_forwards += denoiser.model.n_forwards - n_before
         self.cost.denoise_s += time.monotonic() - started
         return judged

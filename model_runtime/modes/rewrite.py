@@ -17,7 +17,8 @@ import torch
 
 from model_runtime.decoding.canvas import Canvas
 from model_runtime.errors import UnsupportedPairing
-from model_runtime.modes.ranking import several
+from model_runtime.modes.job import warmer
+from model_runtime.modes.ranking import ranked
 from model_runtime.protocol import Alternative
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def rewrite(job: Job) -> list[Alternative]:
     (span,) = job.request.spans
     if job.request.strength == 0:
         return [Alternative(texts=(span.text,), finish="unchanged")]
-    return several(job, lambda sampler: _rewrite(job, sampler))
+    n_others = job.request.n_alternatives - 1
+    samplers = [job.sampler, *[warmer(job.sampler)] * n_others]
+    return ranked(job, (_rewrite(job, sampler) for sampler in samplers))
 
 
 def _rewrite(job: Job, sampler: AnySampler) -> Alternative:
@@ -55,11 +58,8 @@ def _rewrite(job: Job, sampler: AnySampler) -> Alternative:
     else:
         laid_out = _opened(job, laid_out)
     fill = job.settle(sampler, laid_out, texts, 0)
-    score = None
-    if job.request.n_alternatives > 1:
-        score = float(job.judge(laid_out.context, fill.token_ids).own.mean())
     finish = "unchanged" if fill.text == span.text else fill.finish
-    return Alternative(texts=(fill.text,), score=score, finish=finish)
+    return Alternative(texts=(fill.text,), finish=finish)
 
 
 def _n_open(job: Job, n_tokens: int) -> int:

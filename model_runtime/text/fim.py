@@ -24,7 +24,7 @@ class FimTemplate:
     def __init__(self, tokenizer: CodeTokenizer) -> None:
         self.tokenizer = tokenizer
         self._prefix_id = tokenizer.control("<|fim_prefix|>")
-        self._suffix_id = tokenizer.control("<|fim_suffix|>")
+        self.suffix_id = tokenizer.control("<|fim_suffix|>")
         self._middle_id = tokenizer.control("<|fim_middle|>")
         self._file_id = tokenizer.control("<|file_sep|>")
         #: Where a span ends.
@@ -36,7 +36,7 @@ class FimTemplate:
 
     def lay_out(self, prefix: Sequence[int], suffix: Sequence[int]) -> list[int]:
         """Return the prompt [n] whose continuation is the span."""
-        return [self._prefix_id, *prefix, self._suffix_id, *suffix, self._middle_id]
+        return [self._prefix_id, *prefix, self.suffix_id, *suffix, self._middle_id]
 
     def open_file(self, path: str) -> list[int]:
         """Return the name of the file being edited [n], between other files and the prompt."""

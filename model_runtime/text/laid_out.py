@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from model_runtime.decoding.canvas import Canvas
+from model_runtime.text.ending import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,15 +22,17 @@ class LaidOut:
     Args:
         canvas: context given, span masked.
         span_start: first position of the span; it reaches to the canvas's end.
-        stops: the fill ends before the first of these.
+        ending: where the fill is known to end, whatever the canvas says.
         blanks: what the fill begins with though it stands before the span in the file.
+        half: the same, but the fill is made to begin with it; see `healing`.
         n_end: tokens behind a text to start from that say where it ends.
     """
 
     canvas: Canvas
     span_start: int
-    stops: tuple[str, ...] = ()
+    ending: Ending = field(default_factory=Ending)
     blanks: str = ""
+    half: str = ""
     n_end: int = 0
 
     @property
@@ -44,10 +47,18 @@ class LaidOut:
         span: list[int] = self.canvas.token_ids[self.span_start :].tolist()
         return list(takewhile(lambda token_id: token_id != self.canvas.mask_id, span))
 
-    def resumed(self, head_ids: Sequence[int], n_open: int) -> LaidOut:
-        """Return a canvas whose span begins with `head_ids`, given, and goes on with masks."""
+    def resumed(
+        self, head_ids: Sequence[int], n_open: int, text_ids: Sequence[int] = ()
+    ) -> LaidOut:
+        """Return a canvas whose span begins with `head_ids`, given, and goes on with masks.
+
+        Args:
+            head_ids: what the span begins with.
+            n_open: positions behind it.
+            text_ids: what stands at their start, to begin with.
+        """
         masks = [self.canvas.mask_id or 0] * n_open
-        token_ids = torch.tensor([*self.context, *head_ids, *masks])
+        token_ids = torch.tensor([*self.context, *head_ids, *[*text_ids, *masks][:n_open]])
         given = torch.arange(len(token_ids)) < len(token_ids) - n_open
         return replace(self, canvas=Canvas(token_ids, given, self.canvas.mask_id))
 

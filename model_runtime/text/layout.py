@@ -3,8 +3,8 @@
 The context is the base's own fill-in-the-middle prompt, other files of the repository before it;
 where the user says in words what is wanted, it is the base's chat prompt. Behind it stands the
 span: every position a mask, as long as the fill may get, or first a text to start from. It ends
-where the canvas says so: at an end token; at the first line end where one line was asked for; else
-where the line comes that stands behind the span, in a chat where the code block is closed.
+where the canvas says so, or where its text does: at the first line end where one line was asked
+for, in a chat where the code block is closed, else see `ending`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from model_runtime.decoding.canvas import Canvas
 from model_runtime.errors import CanvasTooLong
 from model_runtime.protocol import ContextFile
 from model_runtime.text.chat import ChatTask, ChatTemplate
+from model_runtime.text.ending import ONE_LINE, Ending, ending_at, ending_in
+from model_runtime.text.healing import find_half
 from model_runtime.text.laid_out import Fill, LaidOut
-from model_runtime.text.trim import n_shared, next_line
+from model_runtime.text.trim import n_shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,6 +47,8 @@ OTHER_FILES_SHARE = 0.4
 CHAT_FRAME = 128
 #: The name under which a diagnostic's message is shown.
 PROBLEMS = "problems.txt"
+#: Tokens behind a fill by which it is judged.
+N_BEHIND = 24
 #: Masks shown at most behind the settled text of a draft.
 MASKS_SHOWN = 8
 
@@ -55,8 +59,9 @@ class _Frame:
 
     context: list[int]
     end: list[int]
-    stops: tuple[str, ...]
+    ending: Ending
     blanks: str = ""
+    half: str = ""
 
 
 class CanvasLayout:
@@ -65,12 +70,23 @@ class CanvasLayout:
     Args:
         template: the base's prompt.
         max_context_tokens: what is farther from the span is cut.
+        heals: whether a half token before a span is spelled anew; see `healing`.
+        ends_early: whether a span may end though the model goes on; see `ending`.
     """
 
-    def __init__(self, template: FimTemplate, max_context_tokens: int) -> None:
+    def __init__(
+        self,
+        template: FimTemplate,
+        max_context_tokens: int,
+        *,
+        heals: bool = True,
+        ends_early: bool = True,
+    ) -> None:
         self.template = template
         self.chat = ChatTemplate(template.tokenizer)
         self._max_context_tokens = max_context_tokens
+        self._heals = heals
+        self._ends_early = ends_early
 
     def lay_out(
         self,
@@ -100,15 +116,16 @@ class CanvasLayout:
         )
         text_ids: list[int] = []
         if text is not None:
-            text_ids = [*self._encode_text(frame.blanks + text, request.mode), *frame.end]
+            lead = frame.half + frame.blanks
+            text_ids = [*self._encode_text(lead + text, request.mode), *frame.end]
         if request.mode in ("rewrite", "repair"):
             n_open = max(n_open, int(len(text_ids) * GROWTH) + MORE_TOKENS)
         n_context = len(frame.context)
         token_ids = torch.tensor(frame.context + [self.template.mask_id] * n_open)
         given = torch.arange(len(token_ids)) < n_context
         canvas = Canvas(token_ids, given, self.template.mask_id)
-        stops = ("\n",) if span.single_line else frame.stops
-        laid_out = LaidOut(canvas, n_context, stops, frame.blanks, len(frame.end))
+        ending = ONE_LINE if span.single_line else frame.ending
+        laid_out = LaidOut(canvas, n_context, ending, frame.blanks, frame.half, len(frame.end))
         return laid_out.restarted(text_ids) if text_ids else laid_out
 
     def _encode_text(self, text: str, mode: str) -> list[int]:
@@ -122,9 +139,12 @@ class CanvasLayout:
 
     def _frame(self, request: InfillRequest, _: MaskSpan, prefix: str, suffix: str) -> _Frame:
         """Return the fill-in-the-middle prompt around a span."""
-        line = next_line(suffix)
-        stops = (f"\n{line}\n",) if line else ()
-        return _Frame(self._fim_context(request, prefix, suffix), [self.template.end_id], stops)
+        half = ""
+        if self._heals and request.mode in ("infill", "holes"):
+            half = find_half(prefix, self.template.tokenizer)
+        context = self._fim_context(request, prefix.removesuffix(half), suffix)
+        ending = ending_in(prefix, suffix) if self._ends_early else Ending()
+        return _Frame(context, [self.template.end_id], ending, half=half)
 
     def _ask(self, request: InfillRequest, span: MaskSpan, prefix: str, suffix: str) -> _Frame:
         """Return the chat prompt around a span."""
@@ -136,7 +156,7 @@ class CanvasLayout:
         return _Frame(
             self.chat.lay_out(task) + encode(lead),
             encode(f"\n{task.fence}"),
-            (f"\n{task.fence}", task.fence),
+            ending_at(f"\n{task.fence}", task.fence),
             line_start[len(lead) :],
         )
 
@@ -175,6 +195,30 @@ class CanvasLayout:
             after=tokenizer.decode(after[:n_after]),
             selection=line_start + text if text.strip() else "",
         )
+
+    def lay_out_plain(
+        self, request: InfillRequest, alternatives: Sequence[Sequence[str]]
+    ) -> tuple[list[int], list[list[int]]]:
+        """Lay alternatives out as parts of the file, to be judged from left to right.
+
+        Args:
+            request: filled.
+            alternatives: the texts of its spans, in each.
+
+        Returns:
+            what stands before the first span [n], and for each alternative what follows [n_k]: its
+            texts, what stands between them, and the first `N_BEHIND` tokens behind.
+        """
+        encode, decode = self.template.tokenizer.encode, self.template.tokenizer.decode
+        half = find_half(request.prefix, self.template.tokenizer)
+        before = request.prefix.removesuffix(half)
+        behind = decode(encode(_head(request.suffix, N_BEHIND))[:N_BEHIND])
+        context = self._fim_context(request, before, request.suffix)
+        n_before = context.index(self.template.suffix_id)
+        following = [span.following for span in request.spans]
+        pieces = [zip(texts, following, strict=True) for texts in alternatives]
+        texts = [half + "".join(text + gap for text, gap in pairs) + behind for pairs in pieces]
+        return context[:n_before], [encode(text) or [self.template.end_id] for text in texts]
 
     def is_closed(self, laid_out: LaidOut) -> bool:
         """Say whether the settled text already holds the span's end."""
@@ -232,11 +276,9 @@ class CanvasLayout:
         """Return how many of the settled tokens the span has, its end included; None if open."""
         decode = self.template.tokenizer.decode
         said = list(takewhile(lambda token_id: token_id not in self.template.end_ids, settled))
-        text = decode(said)
-        stops = [at + len(stop) for stop in laid_out.stops if (at := text.find(stop)) >= 0]
-        if stops:
+        if found := laid_out.ending.find(decode(said)):
             counts = range(1, len(said) + 1)
-            return next(n for n in counts if len(decode(said[:n])) >= min(stops))
+            return next(n for n in counts if len(decode(said[:n])) >= found[1])
         return None if len(said) == len(settled) else len(said) + 1
 
     def _content(self, token_ids: list[int]) -> list[int]:
@@ -244,8 +286,9 @@ class CanvasLayout:
 
     def _shown(self, laid_out: LaidOut, text: str) -> str:
         """Return what of a canvas's text belongs into the file."""
-        for stop in laid_out.stops:
-            text = text.partition(stop)[0]
+        if found := laid_out.ending.find(text):
+            text = text[: found[0]]
+        text = text[n_shared(laid_out.half, text) :]
         return text[n_shared(laid_out.blanks, text) :]
 
 

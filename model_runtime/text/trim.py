@@ -10,20 +10,6 @@ if TYPE_CHECKING:
 
 #: Letters and digits that a repeated tail must have: `)` or `}` may well be meant twice.
 MIN_TAIL = 4
-#: And those of a repeated line: `i += 1` may be, too.
-MIN_LINE = 8
-
-
-def next_line(suffix: str) -> str:
-    """Return the line behind a fill, at which it should have ended; empty where none is sure to be.
-
-    Args:
-        suffix: the file behind the fill. What it begins with is the rest of the fill's own line.
-    """
-    rest, _, lines = suffix.partition("\n")
-    line = next((line for line in lines.split("\n") if line.strip()), "")
-    is_sure = not rest.strip() and sum(map(str.isalnum, line)) >= MIN_LINE
-    return line if is_sure else ""
 
 
 def without_repeated_suffix(text: str, suffix: str) -> str:
@@ -36,11 +22,16 @@ def without_repeated_suffix(text: str, suffix: str) -> str:
         suffix: the file behind it.
     """
     ahead, said = suffix.lstrip(), text.rstrip()
+    # The rest of the cursor's own line is hardly meant twice, be it short.
+    rest = suffix.partition("\n")[0].strip()
+    rest = rest if any(map(str.isalnum, rest)) else ""
     for at in range(1, len(said)):
         tail = said[at:]
         if tail[0].isspace() or not ahead.startswith(tail):
             continue
-        if sum(map(str.isalnum, tail)) < MIN_TAIL or not said[:at].strip():
+        is_rest = bool(rest) and tail.startswith(rest)
+        is_short = sum(map(str.isalnum, tail)) < MIN_TAIL and not is_rest
+        if is_short or not said[:at].strip():
             return text
         if tail[0].isalnum() and said[at - 1].isalnum():
             # From the middle of a word on: a longer name, no repetition.

@@ -32,8 +32,10 @@ def test_a_rewrite_of_no_strength_changes_no_byte(text: str) -> None:
 def test_a_free_rewrite_is_what_the_model_would_say_anyway(seed: int) -> None:
     """At strength 1 the text is only a draft: the result is that of an infill."""
     spans = (MaskSpan(text=TEXT, max_tokens=len(TEXT) * 2 + 64),)
-    rewritten = ask(TEXT, weights=seed, mode="rewrite", strength=1.0, spans=spans)
-    filled = ask(TEXT, weights=seed, mode="infill", spans=spans)
+    # Where no half token is healed: a text keeps its own.
+    fields: dict[str, Any] = {"weights": seed, "spans": spans, "prefix": "x = 1\n"}
+    rewritten = ask(TEXT, mode="rewrite", strength=1.0, **fields)
+    filled = ask(TEXT, mode="infill", **fields)
     assert rewritten.alternatives[0].texts[0] == filled.alternatives[0].texts[0]
 
 
@@ -104,12 +106,12 @@ def test_a_repair_ends_where_the_model_agrees() -> None:
     """What the model itself wrote is not changed."""
     closed = 0
     for seed in range(12):
-        filled = ask("", weights=seed).alternatives[0]
+        fields: dict[str, Any] = {"weights": seed, "prefix": "x = 1\n"}
+        filled = ask("", **fields).alternatives[0]
         if filled.finish == "closed" and filled.texts[0].strip() == filled.texts[0] != "":
             closed += 1
-            assert ask(filled.texts[0], weights=seed, mode="repair").alternatives[0].finish == (
-                "unchanged"
-            )
+            repaired = ask(filled.texts[0], mode="repair", **fields)
+            assert repaired.alternatives[0].finish == "unchanged"
     assert closed, "no seed's model closed its text"
 
 

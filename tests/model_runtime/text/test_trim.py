@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_runtime.text.trim import at_indentation, next_line, without_repeated_suffix
+from model_runtime.text.trim import at_indentation, without_repeated_suffix
 
 TRIMMED = [
     ("value)\n    return total", "\n    return total\n", "value)"),
     ("x = 1\n    return x\n", "    return x\n", "x = 1\n"),
     ("a, total=total)", "total=total)\n", "a, "),
+    ("return x + y", " x + y\n", "return"),
     # Short ends may well be meant twice, words go on, and a line may stand twice.
     ("f(g(x))", ")\n", "f(g(x))"),
     ("subtotal", "total\n", "subtotal"),
@@ -33,20 +34,6 @@ def test_a_trimmed_fill_begins_the_fill(text: str, suffix: str) -> None:
     trimmed = without_repeated_suffix(text, suffix)
     assert text.startswith(trimmed)
     assert trimmed or not text
-
-
-@pytest.mark.parametrize(
-    ("suffix", "line"),
-    [
-        ("\n\n    return total\n", "    return total"),
-        (" + rest\n    return total\n", ""),
-        ("\n}\n", ""),
-        ("", ""),
-    ],
-)
-def test_the_next_line_is_one_that_cannot_be_mistaken(suffix: str, line: str) -> None:
-    """Not behind the rest of a line, and not too short."""
-    assert next_line(suffix) == line
 
 
 @pytest.mark.parametrize(

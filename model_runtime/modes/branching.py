@@ -1,0 +1,63 @@
+"""Other ways to fill a span: where the likeliest text might as well have gone on otherwise.
+
+At every token of the fill the base had other tokens in mind. The likeliest of these departures,
+each with all that stands before it, are taken, and the span is settled again from there. So the
+alternatives differ, they are as likely as can be had for their number, and what they share with
+the fill costs nothing. (Drawn at random most would be the fill once more.)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from model_runtime.protocol import Alternative
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from model_runtime.modes.job import AnySampler, Job
+    from model_runtime.text.laid_out import Fill, LaidOut
+
+#: Departures looked at in one place, and for each alternative that is asked for.
+N_BEST = 4
+N_TRIES = 2
+
+
+def branches(
+    job: Job, sampler: AnySampler, laid_out: LaidOut, fill: Fill, n_branches: int
+) -> Iterator[Alternative]:
+    """Yield other fills of a request's one span, the likeliest departure first.
+
+    Args:
+        job: its request has one span.
+        sampler: decides.
+        laid_out: the span, as it was before it was settled.
+        fill: what it was settled to.
+        n_branches: how many, at most.
+    """
+    seen = {fill.text}
+    for head_ids in departures(job, laid_out, fill)[: n_branches * N_TRIES]:
+        if len(seen) > n_branches:
+            return
+        n_open = laid_out.canvas.length - laid_out.span_start - len(head_ids)
+        branch = laid_out.resumed(head_ids, n_open)
+        other = job.settle(sampler, branch, [""], 0)
+        if other.text not in seen:
+            seen.add(other.text)
+            yield Alternative(texts=(other.text,), finish=other.finish)
+
+
+def departures(job: Job, laid_out: LaidOut, fill: Fill) -> list[list[int]]:
+    """Return beginnings of the fill whose last token is another one, the likeliest first."""
+    decode = job.model.layout.template.tokenizer.decode
+    judged = job.judge(laid_out.context, fill.token_ids, N_BEST)
+    before = judged.own.cumsum(0) - judged.own
+    found: list[tuple[float, list[int]]] = []
+    for at, own in enumerate(fill.token_ids):
+        places = zip(judged.best[at].tolist(), judged.best_ids[at].tolist(), strict=True)
+        for chance, token_id in places:
+            head_ids = [*fill.token_ids[:at], token_id]
+            if token_id != own and decode(head_ids).startswith(laid_out.half):
+                found.append((float(before[at]) + chance, head_ids))
+    found.sort(key=lambda pair: pair[0], reverse=True)
+    return [head_ids for _, head_ids in found]

@@ -1,0 +1,105 @@
+"""Alternatives: where they come from, and which is put first."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.tiny_canvas import Listener, Patience, ask, engine, tokenizer
+
+from model_runtime.modes.branching import departures
+from model_runtime.modes.job import Job
+from model_runtime.modes.ranking import distinct, ranked
+from model_runtime.protocol import Alternative, InfillRequest, MaskSpan
+from model_runtime.samplers.hybrid import Hybrid, HybridParams
+
+TOKENIZER = tokenizer()
+
+
+def job(suffix: str = "\n    return a\n", prefix: str = "def f():\n    a = ") -> Job:
+    """Return a job of the tiny engine, nothing done yet."""
+    model = engine()._model
+    assert model is not None
+    request = InfillRequest(id="r", prefix=prefix, suffix=suffix, spans=(MaskSpan(),))
+    return Job(
+        request,
+        Listener(),
+        Patience(),
+        model,
+        model.denoiser.new_cache(),
+        torch.Generator().manual_seed(0),
+        Hybrid(HybridParams()),
+    )
+
+
+@given(texts=st.lists(st.lists(st.integers(0, 90), min_size=1, max_size=8), min_size=1, max_size=6))
+@settings(max_examples=20, deadline=None)
+def test_texts_judged_together_are_judged_alone(texts: list[list[int]]) -> None:
+    """One forward for all of them says of each what one of its own would."""
+    context = TOKENIZER.encode("some context")
+    together = job().judge_several(context, texts, n_best=2)
+    for text, judged in zip(texts, together, strict=True):
+        (alone,) = job().judge_several(context, [text], n_best=2)
+        torch.testing.assert_close(judged.own, alone.own)
+        torch.testing.assert_close(judged.best, alone.best)
+
+
+def test_many_texts_are_judged_in_as_few_forwards_as_fit() -> None:
+    """Three of 200 tokens need two forwards; what they stand behind is encoded once."""
+    working = job()
+    before = working.model.denoiser.model.n_forwards
+    judged = working.judge_several([1, 2, 3], [[5] * 200] * 3)
+    assert working.model.denoiser.model.n_forwards - before == 2
+    assert [len(one.own) for one in judged] == [200] * 3
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_follows_has_its_say(seed: int) -> None:
+    """A fill's place depends on the text behind it, though the fills are the same."""
+    fills = [Alternative(texts=(f"x{seed}{letter}",)) for letter in "abcdef"]
+    orders = {
+        tuple(one.texts[0] for one in ranked(job(suffix), fills))
+        for suffix in ("\n    return a\n", " + 1)\n", "zzz", "")
+    }
+    assert len(orders) > 1
+    for order in orders:
+        assert sorted(order) == [one.texts[0] for one in fills]
+
+
+def test_a_single_result_costs_no_score() -> None:
+    """Nothing is judged where there is nothing to choose."""
+    working = job()
+    (only,) = ranked(working, [Alternative(texts=("x",)), Alternative(texts=("x",))])
+    assert only.score is None
+    assert working.cost.n_forwards == 0
+
+
+def test_distinct_keeps_the_first() -> None:
+    """Of equal texts."""
+    found = distinct(Alternative(texts=(text,), finish="closed") for text in "abac")
+    assert [one.texts[0] for one in found] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_branches_differ_from_the_likeliest_text_in_one_place(seed: int) -> None:
+    """The plain fill is among its alternatives, and each other shares a beginning with one."""
+    (plain,) = ask("", weights=seed).alternatives
+    alternatives = ask("", weights=seed, n_alternatives=5).alternatives
+    assert plain.texts in [one.texts for one in alternatives]
+    assert 1 < len(alternatives) <= 5
+    assert ask("", weights=seed, n_alternatives=5).alternatives == alternatives
+
+
+@given(prefix=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=10))
+@settings(max_examples=10, deadline=None)
+def test_no_branch_loses_the_half_token(prefix: str) -> None:
+    """Every alternative says again what was taken off the prompt, and shows none of it."""
+    working = job(prefix=prefix)
+    laid_out = working.lay_out([""], 0)
+    with torch.inference_mode():
+        fill = working.settle(working.sampler, laid_out, [""], 0)
+        heads = departures(working, laid_out, fill)
+    assert TOKENIZER.decode(fill.token_ids).startswith(laid_out.half)
+    for head_ids in heads:
+        assert TOKENIZER.decode(head_ids).startswith(laid_out.half)

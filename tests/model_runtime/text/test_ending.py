@@ -1,0 +1,74 @@
+"""Where a fill ends though the model goes on."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model_runtime.text.ending import Ending, ending_at, ending_in
+
+FUNCTION = "def f(numbers):\n    total = 0\n"
+#: Prefix, suffix, what the model says, what of it is the fill (None: all of it).
+SAID = [
+    # The lines behind the span, from the middle of a line or of a word on.
+    (FUNCTION, "\n    return total\n", "    total += 1\n    return total\n", "    total += 1"),
+    (FUNCTION, "\n\n    return total\n", "    x()\n    return total\n", "    x()"),
+    (FUNCTION, " in numbers)\n    return x\n", "a = (x in numbers)\n    return x\n", "a = (x"),
+    (FUNCTION, "tal, numbers)\n", "    print(total, numbers)\nmore", "    print(to"),
+    (FUNCTION, "\n    x = 1\n    y(numbers)\n", "    x = 2\n    y(numbers)\n", None),
+    (FUNCTION, "\n    x = 1\n    y(numbers)\n", "    a\n    x = 1\n\n    y(numbers)\n", "    a"),
+    # Not where they could be meant twice, and not before their line is said to its end.
+    (FUNCTION, "\n    }\n", "    if x {\n    }\n    y\n", None),
+    (FUNCTION, "\n    return total\n", "    return total_of(numbers)\n", None),
+    # A line that begins left of the block.
+    (FUNCTION, "", "    return 1\n\n# Test the function\nprint(f(1))", "    return 1"),
+    (FUNCTION + "    ", "", "return 1\ndef g():\n    pass", "return 1"),
+    ("def f():\n", "", "    return 1\nprint(f())", "    return 1"),
+    (FUNCTION + "    if a:\n        ", "\n    return b_and_c(d)\n", "x\n    y\nz = 1", "x\n    y"),
+    # What closes the block belongs to it, and outside of one nothing is left of it.
+    ("int f() {\n    ", "", "return 1;\n}\nint g() {}", "return 1;\n}"),
+    ("int f() {\n    ", "", "a;\n#endif\n    return 1;\n", None),
+    ("import os\n", "", "import re\nx = 1\n", None),
+    # A fence, where the file has none.
+    ("x = 1\n", "", "y = 2\n```\n\nThis code", "y = 2"),
+    ("```\nx = 1\n", "", "y = 2\n```\n\nThis code", None),
+]
+
+
+def fill(ending: Ending, text: str) -> str:
+    """Return what of a text is the fill."""
+    found = ending.find(text)
+    return text[: found[0]] if found else text
+
+
+@pytest.mark.parametrize(("prefix", "suffix", "said", "expected"), SAID)
+def test_a_fill_ends_before_what_is_none_of_it(
+    prefix: str, suffix: str, said: str, expected: str | None
+) -> None:
+    """See the cases."""
+    assert fill(ending_in(prefix, suffix), said) == (said if expected is None else expected)
+
+
+@given(prefix=st.text(max_size=40), suffix=st.text(max_size=40), said=st.text(max_size=60))
+def test_nothing_said_later_moves_an_end(prefix: str, suffix: str, said: str) -> None:
+    """So a span can be closed while the rest of its canvas is still open."""
+    ending = ending_in(prefix, suffix)
+    if found := ending.find(said):
+        start, end = found
+        assert 0 <= start <= end <= len(said)
+        again = ending.find(said[:end])
+        assert again is not None
+        assert again[0] == start
+
+
+@given(lines=st.lists(st.text(st.sampled_from("ab (\t"), max_size=12), min_size=1, max_size=6))
+def test_a_suffix_said_again_ends_the_fill(lines: list[str]) -> None:
+    """Whatever stands behind, if it is long enough to be sure."""
+    suffix = "\n    return everything\n" + "\n".join(lines)
+    assert fill(ending_in("x = 1\n", suffix), "y = 2" + suffix) == "y = 2"
+
+
+def test_a_string_ends_a_fill_before_its_first_place() -> None:
+    """The first of several."""
+    assert fill(ending_at("\n```", "```"), "a\n```b```") == "a"
