@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from model_runtime.protocol import Alternative
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from model_runtime.modes.job import AnySampler, Job
+    from model_runtime.modes.job import Job
     from model_runtime.text.laid_out import Fill, LaidOut
 
 #: Departures looked at in one place, and for each alternative that is asked for.
@@ -23,14 +21,11 @@ N_BEST = 4
 N_TRIES = 2
 
 
-def branches(
-    job: Job, sampler: AnySampler, laid_out: LaidOut, fill: Fill, n_branches: int
-) -> Iterator[Alternative]:
+def branches(job: Job, laid_out: LaidOut, fill: Fill, n_branches: int) -> Iterator[Fill]:
     """Yield other fills of a request's one span, the likeliest departure first.
 
     Args:
         job: its request has one span.
-        sampler: decides.
         laid_out: the span, as it was before it was settled.
         fill: what it was settled to.
         n_branches: how many, at most.
@@ -41,10 +36,10 @@ def branches(
             return
         n_open = laid_out.canvas.length - laid_out.span_start - len(head_ids)
         branch = laid_out.resumed(head_ids, n_open)
-        other = job.settle(sampler, branch, [""], 0)
+        other = job.settle(job.sampler, branch, [""], 0)
         if other.text not in seen:
             seen.add(other.text)
-            yield Alternative(texts=(other.text,), finish=other.finish)
+            yield other
 
 
 def departures(job: Job, laid_out: LaidOut, fill: Fill) -> list[list[int]]:

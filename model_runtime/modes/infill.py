@@ -6,7 +6,8 @@ stays is checked at many tokens a forward. It is coordinate ascent on the text's
 (iterated conditional modes, Besag 1986, section 2.5), and so it ends; a bound on its rounds guards
 against a tie.
 
-Alternatives for one span branch off from the likeliest text; for several they are drawn.
+Alternatives for one span branch off from the likeliest text, and end where the file may go on; for
+several spans they are drawn.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from model_runtime.modes.branching import branches
 from model_runtime.modes.job import warmer
 from model_runtime.modes.ranking import ranked
 from model_runtime.protocol import Alternative
+from model_runtime.text.trim import cuts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,14 +43,22 @@ def holes(job: Job) -> list[Alternative]:
 def _alternatives(job: Job, n_rounds: int) -> Iterator[Alternative]:
     sampler, n_others = job.sampler, job.request.n_alternatives - 1
     if len(job.request.spans) == 1 and n_others and _is_greedy(sampler):
-        laid_out = job.lay_out([""], 0)
-        fill = job.settle(sampler, laid_out, [""], 0)
-        yield Alternative(texts=(fill.text,), finish=fill.finish)
-        yield from branches(job, sampler, laid_out, fill, n_others)
+        for fill in _branches(job, n_others):
+            yield Alternative(texts=(fill.text,), finish=fill.finish)
+            if not job.request.spans[0].single_line:
+                for text in cuts(fill.text, job.request.suffix):
+                    yield Alternative(texts=(text,))
         return
     yield _fill(job, sampler, n_rounds)
     for _ in range(n_others):
         yield _fill(job, warmer(sampler), n_rounds)
+
+
+def _branches(job: Job, n_others: int) -> Iterator[Fill]:
+    laid_out = job.lay_out([""], 0)
+    fill = job.settle(job.sampler, laid_out, [""], 0)
+    yield fill
+    yield from branches(job, laid_out, fill, n_others)
 
 
 def _is_greedy(sampler: AnySampler) -> bool:

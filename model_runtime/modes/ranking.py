@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 
 def ranked(job: Job, alternatives: Iterable[Alternative]) -> list[Alternative]:
-    """Return the distinct alternatives, scored, best first; a single one needs no score."""
+    """Return as many distinct alternatives as are asked for, scored, best first.
+
+    A single one needs no score.
+    """
     found = distinct(alternatives)
     if len(found) == 1:
         return found
@@ -34,7 +37,8 @@ def ranked(job: Job, alternatives: Iterable[Alternative]) -> list[Alternative]:
         msgspec.structs.replace(one, score=float(judged.own.sum()) / n_tokens)
         for one, judged in zip(found, job.judge_several(context, texts), strict=True)
     ]
-    return sorted(scored, key=lambda one: one.score or 0.0, reverse=True)
+    scored.sort(key=lambda one: one.score or 0.0, reverse=True)
+    return scored[: request.n_alternatives]
 
 
 def distinct(alternatives: Iterable[Alternative]) -> list[Alternative]:

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+#: Characters that a fill and what follows it must share for the fill to end there; how many such
+#: places are looked at.
+MIN_MEETING = 2
+MAX_CUTS = 3
 #: Letters and digits that a repeated tail must have: `)` or `}` may well be meant twice.
 MIN_TAIL = 4
 
@@ -38,6 +42,17 @@ def without_repeated_suffix(text: str, suffix: str) -> str:
             continue
         return _without_blanks(text[:at], suffix[: len(suffix) - len(ahead)])
     return text
+
+
+def cuts(text: str, suffix: str) -> list[str]:
+    """Return beginnings of a fill that may go over into the file behind it, the surest first.
+
+    A fill that runs on says somewhere what the file goes on with, or at least the beginning of it.
+    """
+    ahead = suffix or "\n"
+    found = [(n_shared(text[at:], ahead), at) for at in range(1, len(text))]
+    meetings = [(n, at) for n, at in found if n >= MIN_MEETING or text[at] == ahead[0] == "\n"]
+    return [text[:at] for _, at in sorted(meetings, reverse=True)[:MAX_CUTS]]
 
 
 def at_indentation(text: str, prefix: str) -> str:

@@ -21,7 +21,9 @@ def job(suffix: str = "\n    return a\n", prefix: str = "def f():\n    a = ") ->
     """Return a job of the tiny engine, nothing done yet."""
     model = engine()._model
     assert model is not None
-    request = InfillRequest(id="r", prefix=prefix, suffix=suffix, spans=(MaskSpan(),))
+    request = InfillRequest(
+        id="r", prefix=prefix, suffix=suffix, spans=(MaskSpan(),), n_alternatives=6
+    )
     return Job(
         request,
         Listener(),
