@@ -4,6 +4,7 @@
     heldout            the shipped tasks in nine languages
     repair FILE        one planted fault in each line of HumanEval-Infilling, and clean lines
     holes FILE         several lines of each of its functions, jointly and one after another
+    self-correction    what each stage after the plain fill is worth, and all of the two above
     perplexity         over the same tasks: the base's, exactly, and the canvas's bound
     join REPORT …      one table and one plot of several reports
     make-tasks DATA    cut held-out tasks out of a training corpus again
@@ -66,10 +67,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for mode in modes:
         mode.add_argument("file", type=Path, help="HumanEval-SingleLineInfilling.jsonl.gz")
         mode.add_argument("--no-run", action="store_true", help="don't run completed programs")
+    correction = benchmarks.add_parser(
+        "self-correction", help="what each stage after the plain fill is worth"
+    )
+    correction.add_argument("file", type=Path, nargs="+", help="single lines first")
+    correction.add_argument("--part", action="append", choices=("fills", "repairs", "holes"))
+    correction.add_argument("--repairs", type=int, default=300, help="lines to repair")
+    correction.add_argument("--holes", type=int, default=60, help="functions with holes")
+    correction.add_argument(
+        "--resume", action="store_true", help="go on where an evaluation was cut off"
+    )
     perplexity = benchmarks.add_parser("perplexity", help="likelihood of the held-out tasks")
     perplexity.add_argument("--tasks", type=Path, help="other tasks than the shipped ones")
     perplexity.add_argument("--draws", type=int, default=8, help="forwards a gap, for the bound")
-    for benchmark in (humaneval, heldout, perplexity, *modes):
+    for benchmark in (humaneval, heldout, perplexity, correction, *modes):
         benchmark.add_argument("--out", type=Path, required=True, help="folder of the report")
         benchmark.add_argument("--limit", type=int, help="so many tasks, evenly chosen")
         benchmark.add_argument("--seed", type=int, default=0)
@@ -100,6 +111,8 @@ def main(arguments: argparse.Namespace) -> int:
             return _measure_perplexity(arguments)
         if arguments.benchmark in ("repair", "holes"):
             return _measure_mode(arguments)
+        if arguments.benchmark == "self-correction":
+            return _measure_self_correction(arguments)
         if arguments.benchmark == "join":
             runs = [run for path in arguments.report for run in read_report(path)]
         else:
@@ -129,6 +142,14 @@ def _measure_perplexity(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
     )
     sys.stdout.write(report(measured, arguments.out))
+    return 0
+
+
+def _measure_self_correction(arguments: argparse.Namespace) -> int:
+    # As above.
+    from model_runtime.evaluation import self_correction  # noqa: PLC0415
+
+    sys.stdout.write(self_correction.main(arguments))
     return 0
 
 

@@ -26,10 +26,13 @@ if TYPE_CHECKING:
 
     from model_runtime.engines.base import Engine
     from model_runtime.evaluation.base import EvalTask
+    from model_runtime.evaluation.run import Journal
     from model_runtime.protocol import Finished, Mode
 
 N_REPAIRS = 8
 MAX_HOLES = 4
+#: The modes that holes are filled with, and what they are called.
+HOLE_MODES: dict[Mode, str] = {"holes": "jointly", "infill": "one after another"}
 
 
 class Repaired(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,16 +62,35 @@ class Filled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def measure_repair(
-    engine: Engine, tasks: Iterable[EvalTask], *, seed: int, run: bool
+    engine: Engine,
+    tasks: Iterable[EvalTask],
+    *,
+    seed: int,
+    run: bool,
+    journal: Journal[Repaired] | None = None,
 ) -> list[Repaired]:
-    """Ask for the repair of each task's line with a fault, and without."""
-    rng = random.Random(seed)  # noqa: S311  not for secrets
+    """Ask for the repair of each task's line with a fault, and without.
+
+    Args:
+        engine: repairs.
+        tasks: single lines.
+        seed: chooses the faults, and goes with every request.
+        run: whether to try the functions out.
+        journal: where results are kept; what stands there already is not done again.
+    """
+    known = {(one.id, one.kind): one for one in journal.read()} if journal else {}
     measured = []
     for task in tasks:
         line = task.reference.strip()
+        rng = random.Random(f"{seed}/{task.id}")  # noqa: S311  not for secrets
         planted = plant(line, task.prefix + task.suffix, rng)
         for asked, kind in [(line, "clean"), *([planted] if planted else [])]:
-            measured.append(_repair(engine, task, asked, kind, seed=seed, run=run))
+            one = known.get((task.id, kind))
+            if one is None:
+                one = _repair(engine, task, asked, kind, seed=seed, run=run)
+                if journal:
+                    journal.append(one)
+            measured.append(one)
     return measured
 
 
@@ -98,7 +120,13 @@ def _repair(
 
 
 def measure_holes(
-    engine: Engine, tasks: Sequence[EvalTask], limit: int | None, *, seed: int, run: bool
+    engine: Engine,
+    tasks: Sequence[EvalTask],
+    limit: int | None,
+    *,
+    seed: int,
+    run: bool,
+    journal: Journal[Filled] | None = None,
 ) -> list[Filled]:
     """Fill lines of each function jointly, and one after another.
 
@@ -108,20 +136,27 @@ def measure_holes(
         limit: so many functions, evenly chosen; None for all.
         seed: chooses the lines, and goes with every request.
         run: whether to try the functions out.
+        journal: where results are kept; what stands there already is not done again.
     """
-    rng = random.Random(seed)  # noqa: S311  not for secrets
+    known = {(one.id, one.mode): one for one in journal.read()} if journal else {}
     measured = []
     functions = [
         (name, [task for task in group if task.reference.strip()])
         for name, group in groupby(tasks, key=lambda task: task.id.rpartition("/")[0])
     ]
     for name, lines in spread(functions, limit):
+        rng = random.Random(f"{seed}/{name}")  # noqa: S311  not for secrets
         n_holes = min(len(lines), rng.randint(2, MAX_HOLES))
         if n_holes < 2:  # noqa: PLR2004  one hole is an infill
             continue
         chosen = sorted(rng.sample(lines, n_holes), key=lambda task: len(task.prefix))
-        modes: tuple[Mode, Mode] = ("holes", "infill")
-        measured += [_fill(engine, name, chosen, mode, seed=seed, run=run) for mode in modes]
+        for mode, words in HOLE_MODES.items():
+            one = known.get((name, words))
+            if one is None:
+                one = _fill(engine, name, chosen, mode, seed=seed, run=run)
+                if journal:
+                    journal.append(one)
+            measured.append(one)
     return measured
 
 
@@ -144,7 +179,7 @@ def _fill(
     )
     return Filled(
         id=name,
-        mode="jointly" if mode == "holes" else "one after another",
+        mode=HOLE_MODES[mode],
         texts=texts,
         references=references,
         exact=tuple(fill.rstrip() for fill in texts) == references,
@@ -191,12 +226,13 @@ def table(measured: Sequence[Repaired] | Sequence[Filled]) -> str:
     for kind, ones in by_kind.items():
         ran = [one for one in ones if one.passes is not None]
         exact = rate(sum(one.exact for one in ones), len(ones))
-        passing = _percent(rate(sum(bool(one.passes) for one in ran), len(ran))) if ran else ""
+        passing = percent(rate(sum(bool(one.passes) for one in ran), len(ran))) if ran else ""
         seconds = sum(one.seconds for one in ones) / len(ones)
-        cells = [kind, str(len(ones)), _percent(exact), passing, f"{seconds:.1f}"]
+        cells = [kind, str(len(ones)), percent(exact), passing, f"{seconds:.1f}"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def _percent(share: Rate) -> str:
+def percent(share: Rate) -> str:
+    """Show a share and its interval."""
     return f"{share.value:.1%} ({share.low:.0%}-{share.high:.0%})"

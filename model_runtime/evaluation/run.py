@@ -10,7 +10,7 @@ import logging
 import platform
 import time
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from model_runtime.protocol import StepReport
 
 T = TypeVar("T")
+R = TypeVar("R", bound=msgspec.Struct)
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ def evaluate(
     *,
     seed: int = 0,
     run_checks: bool = True,
-    journal: Journal | None = None,
+    journal: Journal[Outcome] | None = None,
 ) -> list[Outcome]:
     """Fill and judge every task, in order.
 
@@ -128,33 +129,42 @@ def evaluate(
     return [outcomes[task.id] for task in tasks]
 
 
-class Journal:
+class Journal(Generic[R]):
     """Outcomes in a file, one a line, behind a line that says what they hold for.
 
     Args:
         path: made if need be.
         settings: what the outcomes depend on.
+        kind: of outcome.
         resume: keep what stands there, if it holds for the same settings. Weights are not among
             them: to resume is to say that they have not changed.
     """
 
-    def __init__(self, path: Path, settings: dict[str, Any], *, resume: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        settings: dict[str, Any],
+        kind: type[R] = Outcome,  # type: ignore[assignment]  # R is Outcome where none is given
+        *,
+        resume: bool = False,
+    ) -> None:
         self._path = path
+        self._kind = kind
         head = msgspec.json.encode(settings, order="sorted")
         lines = path.read_bytes().splitlines() if resume and path.exists() else []
         if lines[:1] != [head]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(head + b"\n")
 
-    def read(self) -> list[Outcome]:
+    def read(self) -> list[R]:
         """Return what stands there; a last line that was cut off is left out."""
         content = self._path.read_bytes()
         whole = content[: content.rfind(b"\n") + 1]
         if whole != content:
             self._path.write_bytes(whole)
-        return [msgspec.json.decode(line, type=Outcome) for line in whole.splitlines()[1:]]
+        return [msgspec.json.decode(line, type=self._kind) for line in whole.splitlines()[1:]]
 
-    def append(self, outcome: Outcome) -> None:
+    def append(self, outcome: R) -> None:
         """Add one outcome."""
         with self._path.open("ab") as out:
             out.write(msgspec.json.encode(outcome) + b"\n")

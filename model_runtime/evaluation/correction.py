@@ -1,0 +1,194 @@
+"""Self-correction on HumanEval-Infilling: what each stage after the plain fill is worth.
+
+The stages are those of the editor, and use what an editor has: the model's scores, the suffix, and
+whether the file parses. The syntax loop asks again where a fill breaks a file: first for the line
+of the fill that the fault shows in, then for the whole span. The tests only judge.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from model_runtime.evaluation.base import Fill
+from model_runtime.evaluation.metrics import Rate, Summary, rate, summarize
+from model_runtime.evaluation.run import Deaf, Unstoppable
+from model_runtime.protocol import InfillRequest, MaskSpan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from model_runtime.engines.base import Engine
+    from model_runtime.evaluation.base import EvalTask, Outcome
+    from model_runtime.protocol import Finished
+
+#: Results asked for where none parses, each time.
+N_OTHERS = 4
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """One way to fill."""
+
+    name: str
+    #: Of the runtime, beside those of the command line.
+    settings: dict[str, str] = {}
+    sampler: str = "hybrid"
+    params: dict[str, Any] = {}
+    n_alternatives: int = 1
+    #: How often the syntax loop asks again.
+    n_rounds: int = 0
+    #: Whether a line that is filled keeps its line end in the file, as in an editor; the benchmark
+    #: takes it out with the line.
+    keeps_line_end: bool = True
+    #: Whether it says anything of single lines, too.
+    is_for_lines: bool = True
+
+
+_ONE_BY_ONE = {"n_drafts": 0}
+STAGES = (
+    Stage(
+        "base, greedy, bare",
+        {"heal_tokens": "false", "end_early": "false"},
+        params=_ONE_BY_ONE,
+        keeps_line_end=False,
+    ),
+    Stage(
+        "base, greedy, ended early",
+        {"heal_tokens": "false"},
+        params=_ONE_BY_ONE,
+        is_for_lines=False,
+    ),
+    Stage("base, greedy, healed and ended", params=_ONE_BY_ONE),
+    Stage("one pass over the canvas", sampler="low_confidence", params={"threshold": 0.0}),
+    Stage("canvas and causal check"),
+    Stage("+ syntax loop", n_rounds=2),
+    Stage("+ 4 alternatives, ranked", n_rounds=2, n_alternatives=4),
+)
+
+
+class Corrected(msgspec.Struct, frozen=True, kw_only=True):
+    """One stage on one benchmark."""
+
+    benchmark: str
+    stage: str
+    summary: Summary
+    #: Share of the fills behind which the file parses no more, though it did before.
+    broken: Rate
+
+
+class EditorFiller:
+    """Fills as the editor does: of several results the first that parses.
+
+    Its seconds are the processor's, so that other work on the machine does not count.
+
+    Args:
+        engine: does the work.
+        stage: how.
+    """
+
+    def __init__(self, engine: Engine, stage: Stage) -> None:
+        self._engine = engine
+        self._stage = stage
+
+    def __call__(self, task: EvalTask, seed: int) -> Fill:
+        """Fill a task's gap; see `Filler`."""
+        suffix = task.suffix
+        if self._stage.keeps_line_end and task.single_line and task.reference.endswith("\n"):
+            suffix = f"\n{suffix}"
+        started = time.process_time()
+        found = [self._ask(task, task.prefix, suffix, self._stage.n_alternatives, seed)]
+        text = _first_that_parses(task, _texts(found[0]))
+        for n_round in range(self._stage.n_rounds):
+            if parses(task, text):
+                break
+            start, end = fault_line(task, text) if n_round == 0 else (0, len(text))
+            head, tail = text[:start], text[end:]
+            others = self._ask(task, task.prefix + head, tail + suffix, N_OTHERS, seed)
+            found.append(others)
+            tried = [text, *(head + other + tail for other in _texts(others))]
+            text = _first_that_parses(task, tried)
+        usages = [finished.usage for finished in found]
+        return Fill(
+            text=text,
+            n_forwards=sum(usage.n_forwards for usage in usages),
+            n_tokens=usages[0].n_tokens,
+            seconds=time.process_time() - started,
+        )
+
+    def _ask(
+        self, task: EvalTask, prefix: str, suffix: str, n_alternatives: int, seed: int
+    ) -> Finished:
+        request = InfillRequest(
+            id=task.id,
+            # A document of its own: no task profits from a context that another one encoded.
+            document=task.id,
+            language=task.language,
+            prefix=prefix,
+            suffix=suffix,
+            spans=(MaskSpan(single_line=task.single_line),),
+            sampler=self._stage.sampler,
+            params=self._stage.params,
+            n_alternatives=n_alternatives,
+            seed=seed,
+        )
+        return self._engine.infill(request, Deaf(), Unstoppable())
+
+
+def corrected(
+    benchmark: str, stage: Stage, tasks: Sequence[EvalTask], outcomes: Sequence[Outcome]
+) -> Corrected:
+    """Sum one stage up."""
+    whole = [
+        (task, outcome)
+        for task, outcome in zip(tasks, outcomes, strict=True)
+        if parses(task, task.reference)
+    ]
+    n_broken = sum(not parses(task, outcome.fill.text) for task, outcome in whole)
+    return Corrected(
+        benchmark=benchmark,
+        stage=stage.name,
+        summary=summarize(outcomes),
+        broken=rate(n_broken, len(whole)),
+    )
+
+
+def parses(task: EvalTask, text: str) -> bool:
+    """Say whether the file parses with a fill in it: the compiler knows, grammars are not here."""
+    return _fault(task, text) is None
+
+
+def fault_line(task: EvalTask, text: str) -> tuple[int, int]:
+    """Return where in a fill the line stands that a fault shows in, without its indentation.
+
+    A fault that shows outside of the fill is put down to the line of it that is nearest.
+    """
+    lines = text.split("\n")
+    fault = _fault(task, text)
+    shown = 0 if fault is None else fault - 1 - task.prefix.count("\n")
+    index = min(max(shown, 0), len(lines) - 1)
+    while index and not lines[index].strip():
+        index -= 1
+    start = sum(len(line) + 1 for line in lines[:index])
+    blanks = len(lines[index]) - len(lines[index].lstrip())
+    return start + blanks, start + len(lines[index])
+
+
+def _fault(task: EvalTask, text: str) -> int | None:
+    """Return the line, from 1, of the first fault in the file with a fill in it."""
+    try:
+        compile(task.complete(text), "completed", "exec", dont_inherit=True)
+    except SyntaxError as error:
+        return error.lineno or 1
+    except ValueError:
+        return 1
+    return None
+
+
+def _texts(finished: Finished) -> list[str]:
+    return [alternative.texts[0] for alternative in finished.alternatives]
+
+
+def _first_that_parses(task: EvalTask, texts: Sequence[str]) -> str:
+    return next((text for text in texts if parses(task, text)), texts[0])

@@ -1,0 +1,116 @@
+"""The page that tells what self-correction is worth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from model_runtime.evaluation.correction import Corrected
+from model_runtime.evaluation.metrics import rate
+from model_runtime.evaluation.modes import Filled, Repaired, percent, table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_HEAD = """# Self-correction in numbers
+
+What the stages after the plain fill are worth, with the default model. Made by
+
+    remask eval self-correction HumanEval-SingleLineInfilling.jsonl.gz \\
+        HumanEval-RandomSpanInfillingLight.jsonl.gz --limit 150 --threads 1 --out FOLDER
+
+The tasks are HumanEval-Infilling's, evenly spread; none was trained on. In brackets: 95 % interval.
+"""
+
+_FILLS = """
+## Fills
+
+- *base, greedy, bare*: the base model token by token, the prompt as the benchmark puts it, the fill
+  as long as the model likes.
+- *ended early*: the fill ends where it says what the file goes on with, leaves its block or opens a
+  code fence (`text/ending.py`); *healed*: a half token before the cursor is spelled anew
+  (`text/healing.py`). All stages below have both, and a line that is filled keeps its line end.
+- *one pass over the canvas*: each 16 tokens in one forward, unchecked.
+- *canvas and causal check*: `hybrid`. Its text is the base's own, in fewer forwards.
+- *syntax loop*: where the file parses no more, other fills are asked for, at most twice.
+- *4 alternatives, ranked*: by how likely the base finds the fill and what follows it, read from
+  left to right; of those the first that parses (`modes/ranking.py`, `modes/branching.py`).
+
+*Broken*: the file parsed before, and does not with the fill. Forwards are of the model, all
+counted; seconds are the processor's.
+"""
+
+_REPAIRS = """
+## Repair
+
+One fault is planted in a line, and the line's repair asked for; *clean* lines have none, and are
+restored where they are left as they are. The bounds `MARGIN` and `DOUBT` of `modes/repair.py` were
+chosen on lines that are not among these.
+"""
+
+_HOLES = """
+## Holes
+
+Two to four lines of one function, filled jointly or one after another; *exact* is all of them.
+"""
+
+_REST = """
+## Not measured
+
+- Other languages than Python, and other models than the default one.
+- Rewriting: there is no benchmark of it that needs no judge.
+- The editor's own judge, tree-sitter: here the compiler says what parses, which is stricter.
+"""
+
+
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """What a folder holds so far."""
+
+    fills: tuple[Corrected, ...] = ()
+    repairs: tuple[Repaired, ...] = ()
+    holes: tuple[Filled, ...] = ()
+    machine: dict[str, str] = {}
+    date: str = ""
+
+
+def page(measured: Measured) -> str:
+    """Return the page, in Markdown."""
+    machine = ", ".join(f"{name} {value}" for name, value in measured.machine.items())
+    parts = [_HEAD, f"{measured.date}, {machine}.\n"]
+    if measured.fills:
+        parts.append(_FILLS)
+        for benchmark in dict.fromkeys(one.benchmark for one in measured.fills):
+            chosen = [one for one in measured.fills if one.benchmark == benchmark]
+            parts.append(f"\n### {benchmark}\n\n{_fills_table(chosen)}")
+    if measured.repairs:
+        parts += [_REPAIRS, "\n", table([*measured.repairs, *_all_faults(measured.repairs)])]
+    if measured.holes:
+        parts += [_HOLES, "\n", table(measured.holes)]
+    return "".join([*parts, _REST])
+
+
+def _all_faults(repairs: Sequence[Repaired]) -> list[Repaired]:
+    """Return the repairs of faults once more, as one kind."""
+    faulty = (one for one in repairs if one.kind != "clean")
+    return [msgspec.structs.replace(one, kind="all faults") for one in faulty]
+
+
+def _fills_table(chosen: Sequence[Corrected]) -> str:
+    lines = [
+        "| stage | tasks | pass@1 | exact | broken | forwards a task | s a task |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for one in chosen:
+        summary = one.summary
+        cells = [
+            one.stage,
+            str(summary.n_tasks),
+            percent(summary.pass_at_1 or rate(0, 0)),
+            percent(summary.exact),
+            percent(one.broken),
+            f"{summary.n_forwards / summary.n_tasks:.1f}",
+            f"{summary.seconds_mean:.2f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
