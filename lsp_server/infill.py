@@ -1,8 +1,9 @@
 """One infill, from a snapshot to replacements: what every feature and the command line share.
 
 Syntax is the judge: of several results the one that parses wins. Where none does, the runtime is
-asked again for other ways to fill the same spans, at most `MAX_ROUNDS` times. It knows no syntax
-itself, so the judge sits here, where the grammars are.
+asked again, at most `MAX_ROUNDS` times: for the line of the fill in which the fault shows, then
+for the same spans as a whole. It knows no syntax itself, so the judge sits here, where the
+grammars are.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lsp_server.edits import Replacement, apply_replacements, to_replacements
+from lsp_server.documents import LINE_END
+from lsp_server.edits import Replacement, apply_replacements, to_newlines, to_replacements
 from lsp_server.errors import UnsupportedDocument
 from lsp_server.prompts import build_infill, choose_context, relative_path
 from lsp_server.syntax.check import find_faults, find_new_faults
@@ -35,6 +37,8 @@ UNCHANGED = "The model would change nothing."
 #: How often the runtime is asked again where no result parses, and for how many results.
 MAX_ROUNDS = 2
 N_OTHERS = 4
+#: The most that the runtime is asked for at once.
+MAX_ALTERNATIVES = 16
 
 
 @dataclass(frozen=True)
@@ -160,18 +164,63 @@ async def fill(
     best = _rank(plan, await runtime.infill(plan.request, on_report))[0]
     # A repair's alternatives hold the unchanged text already: nothing need be broken.
     n_rounds = MAX_ROUNDS if plan.request.mode != "repair" else 0
-    for _ in range(n_rounds):
+    for n_round in range(n_rounds):
         if not best.new_faults:
             break
+        again = remask_line(best) if n_round == 0 else Remask(plan.request)
         request = msgspec.structs.replace(
-            plan.request,
+            again.request,
             id=uuid.uuid4().hex,
             seed=best.finished.seed + 1,
             n_alternatives=max(N_OTHERS, plan.request.n_alternatives),
         )
-        others = _rank(plan, await runtime.infill(request, on_report))
+        others = _rank(plan, again.complete(await runtime.infill(request, on_report)))
         best = min(best, others[0], key=_n_faults)
     return best
+
+
+@dataclass(frozen=True)
+class Remask:
+    """A request for a part of a fill, the rest of which stands."""
+
+    request: InfillRequest
+    head: str = ""
+    tail: str = ""
+
+    def complete(self, finished: Finished) -> Finished:
+        """Return what came back with the rest of the fill around it."""
+        if not (self.head or self.tail):
+            return finished
+        whole = tuple(
+            msgspec.structs.replace(one, texts=(self.head + one.texts[0] + self.tail,))
+            for one in finished.alternatives
+        )
+        return msgspec.structs.replace(finished, alternatives=whole)
+
+
+def remask_line(filled: Filled) -> Remask:
+    """Mask the line of a fill in which its first new fault shows, or the nearest one to it.
+
+    What was not filled anew as one span is asked for as a whole.
+    """
+    request = filled.plan.request
+    if request.mode != "infill" or request.instruction or len(request.spans) > 1:
+        return Remask(request)
+    text = to_newlines(filled.best.texts[0])
+    lines = text.split("\n")
+    before = filled.text[: filled.plan.spans[0].start], filled.text[: filled.new_faults[0].start]
+    first, fault = (len(LINE_END.findall(part)) for part in before)
+    index = min(max(fault - first, 0), len(lines) - 1)
+    while index and not lines[index].strip():
+        index -= 1
+    start = sum(len(line) + 1 for line in lines[:index])
+    end = start + len(lines[index])
+    start += len(lines[index]) - len(lines[index].lstrip())
+    head, tail = text[:start], text[end:]
+    span = msgspec.structs.replace(request.spans[0], text="")
+    prefix, suffix = request.prefix + head, tail + request.suffix
+    part = msgspec.structs.replace(request, prefix=prefix, suffix=suffix, spans=(span,))
+    return Remask(part, head, tail)
 
 
 async def fill_otherwise(
@@ -201,7 +250,10 @@ async def fill_otherwise(
             plan.request,
             id=uuid.uuid4().hex,
             seed=first_seed + n_round,
-            n_alternatives=max(N_OTHERS, plan.request.n_alternatives),
+            # The likeliest come first, so those seen come again.
+            n_alternatives=min(
+                MAX_ALTERNATIVES, max(N_OTHERS, plan.request.n_alternatives) + len(seen)
+            ),
         )
         ranked = _rank(plan, await runtime.infill(request, on_report))
         others = {filled.text: filled for filled in ranked if filled.text not in seen}

@@ -83,6 +83,30 @@ async def test_what_does_not_parse_is_asked_for_again() -> None:
     assert requests[1].id != requests[0].id
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+async def test_the_line_of_the_fault_is_asked_for_before_the_rest(line_end: str) -> None:
+    """What stands around it in the fill is given meanwhile, and stays."""
+    marked = "def f():\n    $0$0\n    return a\n".replace("\n", line_end)
+    filled, requests = await answered(
+        marked, ("a = 1\n    b = (\n    c = 1",), ("(", "b = [", "b = 2")
+    )
+
+    assert filled.text == "def f():\n    a = 1\n    b = 2\n    c = 1\n    return a\n".replace(
+        "\n", line_end
+    )
+    first, again = requests
+    assert again.prefix == first.prefix + "a = 1\n    "
+    assert again.suffix == "\n    c = 1" + first.suffix
+
+
+async def test_where_the_line_cannot_be_mended_the_span_is_asked_for() -> None:
+    """The whole of it, as at first."""
+    filled, requests = await answered("$0$0\n", ("a = 1\nb = (",), ("(",), ("a = 2\nb = 3",))
+
+    assert filled.text == "a = 2\nb = 3\n"
+    assert [request.prefix for request in requests] == ["", "a = 1\n", ""]
+
+
 async def test_asking_again_has_an_end() -> None:
     """Where nothing ever parses, the first result stands, with its faults told."""
     filled, requests = await answered("x = $00$0\n", ("(",))
