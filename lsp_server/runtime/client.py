@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 #: Seconds a runtime has to leave: longer than it gives to what runs.
 STOP_S = 60.0
-#: How often a runtime that hangs up on our greeting is looked for anew.
+#: How often a runtime that is leaving, or hangs up on our greeting, is looked for anew.
 MAX_TRIES = 3
 
 
@@ -75,13 +75,19 @@ class RuntimeClient:
             InfillFailed: the runtime said no, or died.
             RuntimeUnavailable: it can't be started or reached.
         """
-        link = await self._linked()
-        try:
-            finished = await link.infill(request, on_report)
-        except InfillFailed as fault:
-            if fault.code != "runtime_died":
-                self._process.served()
-            raise
+        for n_left in reversed(range(MAX_TRIES)):
+            link = await self._linked()
+            try:
+                finished = await link.infill(request, on_report)
+            except InfillFailed as fault:
+                if fault.code == "shutting_down" and n_left:
+                    # The request met a runtime that was leaving; the next one waits for its end.
+                    await link.wait_closed()
+                    continue
+                if fault.code != "runtime_died":
+                    self._process.served()
+                raise
+            break
         self._process.served()
         return finished
 

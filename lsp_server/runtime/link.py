@@ -155,6 +155,10 @@ class Link:
         await self._ask(Shutdown(id=self._next_id()))
         await asyncio.wait({self._listening})
 
+    async def wait_closed(self) -> None:
+        """Wait until the runtime has hung up."""
+        await asyncio.wait({self._listening})
+
     async def close(self) -> None:
         """Hang up. The runtime cancels what was open."""
         self.farewell = InfillFailed("cancelled", "The connection to the runtime was closed.")

@@ -143,6 +143,11 @@ class Link:
         finally:
             del self._questions[question.id]
 
+    async def wait_closed(self) -> None:
+        """Wait until the runtime has hung up."""
+        if self._reading is not None:
+            await asyncio.wait({self._reading})
+
     async def close(self) -> None:
         """Hang up; the runtime cancels what is open."""
         if self._reading is not None:

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 #: Seconds a runtime has to get ready; one that is leaving may have to be waited for.
 START_S = 60.0
-#: How often a runtime that hangs up on our greeting is looked for anew.
+#: How often a runtime that is leaving, or hangs up on our greeting, is looked for anew.
 MAX_TRIES = 3
 
 
@@ -61,6 +61,15 @@ class Runtime:
         Raises:
             NotFilled: the runtime said no, died, or can't be started.
         """
+        for _ in range(MAX_TRIES - 1):
+            link = await self._linked()
+            try:
+                return await link.infill(request, on_step)
+            except NotFilled as fault:
+                if fault.code != "shutting_down":
+                    raise
+            # The request met a runtime that was leaving; the next one waits for its end.
+            await link.wait_closed()
         return await (await self._linked()).infill(request, on_step)
 
     async def status(self) -> Status:

@@ -316,6 +316,26 @@ async def test_request_that_crosses_the_goodbye(short_path: Path) -> None:
         assert client.state is RuntimeState.STOPPED
 
 
+async def test_request_that_meets_a_leaving_runtime(short_path: Path) -> None:
+    """The next runtime fills it: the user need not ask twice. What runs is finished before."""
+    slow = {"when": "slow", "texts": ["a b c d"], "n_steps": 4, "step_s": 0.1}
+    async with scripted_client(short_path, slow, {"texts": ["quick"]}) as client:
+        running = Running(client, infill_request("a", "slow", stream=True))
+        await running.begun()
+        before = await client.status()
+        stopping = asyncio.create_task(client.stop())
+        # On the same connection, so the runtime reads of its end first.
+        await asyncio.sleep(0)
+
+        assert await fill(client) == ("quick",)
+        assert (await running.task).alternatives[0].texts == ("a b c d",)
+        assert await stopping
+        after = await client.status()
+        assert before is not None
+        assert after is not None
+        assert before.pid != after.pid
+
+
 async def test_messages_for_nobody_are_ignored(short_path: Path) -> None:
     """What comes for a request that is gone, or never was, is dropped."""
     late = [
