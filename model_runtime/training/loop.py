@@ -39,9 +39,8 @@ CHECKPOINT = "checkpoint.safetensors"
 METRICS = "metrics.jsonl"
 #: Depths whose agreement with the base is told one by one.
 N_DEPTHS_TOLD = 4
-#: The link's learning rate, as a share of the others': it acts on the last hidden rows directly,
-#: and at the full rate it gets worse than no link.
-LINK_RATE_SHARE = 0.2
+#: The link's learning rate, as a share of the others': it acts on the last hidden rows directly.
+LINK_RATE_SHARE = 0.6
 #: This share of the steps lays its canvases on the span and what leads up to it, at least this
 #: many tokens; the others anywhere.
 SHARE_NEAR_SPAN = 0.4

@@ -46,7 +46,7 @@ class Mixture:
     """
 
     n_rows: int = 384
-    draft_lengths: tuple[tuple[int, float], ...] = ((3, 0.35), (5, 0.3), (8, 0.15))
+    draft_lengths: tuple[tuple[int, float], ...] = ((3, 0.5), (6, 0.3))
     revealed_lengths: tuple[tuple[int, float], ...] = ((12, 0.1), (24, 0.1))
     #: Share of the base's distribution in the target.
     distillation: float = 0.7

@@ -33,7 +33,7 @@ class AdapterParameters(nn.Module):
         vocabulary: Tensor,
         mask_start: Tensor,
         n_depths: int = 8,
-        link_rank: int = 384,
+        link_rank: int = 1024,
     ) -> None:
         super().__init__()
         self._n_layers = config.n_layers

@@ -15,7 +15,7 @@ from model_runtime.text.fim import FimTemplate
 from model_runtime.text.tokenizer import CodeTokenizer
 from model_runtime.training.data import read_documents
 from model_runtime.training.examples import Examples
-from model_runtime.training.int8 import DifferentiableInt8Linear
+from model_runtime.training.int8 import DifferentiableHead, DifferentiableInt8Linear
 from model_runtime.training.loop import CHECKPOINT, Plan, Trainer, describe
 from model_runtime.training.objective import Mixture
 from model_runtime.training.parameters import AdapterParameters
@@ -74,7 +74,7 @@ def main(arguments: argparse.Namespace) -> int:
     trainer = Trainer(
         CanvasDenoiser(model, template.mask_id, arguments.max_tokens),
         parameters,
-        weights.linear("head", vocabulary, DifferentiableInt8Linear),
+        weights.linear("head", vocabulary, DifferentiableHead),
         Examples(Corpus(documents), template, arguments.max_tokens, arguments.seed),
         [heldout[index] for index in range(N_HELDOUT)],
         mixture,

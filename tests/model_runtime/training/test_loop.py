@@ -12,7 +12,7 @@ from support.tiny_base import CONFIG, tiny_denoiser
 
 from model_runtime.models.weights import load_adapter
 from model_runtime.training.examples import Example
-from model_runtime.training.int8 import DifferentiableInt8Linear
+from model_runtime.training.int8 import DifferentiableHead, DifferentiableInt8Linear
 from model_runtime.training.loop import METRICS, Plan, Trainer
 from model_runtime.training.objective import Mixture, lay_canvases
 from model_runtime.training.parameters import AdapterParameters
@@ -43,7 +43,7 @@ def trainer(folder: Path, n_steps: int) -> Trainer:
     return Trainer(
         denoiser,
         parameters,
-        DifferentiableInt8Linear(weight[VOCABULARY], scale[VOCABULARY]),
+        DifferentiableHead(weight[VOCABULARY], scale[VOCABULARY]),
         Counting(),  # type: ignore[arg-type]  # stands in for a stream of real files
         [Counting()[index] for index in range(1000, 1004)],
         MIXTURE,
@@ -113,6 +113,23 @@ def test_the_gradient_through_int8_is_that_of_the_rounded_weights() -> None:
     scaled = gradient * scale
     bound = scaled.abs().amax(1, keepdim=True) / 127 / 2 * weight.float().abs().sum(0)
     assert bool(((x.grad - scaled @ weight.float()).abs() <= bound + 1e-4).all())
+
+
+def test_the_head_passes_on_the_many_small_parts_of_a_gradient() -> None:
+    """A softmax's gradient pushes thousands of tokens down a little: together as far as one up."""
+    n_tokens = 4000
+    # The small parts all point one way, so that their sum counts.
+    weight = torch.randint(1, 128, (n_tokens, 16), dtype=torch.int8)
+    scale = torch.ones(n_tokens)
+    x = torch.randn(5, 16, requires_grad=True)
+    gradient = torch.full((5, n_tokens), 1 / (n_tokens - 1))
+    gradient[:, 0] = -1
+
+    DifferentiableHead(weight, scale)(x).backward(gradient)
+
+    assert x.grad is not None
+    expected = gradient @ weight.float()
+    assert torch.allclose(x.grad, expected, rtol=0.02, atol=0.5)
 
 
 @pytest.mark.parametrize("seed", range(5))
