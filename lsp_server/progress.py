@@ -107,7 +107,7 @@ class Drafts:
     def __init__(self, server: RemaskServer, plan: Plan) -> None:
         self._server = server
         self._plan = plan
-        self._ranges = tuple(_plain_range(plan.snapshot.range_of(span)) for span in plan.spans)
+        self._ranges = tuple(plain_range(plan.snapshot.range_of(span)) for span in plan.spans)
         self._begun = False
 
     def report(self, step: StepReport) -> None:
@@ -167,6 +167,7 @@ class Reporter:
         self._drafts.end()
 
 
-def _plain_range(place: types.Range) -> Range:
+def plain_range(place: types.Range) -> Range:
+    """Return a range as our own messages have it."""
     start, end = place.start, place.end
     return Range(Position(start.line, start.character), Position(end.line, end.character))

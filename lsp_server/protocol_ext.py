@@ -17,6 +17,8 @@ from model_runtime.protocol import Mode
 #: Server to client, notification: `DraftParams`. Only for clients whose experimental capability
 #: `{"remask": {"drafts": true}}` asks for it.
 DRAFT = "remask/draft"
+#: Client to server, request `ScoresParams`: answers `ScoresResult`, or null where there is none.
+SCORES = "remask/scores"
 #: Client to server, request without parameters: answers `StatusResult`.
 STATUS = "remask/status"
 #: Server to client, notification: `StatusResult`. Asked for by `{"remask": {"status": true}}`.
@@ -86,6 +88,33 @@ class CommandResult(msgspec.Struct, frozen=True, rename="camel"):
     applied: bool
     #: Why not, or what else is to be said; empty for nothing.
     reason: str = ""
+
+
+class ScoresParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A heat map asked for: how much the model doubts each token of a selection."""
+
+    uri: str
+    range: Range
+    #: The document's version when the client asked; None to take the one the server has.
+    version: int | None = None
+
+
+class ScoredToken(msgspec.Struct, frozen=True):
+    """One token of a selection."""
+
+    range: Range
+    #: Nats by which the model would rather see another token there; 0 where it agrees.
+    doubt: float
+    #: That token; it may hold line ends, and may be empty for the selection's end.
+    instead: str = ""
+
+
+class ScoresResult(msgspec.Struct, frozen=True):
+    """The tokens of a selection, in order."""
+
+    #: The document they hold for.
+    version: int | None
+    tokens: tuple[ScoredToken, ...] = ()
 
 
 class DraftSpan(msgspec.Struct, frozen=True):

@@ -28,6 +28,7 @@ from lsp_server.features import (
     commands,
     configuration,
     inline_completion,
+    scores,
     status,
 )
 from lsp_server.infill import Filled, check_allowed, make_plan
@@ -248,6 +249,6 @@ class RemaskServer(LanguageServer):
 def create_server(runtime: RuntimeClient) -> RemaskServer:
     """Return a server with every feature registered, not yet listening."""
     server = RemaskServer(runtime)
-    for feature in (code_actions, commands, configuration, inline_completion, status):
+    for feature in (code_actions, commands, configuration, inline_completion, scores, status):
         feature.register(server)
     return server

@@ -31,6 +31,8 @@ ADDRESS_NAME = f"runtime-{PROTOCOL_VERSION}.tcp"
 START_LOCK_NAME = "start.lock"
 
 Mode = Literal["infill", "rewrite", "repair", "holes"]
+#: What a request may ask for: an edit, or only how likely what stands there is.
+Task = Literal[Mode, "score"]
 Lane = Literal["inline", "edit"]
 Finish = Literal["closed", "length", "unchanged"]
 FailureCode = Literal[
@@ -87,7 +89,7 @@ class ContextFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class InfillRequest(Message, kw_only=True, frozen=True):
-    """Fill, rewrite or repair spans of one file."""
+    """Fill, rewrite or repair spans of one file, or score what stands in one of them."""
 
     id: str
     #: Path as the model should see it, relative to the workspace; may be empty (untitled buffer).
@@ -98,7 +100,7 @@ class InfillRequest(Message, kw_only=True, frozen=True):
     prefix: str
     suffix: str
     spans: tuple[MaskSpan, ...]
-    mode: Mode = "infill"
+    mode: Task = "infill"
     #: What the user wants, in words; empty for none.
     instruction: str = ""
     #: Share of a span's own tokens to mask, 0 to 1; `rewrite` only.
@@ -197,6 +199,17 @@ class Alternative(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     finish: Finish = "closed"
 
 
+class TokenScore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the model thinks of one token of a text."""
+
+    #: Characters of the text that it stands for; the tokens follow one another.
+    n_chars: int
+    #: Nats by which the model would rather say another token there; 0 where it agrees.
+    doubt: float
+    #: That token.
+    instead: str
+
+
 class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a request cost."""
 
@@ -225,6 +238,8 @@ class Finished(Message, kw_only=True, frozen=True):
     sampler: str
     seed: int
     usage: Usage
+    #: Of the span's text; only where a request asked to "score" it.
+    scores: tuple[TokenScore, ...] = ()
 
 
 class Failed(Message, kw_only=True, frozen=True):

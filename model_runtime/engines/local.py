@@ -16,6 +16,7 @@ from model_runtime.modes.job import Job
 from model_runtime.modes.limits import MAX_SEED, check_request
 from model_runtime.modes.repair import repair
 from model_runtime.modes.rewrite import rewrite
+from model_runtime.modes.score import unchanged
 from model_runtime.protocol import Finished, Usage
 from model_runtime.samplers import SAMPLERS
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from model_runtime.caches.causal import CausalCache
     from model_runtime.engines.base import CancelToken, Listener
-    from model_runtime.protocol import Alternative, InfillRequest, Mode
+    from model_runtime.protocol import Alternative, InfillRequest, Task
     from model_runtime.samplers.base import Sampler
     from model_runtime.settings import RuntimeSettings
 
@@ -32,11 +33,12 @@ DEFAULT_SAMPLER = "hybrid"
 #: Documents whose encoded context is kept: what a few editors have open at a time.
 N_DOCUMENTS = 4
 #: What each mode does with the spans; best alternative first.
-MODES: Mapping[Mode, Callable[[Job], list[Alternative]]] = {
+MODES: Mapping[Task, Callable[[Job], list[Alternative]]] = {
     "infill": infill,
     "rewrite": rewrite,
     "repair": repair,
     "holes": holes,
+    "score": unchanged,
 }
 
 
@@ -86,6 +88,7 @@ class LocalEngine:
             sampler=sampler.name,
             seed=seed,
             usage=Usage(**vars(job.cost)),
+            scores=tuple(job.scores),
         )
 
     def _sampler(self, request: InfillRequest) -> Sampler[Any, Any]:

@@ -9,7 +9,8 @@ used. Each fill is unveiled over `n_steps` denoising steps, a few scattered toke
     n_steps = 4
     step_s = 0.2                           # pause after a step, for people who want to watch
 
-Without a script every span is filled with its own text, or with "pass".
+Without a script every span is filled with its own text, or with "pass". Asked to score a text, it
+doubts the words that the reply does not have.
 """
 
 from __future__ import annotations
@@ -26,7 +27,14 @@ import msgspec
 
 from model_runtime.engines.base import EngineDescription
 from model_runtime.errors import BadRequest, RuntimeFault
-from model_runtime.protocol import Alternative, FailureCode, Finished, StepReport, Usage
+from model_runtime.protocol import (
+    Alternative,
+    FailureCode,
+    Finished,
+    StepReport,
+    TokenScore,
+    Usage,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +46,8 @@ if TYPE_CHECKING:
 #: What is unveiled at once: a word, a run of blanks, or one other character.
 TOKEN = re.compile(r"\w+|[^\S\n]+|.|\n")
 MARK = "░"
+#: Nats of doubt on a word that the reply does not have.
+_DOUBT = 5.0
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -117,6 +127,7 @@ class ScriptedEngine:
             sampler="scripted",
             seed=seed,
             usage=Usage(n_tokens=n_tokens, n_forwards=n_forwards),
+            scores=_scores(request.spans[0].text, texts[0]) if request.mode == "score" else (),
         )
 
     def describe(self) -> EngineDescription:
@@ -132,6 +143,14 @@ def _fill(request: InfillRequest, texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(
         texts[min(i, len(texts) - 1)] if texts else span.text or "pass"
         for i, span in enumerate(request.spans)
+    )
+
+
+def _scores(text: str, wanted: str) -> tuple[TokenScore, ...]:
+    known = TOKEN.findall(wanted)
+    return tuple(
+        TokenScore(n_chars=len(token), doubt=0.0 if token in known else _DOUBT, instead=wanted)
+        for token in TOKEN.findall(text)
     )
 
 

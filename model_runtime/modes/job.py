@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from model_runtime.engines.base import CancelToken, Listener
     from model_runtime.engines.loading import LoadedModel
     from model_runtime.models.canvas import Judgement
-    from model_runtime.protocol import InfillRequest
+    from model_runtime.protocol import InfillRequest, TokenScore
     from model_runtime.samplers.base import Sampler
     from model_runtime.text.laid_out import Fill, LaidOut
 
@@ -66,6 +66,8 @@ class Job:
     sampler: AnySampler
     cost: Cost = field(default_factory=Cost)
     n_steps: int = 0
+    #: What "score" found.
+    scores: list[TokenScore] = field(default_factory=list)
 
     def around(self, texts: Sequence[str], index: int) -> tuple[str, str]:
         """Return the file before and behind a span, the other spans as they stand in `texts`."""

@@ -16,7 +16,7 @@ MAX_SPANS = 64
 #: Characters of an instruction: longer ones leave no room for the code.
 MAX_INSTRUCTION = 2000
 #: Modes that change what stands in one span.
-ONE_SPAN_MODES = ("rewrite", "repair")
+ONE_SPAN_MODES = ("rewrite", "repair", "score")
 
 
 def check_request(request: InfillRequest) -> None:

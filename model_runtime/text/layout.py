@@ -118,7 +118,7 @@ class CanvasLayout:
         if text is not None:
             lead = frame.half + frame.blanks
             text_ids = [*self._encode_text(lead + text, request.mode), *frame.end]
-        if request.mode in ("rewrite", "repair"):
+        if request.mode in ("rewrite", "repair", "score"):
             n_open = max(n_open, int(len(text_ids) * GROWTH) + MORE_TOKENS)
         n_context = len(frame.context)
         token_ids = torch.tensor(frame.context + [self.template.mask_id] * n_open)

@@ -37,6 +37,7 @@ def values() -> dict[str, Any]:
     """Return the names that go over the wire."""
     return {
         "DRAFT": protocol_ext.DRAFT,
+        "SCORES": protocol_ext.SCORES,
         "STATUS": protocol_ext.STATUS,
         "DID_CHANGE_STATUS": protocol_ext.DID_CHANGE_STATUS,
         "KIND": protocol_ext.KIND,

@@ -279,6 +279,11 @@ class Workbench:
         """What is drawn beside the text: the unfinished canvas."""
         return str(self.page.evaluate(_DRAWN)).replace("\xa0", " ")
 
+    @property
+    def coloured(self) -> list[str]:
+        """The background colours of what is marked in the text."""
+        return list(self.page.evaluate(_COLOURED))
+
     def shoot(self, name: str) -> Path:
         """Keep a screenshot with the other artefacts of the tests."""
         folder = editors.ROOT / "build" / "test-artefacts"
@@ -342,4 +347,10 @@ _DRAWN = """
   .filter((content) => content && !['none', 'normal', '""'].includes(content))
   .map((content) => content.replace(/^"|"$/g, ''))
   .join('|')
+"""
+
+#: Decorations with a background are drawn on a layer of their own, behind the text.
+_COLOURED = """
+() => [...document.querySelectorAll('.view-overlays .cdr')]
+  .map((each) => getComputedStyle(each).backgroundColor)
 """

@@ -8,6 +8,7 @@ import { Drafts } from './drafts';
 import { CancellableProgress } from './progress';
 import { DID_CHANGE_STATUS, DRAFT, type DraftParams, type StatusResult } from './protocol';
 import { Review } from './review';
+import { Scores } from './scores';
 import { createClient } from './server';
 import { settings, toggleInline } from './settings';
 import { StatusItem } from './status';
@@ -21,6 +22,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const review = new Review();
   const progress = new CancellableProgress(() => client);
   const commands = new Commands(() => client, review);
+  const scores = new Scores(() => client);
 
   const restart = new Coalesced(async () => {
     await client?.dispose().catch((fault: unknown) => output.warn(`stopping: ${String(fault)}`));
@@ -57,11 +59,13 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     status,
     drafts,
     review,
+    scores,
     register('remask.infillSelection', () => commands.run('infill')),
     register('remask.rewriteSelection', () => commands.run('rewrite')),
     register('remask.repairSelection', () => commands.run('repair')),
     register('remask.fillHoles', () => commands.run('holes')),
     register('remask.instruct', () => commands.instruct()),
+    register('remask.scores', () => scores.show()),
     register('remask.review.accept', () => review.accept()),
     register('remask.review.reject', () => review.reject()),
     register('remask.review.next', () => review.next()),

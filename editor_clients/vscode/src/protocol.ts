@@ -1,7 +1,7 @@
 /**
  * What Remask says beyond LSP: the mirror of `lsp_server/protocol_ext.py`, and the only place of
  * the extension where these names stand.
- * protocol: d206346c3c2f1c43
+ * protocol: d082f5bc3b980e76
  */
 
 export type Mode = 'infill' | 'rewrite' | 'repair' | 'holes';
@@ -10,6 +10,7 @@ export type Lines = 'auto' | 'one' | 'many';
 export type RuntimeStateName = 'stopped' | 'starting' | 'running' | 'failed';
 
 export const DRAFT = 'remask/draft';
+export const SCORES = 'remask/scores';
 export const STATUS = 'remask/status';
 export const DID_CHANGE_STATUS = 'remask/didChangeStatus';
 export const KIND = 'refactor.rewrite.remask';
@@ -49,6 +50,23 @@ export interface InfillParams {
 export interface CommandResult {
   applied: boolean;
   reason?: string;
+}
+
+export interface ScoresParams {
+  uri: string;
+  range: Range;
+  version?: number | null;
+}
+
+export interface ScoredToken {
+  range: Range;
+  doubt: number;
+  instead?: string;
+}
+
+export interface ScoresResult {
+  version: number | null;
+  tokens?: ScoredToken[];
 }
 
 export interface DraftSpan {

@@ -37,6 +37,10 @@ REPLIES: list[dict[str, Any]] = [
 ]
 
 
+#: The strongest of the heat map's colours.
+COLOURED = "rgba(220, 50, 47, 0.45)"
+
+
 def test_the_extension_starts_its_server(code: Workbench) -> None:
     """Installed from its own .vsix, active without being asked."""
     code.open("x = 1\n")
@@ -69,6 +73,19 @@ def test_ghost_text_is_shown_and_accepted(code: Workbench) -> None:
     assert code.cursor == (1, 16)
     code.press("Control+z")
     code.becomes("def add(a, b):\n    return a\n")
+
+
+def test_what_the_model_doubts_is_coloured_until_the_text_changes(code: Workbench) -> None:
+    """The tokens that the model would not say, on request; the text is untouched."""
+    code.open("x = bad()\n")
+    code.select((0, 4, 0, 9))
+    code.run("remask.scores")
+    code.until(lambda: COLOURED in code.coloured, "a doubted token")
+    code.shoot("scores")
+    assert code.text == "x = bad()\n"
+    code.select((0, 9, 0, 9))
+    code.page.keyboard.type("!")
+    code.until(lambda: COLOURED not in code.coloured, "the colour to go")
 
 
 def test_ghost_text_word_by_word(code: Workbench) -> None:

@@ -140,3 +140,17 @@ def test_bad_script(tmp_path: Path, text: str) -> None:
 
     with pytest.raises(BadRequest, match=r"script\.json: .+"):
         ScriptedEngine(RuntimeSettings(script=str(path)))
+
+
+def test_a_score_doubts_what_the_reply_does_not_have(tmp_path: Path) -> None:
+    """Word by word, for trying heat maps out; other modes score nothing."""
+    engine = scripted(tmp_path, {"texts": ["good()"]})
+    request = infill_request(mode="score", spans=(MaskSpan(text="bad()"),))
+    scores = engine.infill(request, Listener(), StopToken()).scores
+
+    assert [(score.n_chars, score.doubt > 0) for score in scores] == [
+        (3, True),
+        (1, False),
+        (1, False),
+    ]
+    assert not engine.infill(infill_request(), Listener(), StopToken()).scores

@@ -86,6 +86,9 @@ end
 ---@param arguments vim.api.keyset.create_user_command.command_args
 function M.run(arguments)
   local words = arguments.fargs
+  if #words == 1 and words[1] == 'scores' then
+    return require('remask.scores').show(arguments.range > 0 and ranges_of(arguments) or nil)
+  end
   if #words == 1 and controls[words[1]] then
     return controls[words[1]]()
   end
@@ -114,6 +117,7 @@ function M.complete(lead, line)
     end, OPTIONS[name] or {})
   elseif line:match('Remask!?%s+%S*$') then
     found = vim.list_extend(vim.list_extend({}, MODES), vim.tbl_keys(controls))
+    table.insert(found, 'scores')
   else
     found = vim.tbl_map(function(option)
       return option .. '='

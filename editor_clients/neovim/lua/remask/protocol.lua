@@ -1,6 +1,6 @@
 ---What Remask says beyond LSP: the mirror of `lsp_server/protocol_ext.py`, and the only place of
 ---the plugin where these names stand.
----protocol: d206346c3c2f1c43
+---protocol: d082f5bc3b980e76
 
 ---@alias remask.Mode 'infill'|'rewrite'|'repair'|'holes'
 ---@alias remask.Scope 'selection'|'expression'|'statement'|'body'
@@ -34,6 +34,20 @@
 ---@field applied boolean
 ---@field reason? string
 
+---@class remask.ScoresParams
+---@field uri string
+---@field range remask.Range
+---@field version? integer
+
+---@class remask.ScoredToken
+---@field range remask.Range
+---@field doubt number
+---@field instead? string
+
+---@class remask.ScoresResult
+---@field version integer?
+---@field tokens? remask.ScoredToken[]
+
 ---@class remask.DraftSpan
 ---@field range remask.Range
 ---@field text string
@@ -60,6 +74,7 @@
 
 return {
   DRAFT = 'remask/draft',
+  SCORES = 'remask/scores',
   STATUS = 'remask/status',
   DID_CHANGE_STATUS = 'remask/didChangeStatus',
   KIND = 'refactor.rewrite.remask',
