@@ -9,7 +9,6 @@ another, with the same seed; the client never learns of it. Needs the extra `ray
 from __future__ import annotations
 
 import asyncio
-import functools
 import hashlib
 import logging
 import secrets
@@ -34,6 +33,7 @@ from model_runtime.worker import Worker
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Hashable, Mapping
 
+    from model_runtime.engines.base import Engine
     from model_runtime.http.link import OnStep
     from model_runtime.http.serve import ReplicaSettings
     from model_runtime.protocol import RuntimeMessage
@@ -63,10 +63,14 @@ class Replica:
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._settings = RuntimeSettings(**values)
-        self._worker = Worker(functools.partial(make_engine, self._settings))
+        self._worker = Worker(self.make_engine)
         self._turn = asyncio.Lock()
         self._started = time.monotonic()
         self._n_waiting = 0
+
+    def make_engine(self) -> Engine:
+        """Make the engine that the settings name; see `run.make_engine`."""
+        return make_engine(self._settings)
 
     def send(self, message: RuntimeMessage, *, conflate: Hashable = None) -> None:
         """Drop it: `fill` yields what is to be told."""
@@ -131,11 +135,18 @@ class Replicas:
     Args:
         settings: how many, and on what.
         values: of `RuntimeSettings`, for each replica.
+        replica: what each of them is.
     """
 
-    def __init__(self, settings: ReplicaSettings, values: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        settings: ReplicaSettings,
+        values: Mapping[str, Any],
+        replica: type[Replica] = Replica,
+    ) -> None:
         self._settings = settings
         self._values = dict(values)
+        self._replica = replica
         self._handle: Any = None
 
     async def start(self) -> None:
@@ -204,7 +215,7 @@ class Replicas:
         )
         # The front of this process is the only one that speaks HTTP.
         serve.start(proxy_location="Disabled")
-        deployment = serve.deployment(Replica).options(
+        deployment = serve.deployment(self._replica).options(
             name="Replica",
             user_config=self._values,
             max_ongoing_requests=MAX_ONGOING,

@@ -15,7 +15,10 @@ end
 
 local function show(reply)
   local row, column = unpack(vim.api.nvim_win_get_cursor(0))
-  local text = vim.split(reply.content or '', '\n')
+  if not reply.content then
+    return -- It is an error.
+  end
+  local text = vim.split(reply.content, '\n')
   while #text > 1 and text[#text] == '' do
     table.remove(text)
   end
