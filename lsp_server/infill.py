@@ -173,6 +173,7 @@ async def fill(
             id=uuid.uuid4().hex,
             seed=best.finished.seed + 1,
             n_alternatives=max(N_OTHERS, plan.request.n_alternatives),
+            best_only=False,
         )
         others = _rank(plan, again.complete(await runtime.infill(request, on_report)))
         best = min(best, others[0], key=_n_faults)
@@ -254,6 +255,7 @@ async def fill_otherwise(
             n_alternatives=min(
                 MAX_ALTERNATIVES, max(N_OTHERS, plan.request.n_alternatives) + len(seen)
             ),
+            best_only=False,
         )
         ranked = _rank(plan, await runtime.infill(request, on_report))
         others = {filled.text: filled for filled in ranked if filled.text not in seen}

@@ -85,6 +85,7 @@ def build_infill(
             if n_alternatives is None
             else n_alternatives
         ),
+        best_only=not inline,
         deadline_s=settings.inline.deadline_seconds if inline else settings.deadline_seconds,
         lane=lane,
         document=snapshot.uri,

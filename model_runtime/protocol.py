@@ -114,6 +114,9 @@ class InfillRequest(Message, kw_only=True, frozen=True):
     #: None takes a seed of the runtime's choice, told in the reply.
     seed: int | None = None
     n_alternatives: int = 1
+    #: Whether the alternatives serve but to find the best fill: then none is made where the first
+    #: one is sure, nor one that has no chance.
+    best_only: bool = False
     #: Seconds from arrival after which the request fails with "deadline"; None for no limit.
     deadline_s: float | None = None
     lane: Lane = "edit"

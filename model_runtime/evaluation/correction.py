@@ -98,14 +98,15 @@ class EditorFiller:
         if self._stage.keeps_line_end and task.single_line and task.reference.endswith("\n"):
             suffix = f"\n{suffix}"
         started = time.process_time()
-        found = [self._ask(task, task.prefix, suffix, self._stage.n_alternatives, seed)]
+        n_alternatives = self._stage.n_alternatives
+        found = [self._ask(task, seed, task.prefix, suffix, n_alternatives, best_only=True)]
         text = _first_that_parses(task, _texts(found[0]))
         for n_round in range(self._stage.n_rounds):
             if parses(task, text):
                 break
             start, end = fault_line(task, text) if n_round == 0 else (0, len(text))
             head, tail = text[:start], text[end:]
-            others = self._ask(task, task.prefix + head, tail + suffix, N_OTHERS, seed)
+            others = self._ask(task, seed, task.prefix + head, tail + suffix, N_OTHERS)
             found.append(others)
             tried = [text, *(head + other + tail for other in _texts(others))]
             text = _first_that_parses(task, tried)
@@ -118,7 +119,14 @@ class EditorFiller:
         )
 
     def _ask(
-        self, task: EvalTask, prefix: str, suffix: str, n_alternatives: int, seed: int
+        self,
+        task: EvalTask,
+        seed: int,
+        prefix: str,
+        suffix: str,
+        n_alternatives: int,
+        *,
+        best_only: bool = False,
     ) -> Finished:
         request = InfillRequest(
             id=task.id,
@@ -131,6 +139,7 @@ class EditorFiller:
             sampler=self._stage.sampler,
             params=self._stage.params,
             n_alternatives=n_alternatives,
+            best_only=best_only,
             seed=seed,
         )
         return self._engine.infill(request, Deaf(), Unstoppable())

@@ -8,6 +8,7 @@ the fill costs nothing. (Drawn at random most would be the fill once more.)
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 #: Departures looked at in one place, and for each alternative that is asked for.
 N_BEST = 4
 N_TRIES = 2
+#: Where only the best is wanted: from which log-probability on a fill is sure, and by how many nats
+#: a departure may be less likely than the whole fill.
+SURE = -0.7
+HOPELESS = 3.0
 
 
 def branches(job: Job, laid_out: LaidOut, fill: Fill, n_branches: int) -> Iterator[Fill]:
@@ -37,7 +42,7 @@ def branches(job: Job, laid_out: LaidOut, fill: Fill, n_branches: int) -> Iterat
         n_open = laid_out.canvas.length - laid_out.span_start - len(head_ids)
         branch = laid_out.resumed(head_ids, n_open)
         other = job.settle(job.sampler, branch, [""], 0)
-        if other.text not in seen:
+        if other.text not in seen and other.text.strip():
             seen.add(other.text)
             yield other
 
@@ -47,12 +52,16 @@ def departures(job: Job, laid_out: LaidOut, fill: Fill) -> list[list[int]]:
     decode = job.model.layout.template.tokenizer.decode
     judged = job.judge(laid_out.context, fill.token_ids, N_BEST)
     before = judged.own.cumsum(0) - judged.own
+    total, least = float(judged.own.sum()), -math.inf
+    if job.request.best_only:
+        least = 0.0 if total >= SURE else total - HOPELESS
     found: list[tuple[float, list[int]]] = []
     for at, own in enumerate(fill.token_ids):
         places = zip(judged.best[at].tolist(), judged.best_ids[at].tolist(), strict=True)
         for chance, token_id in places:
             head_ids = [*fill.token_ids[:at], token_id]
-            if token_id != own and decode(head_ids).startswith(laid_out.half):
-                found.append((float(before[at]) + chance, head_ids))
+            likely = float(before[at]) + chance
+            if token_id != own and likely > least and decode(head_ids).startswith(laid_out.half):
+                found.append((likely, head_ids))
     found.sort(key=lambda pair: pair[0], reverse=True)
     return [head_ids for _, head_ids in found]

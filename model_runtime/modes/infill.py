@@ -46,7 +46,7 @@ def _alternatives(job: Job, n_rounds: int) -> Iterator[Alternative]:
         for fill in _branches(job, n_others):
             yield Alternative(texts=(fill.text,), finish=fill.finish)
             if not job.request.spans[0].single_line:
-                for text in cuts(fill.text, job.request.suffix):
+                for text in filter(str.strip, cuts(fill.text, job.request.suffix)):
                     yield Alternative(texts=(text,))
         return
     yield _fill(job, sampler, n_rounds)

@@ -24,12 +24,11 @@ if TYPE_CHECKING:
 def ranked(job: Job, alternatives: Iterable[Alternative]) -> list[Alternative]:
     """Return as many distinct alternatives as are asked for, scored, best first.
 
-    A single one needs no score.
+    A single one needs no score; and where nothing follows, they stay in the order they came in.
     """
-    found = distinct(alternatives)
-    if len(found) == 1:
-        return found
-    layout, request = job.model.layout, job.request
+    layout, request, found = job.model.layout, job.request, distinct(alternatives)
+    if len(found) == 1 or not request.suffix.strip():
+        return found[: request.n_alternatives]
     context, texts = layout.lay_out_plain(request, [list(one.texts) for one in found])
     n_tokens = max(map(len, texts))
     scored = [

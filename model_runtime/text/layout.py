@@ -48,7 +48,7 @@ CHAT_FRAME = 128
 #: The name under which a diagnostic's message is shown.
 PROBLEMS = "problems.txt"
 #: Tokens behind a fill by which it is judged.
-N_BEHIND = 24
+N_BEHIND = 16
 #: Masks shown at most behind the settled text of a draft.
 MASKS_SHOWN = 8
 

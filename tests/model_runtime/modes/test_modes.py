@@ -70,7 +70,7 @@ def test_other_rules_open_the_least_certain_share(name: str, strength: float) ->
 
 def test_alternatives_are_distinct_and_the_best_comes_first() -> None:
     """Of several draws each text stands once, by falling score."""
-    alternatives = ask("", n_alternatives=6).alternatives
+    alternatives = ask("", suffix="\nend\n", n_alternatives=6).alternatives
     scores = [alternative.score for alternative in alternatives]
     assert len({alternative.texts for alternative in alternatives}) == len(alternatives) > 1
     assert scores == sorted(scores, reverse=True)

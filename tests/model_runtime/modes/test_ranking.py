@@ -62,7 +62,7 @@ def test_what_follows_has_its_say(seed: int) -> None:
     fills = [Alternative(texts=(f"x{seed}{letter}",)) for letter in "abcdef"]
     orders = {
         tuple(one.texts[0] for one in ranked(job(suffix), fills))
-        for suffix in ("\n    return a\n", " + 1)\n", "zzz", "")
+        for suffix in ("\n    return a\n", " + 1)\n", "zzz")
     }
     assert len(orders) > 1
     for order in orders:
@@ -75,6 +75,23 @@ def test_a_single_result_costs_no_score() -> None:
     (only,) = ranked(working, [Alternative(texts=("x",)), Alternative(texts=("x",))])
     assert only.score is None
     assert working.cost.n_forwards == 0
+
+
+def test_where_nothing_follows_the_order_stays() -> None:
+    """The file's end says nothing about a fill; the model's own order does."""
+    fills = [Alternative(texts=(letter,)) for letter in "cab"]
+    assert ranked(job("\n"), fills) == fills
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_where_only_the_best_counts_fewer_are_made(seed: int) -> None:
+    """The plain fill is always among them; what has no chance is not tried."""
+    (plain,) = ask("", weights=seed).alternatives
+    best = ask("", weights=seed, n_alternatives=5, best_only=True)
+    several = ask("", weights=seed, n_alternatives=5)
+    assert plain.texts in [one.texts for one in best.alternatives]
+    assert len(best.alternatives) <= len(several.alternatives)
+    assert best.usage.n_forwards <= several.usage.n_forwards
 
 
 def test_distinct_keeps_the_first() -> None:
