@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from model_runtime.errors import BadRequest
+from model_runtime.errors import BadRequest, ModelLoadFailed
 from model_runtime.models.canvas import CanvasDenoiser
 from model_runtime.models.layers import Int8Linear
 from model_runtime.models.weights import (
@@ -22,13 +24,21 @@ from model_runtime.text.fim import FimTemplate
 from model_runtime.text.layout import CanvasLayout
 from model_runtime.text.tokenizer import CodeTokenizer
 from model_runtime.weights.catalog import named_model
-from model_runtime.weights.convert import TOKENIZER_FILE, Precision, ensure_converted
+from model_runtime.weights.convert import (
+    TOKENIZER_FILE,
+    Precision,
+    converted_folder,
+    ensure_converted,
+)
 from model_runtime.weights.fetch import cache_dir, ensure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from model_runtime.models.gated import GatedModel
     from model_runtime.settings import RuntimeSettings
+
+log = logging.getLogger(__name__)
 
 #: Shipped with the package, made by `remask train`.
 ADAPTER_PATH = Path(__file__).parent.parent / "weights" / "canvas-qwen2.5-coder-0.5b.safetensors"
@@ -74,17 +84,28 @@ def load_default(
         share = n_done / n_bytes if n_bytes else 0.0
         notice(f"Downloading {model_name} ({share:.0%} of {n_bytes / 1e6:.0f} MB)", share)
 
+    def read() -> tuple[Path, FimTemplate, GatedModel]:
+        folder = ensure_converted(
+            source,
+            named_model(model_name).sha256,
+            precision,
+            lambda share: notice(f"Preparing {model_name} for this machine ({share:.0%})", share),
+        )
+        check()
+        notice(f"Loading {model_name}", None)
+        return folder, *_read(folder, device)
+
     source = ensure(model_name, on_progress, folder=cache_dir(settings.cache_dir))
-    folder = ensure_converted(
-        source,
-        named_model(model_name).sha256,
-        precision,
-        lambda share: notice(f"Preparing {model_name} for this machine ({share:.0%})", share),
-    )
-    check()
-    notice(f"Loading {model_name}", None)
-    template = FimTemplate(CodeTokenizer(folder / TOKENIZER_FILE))
-    model = load_base(folder, template.mask_id, device=device)
+    try:
+        folder, template, model = read()
+    except ModelLoadFailed as fault:
+        damaged = converted_folder(source, named_model(model_name).sha256, precision)
+        if not damaged.exists():
+            raise
+        # What it was made from has been verified, so it can be made again.
+        log.warning("converting the model again: %s", fault)
+        shutil.rmtree(damaged)
+        folder, template, model = read()
     if ADAPTER_PATH.is_file():
         attach_adapter(model, folder, load_adapter(ADAPTER_PATH, model))
     max_length = settings.max_context_tokens + SPAN_ROOM
@@ -100,6 +121,21 @@ def load_default(
         TensorFile(folder / WEIGHTS_FILE),
         f"{device}, {precision}" + (f", {n_threads} threads" if device.type == "cpu" else ""),
     )
+
+
+def _read(folder: Path, device: torch.device) -> tuple[FimTemplate, GatedModel]:
+    """Read a converted model.
+
+    Raises:
+        ModelLoadFailed: a file of it is missing or damaged.
+    """
+    path = folder / TOKENIZER_FILE
+    try:
+        template = FimTemplate(CodeTokenizer(path))
+    except Exception as error:
+        # The tokenizers package has no class of its own for it.
+        raise ModelLoadFailed(f"{path} can't be read ({error})") from error
+    return template, load_base(folder, template.mask_id, device=device)
 
 
 def _device(wanted: str) -> torch.device:
