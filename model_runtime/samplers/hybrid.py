@@ -12,6 +12,9 @@ from it, the canvas drafts again, until the text is met once more (Yang et al. 2
 2304.04487). With `lenience` below 1 its tokens need not be the base's best to stay (typical
 acceptance, Cai et al. 2024, arXiv 2401.10774, section 3.3.1).
 
+Where the text ends as it ended once before, what followed then is drafted in place of the canvas's
+own tokens (`decoding.lookup`).
+
 After speculative decoding (Leviathan et al. 2023, arXiv 2211.17192, Algorithm 1) with drafts from
 masks in the verifying forward itself (Samragh et al. 2025, arXiv 2507.11851, section 3.2), which is
 Eso-LM's order (Sahoo et al. 2025, arXiv 2506.01928, section 4): diffusion proposes, the
@@ -29,6 +32,7 @@ import torch
 
 from model_runtime.decoding.canvas import Query, Update
 from model_runtime.decoding.choose import at, clean_logits, pick, tempered
+from model_runtime.decoding.lookup import repeated
 from model_runtime.samplers.base import NonNegative, Params, Sampler, Share
 
 if TYPE_CHECKING:
@@ -38,6 +42,8 @@ if TYPE_CHECKING:
 
 #: Tokens of the first text that are checked in one forward: more would cost more than they save.
 _N_CHECKED = 32
+#: Tokens of a repeat that are checked in one forward.
+_N_LOOKED_UP = 4
 #: How far behind a departure the first text is looked for again.
 _WINDOW = 16
 
@@ -49,6 +55,8 @@ class HybridParams(Params, frozen=True):
     n_drafts: Annotated[int, msgspec.Meta(ge=0, le=16)] = 3
     #: A draft stays only while the product of the drafts' probabilities is at least this.
     threshold: Share = 0.1
+    #: So many tokens have to stand before for what followed them to be drafted; 0 never looks.
+    n_repeated: Annotated[int, msgspec.Meta(ge=0, le=8)] = 2
     #: 0 takes the causal model's best token; above it, its tokens are drawn.
     temperature: NonNegative = 0.0
     #: A token of the text that stood on the canvas stays where its probability is at least this
@@ -149,6 +157,9 @@ class Hybrid(Sampler[Progress, HybridParams]):
         updated[state.next : state.end] = self._mask(state)
         fresh = self._read_on(state, n_accepted, int(said[n_accepted]))
         state.is_first_text = bool(fresh)
+        if not fresh and self.params.n_drafts and self.params.n_repeated:
+            n_next = min(_N_LOOKED_UP, state.n_open)
+            fresh = repeated(updated[: state.next], self.params.n_repeated, n_next)
         chances = [1.0] * len(fresh)
         if not fresh:
             fresh, chances = self._draft(

@@ -1,0 +1,45 @@
+"""Drafts looked up in the text."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model_runtime.decoding.lookup import repeated
+
+
+def drafted(text: str, shortest: int = 2, n_next: int = 4) -> str:
+    """Return what is looked up for a text of one-letter tokens."""
+    token_ids = torch.tensor([ord(letter) for letter in text])
+    return "".join(map(chr, repeated(token_ids, shortest, n_next)))
+
+
+def test_what_followed_then_is_drafted_now() -> None:
+    """The latest place counts where several are equally long."""
+    assert drafted("self.item = self") == ".ite"
+    assert drafted("ab1 ab2 ab", n_next=1) == "2"
+
+
+def test_the_longest_agreement_counts() -> None:
+    """An earlier place that agrees in more tokens is better evidence."""
+    assert drafted("xab1 yab2 xab", n_next=1) == "1"
+
+
+def test_nothing_is_drafted_without_a_repeat() -> None:
+    """One common token is not enough for two, and a text has to be longer than what repeats."""
+    assert drafted("abcdea", shortest=2) == ""
+    assert drafted("abcdea", shortest=1) == "bcde"
+    assert drafted("a", shortest=1) == ""
+    assert drafted("", shortest=1) == ""
+
+
+@given(st.text("abc", max_size=30), st.integers(1, 4), st.integers(1, 6))
+def test_a_draft_stood_behind_the_same_tokens(text: str, shortest: int, n_next: int) -> None:
+    """Whatever is drafted did follow the last `shortest` tokens once; if they recur, it is found."""
+    draft = drafted(text, shortest, n_next)
+
+    assert len(draft) <= n_next
+    recurs = len(text) >= shortest and text[-shortest:] in text[:-1]
+    assert bool(draft) == recurs
+    assert not draft or text[-shortest:] + draft in text
