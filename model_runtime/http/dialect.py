@@ -64,6 +64,8 @@ class Dialect(Protocol):
     #: For metrics.
     name: ClassVar[str]
     body_type: ClassVar[type[msgspec.Struct]]
+    #: What a whole reply holds.
+    reply_type: ClassVar[type[msgspec.Struct]]
     #: Whether a name that isn't served is refused.
     checks_model: ClassVar[bool]
     #: What ends an event stream.

@@ -13,6 +13,7 @@ from model_runtime.http.cut import Cut
 from model_runtime.http.dialect import Body, Positive, Seed, infill_request, read_stops
 from model_runtime.http.fill import Ask
 from model_runtime.http.openai import OpenAIDialect, StreamOptions
+from model_runtime.http.replies import FimReply
 
 if TYPE_CHECKING:
     import msgspec
@@ -37,6 +38,7 @@ class FimDialect(OpenAIDialect):
 
     name: ClassVar[str] = "fim"
     body_type: ClassVar[type[msgspec.Struct]] = FimBody
+    reply_type: ClassVar[type[msgspec.Struct]] = FimReply
 
     def read(self, body: FimBody) -> Ask:  # type: ignore[override]  # each reads its own body type
         """See `Dialect.read`."""

@@ -15,6 +15,7 @@ from model_runtime.http.cut import Cut
 from model_runtime.http.dialect import Body, Dialect, Seed, infill_request, read_stops
 from model_runtime.http.faults import BadBody
 from model_runtime.http.fill import Ask
+from model_runtime.http.replies import LlamaReply
 from model_runtime.protocol import ContextFile
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class LlamaDialect(Dialect):
 
     name: ClassVar[str] = "llama"
     body_type: ClassVar[type[msgspec.Struct]] = InfillBody
+    reply_type: ClassVar[type[msgspec.Struct]] = LlamaReply
     checks_model: ClassVar[bool] = False
     farewell: ClassVar[bytes] = b""
 

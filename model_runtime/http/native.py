@@ -14,7 +14,7 @@ import msgspec
 from model_runtime.http.dialect import Dialect, next_id
 from model_runtime.http.faults import BadBody
 from model_runtime.http.fill import Ask
-from model_runtime.protocol import InfillRequest
+from model_runtime.protocol import Finished, InfillRequest
 
 if TYPE_CHECKING:
     from model_runtime.http.dialect import Turn
@@ -27,6 +27,7 @@ class NativeDialect(Dialect):
 
     name: ClassVar[str] = "remask"
     body_type: ClassVar[type[msgspec.Struct]] = InfillRequest
+    reply_type: ClassVar[type[msgspec.Struct]] = Finished
     checks_model: ClassVar[bool] = False
     farewell: ClassVar[bytes] = b""
 

@@ -22,6 +22,7 @@ from model_runtime.http.dialect import (
 )
 from model_runtime.http.faults import BadBody
 from model_runtime.http.fill import Ask
+from model_runtime.http.replies import CompletionReply
 from model_runtime.jobs import MAX_ALTERNATIVES
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class OpenAIDialect(Dialect):
 
     name: ClassVar[str] = "openai"
     body_type: ClassVar[type[msgspec.Struct]] = CompletionBody
+    reply_type: ClassVar[type[msgspec.Struct]] = CompletionReply
     checks_model: ClassVar[bool] = True
     farewell: ClassVar[bytes] = DONE
 

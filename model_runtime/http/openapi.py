@@ -44,7 +44,7 @@ def describe(fills: Mapping[str, Dialect]) -> dict[str, Any]:
     Args:
         fills: the endpoints that fill, by path.
     """
-    types = [dialect.body_type for dialect in fills.values()]
+    types = [each for dialect in fills.values() for each in (dialect.body_type, dialect.reply_type)]
     _, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     for schema in schemas.values():
         # A message's own name is demanded only where there are others it could be.
@@ -57,7 +57,10 @@ def describe(fills: Mapping[str, Dialect]) -> dict[str, Any]:
         "get": {"summary": "Figures for Prometheus.", "responses": _responses("text/plain")}
     }
     for path, dialect in fills.items():
-        body = {"$ref": f"#/components/schemas/{dialect.body_type.__name__}"}
+        body, reply = (
+            {"$ref": f"#/components/schemas/{each.__name__}"}
+            for each in (dialect.body_type, dialect.reply_type)
+        )
         paths[path] = {
             "post": {
                 "summary": (dialect.__doc__ or "").splitlines()[0],
@@ -65,7 +68,7 @@ def describe(fills: Mapping[str, Dialect]) -> dict[str, Any]:
                     "required": True,
                     "content": {"application/json": {"schema": body}},
                 },
-                "responses": _responses("application/json", "text/event-stream"),
+                "responses": _responses("application/json", "text/event-stream", reply=reply),
             }
         }
     return {
@@ -80,10 +83,14 @@ def describe(fills: Mapping[str, Dialect]) -> dict[str, Any]:
     }
 
 
-def _responses(*media_types: str) -> dict[str, Any]:
+def _responses(*media_types: str, reply: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return what may come back; `reply` is the schema of a JSON reply that is a fill."""
     error = {"type": "object", "required": ["error"], "properties": {"error": {"type": "object"}}}
     refused = {"content": {"application/json": {"schema": error}}}
+    content: dict[str, Any] = {media: {} for media in media_types}
+    if reply is not None:
+        content["application/json"] = {"schema": reply}
     return {
-        "200": {"description": "Done.", "content": {media: {} for media in media_types}},
+        "200": {"description": "Done.", "content": content},
         **{status: {"description": text, **refused} for status, text in REFUSALS.items()},
     }

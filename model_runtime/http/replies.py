@@ -1,0 +1,80 @@
+"""What whole replies hold, for the published description that clients and tests read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Number = Annotated[int, msgspec.Meta(ge=0)]
+Finish = Literal["stop", "length"]
+
+
+class LlamaReply(msgspec.Struct, kw_only=True):
+    """Of `POST /infill`; with `response_fields` it has those alone."""
+
+    content: str = ""
+    stop: bool = True
+    stop_type: Literal["eos", "limit", "word"] = "eos"
+    stopping_word: str = ""
+    model: str = ""
+    truncated: bool = False
+    tokens_predicted: Number = 0
+    tokens_evaluated: Number = 0
+    tokens_cached: Number = 0
+    timings: dict[str, Annotated[float, msgspec.Meta(ge=0)]] = {}
+
+
+class CompletionUsage(msgspec.Struct, kw_only=True):
+    """What a fill cost."""
+
+    prompt_tokens: Number
+    completion_tokens: Number
+    total_tokens: Number
+    prompt_tokens_details: dict[str, Number]
+    completion_tokens_details: dict[str, Number]
+    #: Evaluations of the model.
+    n_forwards: Number
+
+
+class CompletionChoice(msgspec.Struct, kw_only=True):
+    """One way to fill the hole."""
+
+    index: Number
+    text: str
+    finish_reason: Finish
+
+
+class CompletionReply(msgspec.Struct, kw_only=True):
+    """Of `POST /v1/completions`."""
+
+    id: str
+    object: Literal["text_completion"]
+    created: Number
+    model: str
+    choices: Annotated[list[CompletionChoice], msgspec.Meta(min_length=1)]
+    usage: CompletionUsage
+
+
+class FimMessage(msgspec.Struct, kw_only=True):
+    """Mercury's and Codestral's place for the text."""
+
+    role: Literal["assistant"]
+    content: str
+
+
+class FimChoice(CompletionChoice, kw_only=True):
+    """One way to fill the hole, in both places."""
+
+    message: FimMessage
+
+
+class FimReply(msgspec.Struct, kw_only=True):
+    """Of `POST /v1/fim/completions`."""
+
+    id: str
+    object: Literal["text_completion"]
+    created: Number
+    model: str
+    choices: Annotated[list[FimChoice], msgspec.Meta(min_length=1)]
+    usage: CompletionUsage
