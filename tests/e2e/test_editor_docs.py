@@ -7,13 +7,16 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
-from support.editors import ROOT
+from support.editors import ROOT, require
 from support.language_client import new_home
 
-from lsp_server.settings import Settings, read_settings
+from lsp_server.protocol_ext import COMMANDS
+from lsp_server.settings import InlineSettings, Settings, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -64,12 +67,23 @@ def test_helix_is_told_what_there_is() -> None:
     assert read_settings(server["config"], Settings())[1] == []
 
 
+def test_any_client_is_told_what_there_is() -> None:
+    """Every command and every setting is on the page, and nothing that there isn't."""
+    text = (ROOT / "docs" / "editors.md").read_text()
+    commands = re.findall(r"`(remask\.\w+)`", text.partition("## Any other client")[2])
+    rows = re.findall(r"^\| (`.*?`) \|", text.partition("## Settings")[2], re.MULTILINE)
+    told = {name for row in rows for name in re.findall(r"`([\w.]+)`", row)}
+    settings = msgspec.structs.fields(Settings)
+    inline = {f"inline.{field.encode_name}" for field in msgspec.structs.fields(InlineSettings)}
+
+    assert set(COMMANDS) <= set(commands)
+    assert told == {field.encode_name for field in settings} - {"inline"} | inline
+
+
 @pytest.mark.e2e
 async def test_emacs_rewrites_the_region(home: Home) -> None:
-    """A real Emacs with the page's configuration; skipped where there is none."""
-    emacs = shutil.which("emacs")
-    if emacs is None:
-        pytest.skip("there is no Emacs: apt-get install emacs-nox elpa-eglot")
+    """A real Emacs with the page's configuration."""
+    emacs = str(require(Path(shutil.which("emacs") or "/usr/bin/emacs")))
     home.answer({"texts": ["new()"]})
     (home.folder / "a.py").write_text("π = öld + rest\n")
     script = home.folder / "try.el"

