@@ -103,8 +103,9 @@ class Job:
         n_earlier, n_before = cost.n_forwards, denoiser.model.n_forwards
         drafts = DraftCount(laid_out.canvas)
         first_draft: list[float] = []
-        # The last stretch of the context is encoded in the first denoising step's own forward.
-        denoiser.encode(context[:-PREFILL_ROWS], self.cache, self.cancel.check)
+        if len(context) - self.cache.n_common(context) > PREFILL_ROWS:
+            # The last stretch is encoded in the first denoising step's own forward.
+            denoiser.encode(context[:-PREFILL_ROWS], self.cache, self.cancel.check)
 
         def on_step(step: Step) -> None:
             first_draft.append(time.monotonic())

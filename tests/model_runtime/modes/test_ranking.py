@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.tiny_canvas import Listener, Patience, ask, engine, tokenizer
 
+from model_runtime.caches.causal import CausalCache
 from model_runtime.modes.branching import departures
 from model_runtime.modes.job import Job
 from model_runtime.modes.ranking import distinct, ranked
 from model_runtime.protocol import Alternative, InfillRequest, MaskSpan
 from model_runtime.samplers.hybrid import Hybrid, HybridParams
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 TOKENIZER = tokenizer()
 
@@ -22,7 +28,7 @@ def job(suffix: str = "\n    return a\n", prefix: str = "def f():\n    a = ") ->
     model = engine()._model
     assert model is not None
     request = InfillRequest(
-        id="r", prefix=prefix, suffix=suffix, spans=(MaskSpan(),), n_alternatives=6
+        id="r", prefix=prefix, suffix=suffix, spans=(MaskSpan(max_tokens=12),), n_alternatives=6
     )
     return Job(
         request,
@@ -54,6 +60,33 @@ def test_many_texts_are_judged_in_as_few_forwards_as_fit() -> None:
     judged = working.judge_several([1, 2, 3], [[5] * 200] * 3)
     assert working.model.denoiser.model.n_forwards - before == 2
     assert [len(one.own) for one in judged] == [200] * 3
+
+
+class CountingCache(CausalCache):
+    """Counts the rows that were computed, kept or not."""
+
+    n_fed = 0
+
+    def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Count them in the first layer."""
+        self.n_fed += len(keys) if layer == 0 else 0
+        return super().extend(layer, keys, values)
+
+
+def test_what_alternatives_share_is_computed_once() -> None:
+    """The context is encoded for the first fill; for every other one only what is new is fed."""
+    working = job(prefix="def f():\n" + "    a = a + 1\n" * 20)
+    config = working.model.denoiser.model.config
+    cache = CountingCache(config.n_layers, config.n_kv_heads, config.head_dim)
+    working.cache = cache
+    laid_out = working.lay_out([""], 0)
+    n_context = len(laid_out.context)
+    with torch.inference_mode():
+        working.settle(working.sampler, laid_out, [""], 0)
+        n_first = cache.n_fed
+        working.settle(working.sampler, working.lay_out([""], 0), [""], 0)
+    assert n_first >= n_context
+    assert cache.n_fed - n_first < n_context
 
 
 @pytest.mark.parametrize("seed", range(4))
