@@ -67,7 +67,9 @@ class Alternatives:
             filled = await fill(self._runtime, plan, on_report)
         else:
             if not asked.waiting:
-                asked.waiting = await fill_otherwise(self._runtime, plan, asked.given, on_report)
+                # The document as it is would be no other result to anyone.
+                seen = {plan.snapshot.text, *asked.given}
+                asked.waiting = await fill_otherwise(self._runtime, plan, seen, on_report)
             if not asked.waiting:
                 raise NothingElse("The model has no other result for this.")
             filled = asked.waiting.pop(0)

@@ -65,6 +65,14 @@ async def test_what_was_made_is_not_made_again() -> None:
     assert len(ask.runtime.requests) == 2
 
 
+async def test_no_change_is_no_other_result() -> None:
+    """What stands there already is not offered instead of something."""
+    ask = Asking("1", "0", "2")
+    await ask()
+
+    assert await ask(another=True) == "x = 2\n"
+
+
 async def test_each_try_has_a_seed_of_its_own() -> None:
     """Or the model would draw the same others over and over; the tries have an end."""
     ask = Asking("1")
