@@ -280,8 +280,8 @@ def test_a_late_result_is_dropped(code: Workbench) -> None:
         await vscode.window.activeTextEditor.edit(
           (edit) => edit.insert(new vscode.Position(1, 0), 'mine'));
     """)
-    code.until(lambda: code.drawn == "", "the end")
-    code.page.wait_for_timeout(500)
+    code.until(lambda: "the result is dropped" in code.status, "the end")
+    code.until(lambda: code.drawn == "", "an undrawn canvas")
     assert code.text == "slow = old\nmine"
 
 
@@ -430,8 +430,7 @@ def test_secrets_are_left_alone(code: Workbench) -> None:
     code.open("TOKEN=\n", ".env")
     code.select((0, 6, 0, 6))
     code.page.keyboard.type("a")
-    code.run("editor.action.inlineSuggest.trigger")
-    code.page.wait_for_timeout(1000)
+    code.until(lambda: "may hold secrets" in code.status, "the reason")
     assert code.ghost == ""
 
 
