@@ -5,6 +5,7 @@
     repair FILE        one planted fault in each line of HumanEval-Infilling, and clean lines
     holes FILE         several lines of each of its functions, jointly and one after another
     self-correction    what each stage after the plain fill is worth, and all of the two above
+    rules              every decoding rule on the default model, over the same held-out tasks
     perplexity         over the same tasks: the base's, exactly, and the canvas's bound
     join REPORT …      one table and one plot of several reports
     make-tasks DATA    cut held-out tasks out of a training corpus again
@@ -42,7 +43,7 @@ from model_runtime.training.data import read_documents
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from model_runtime.engines.base import Engine
     from model_runtime.evaluation.base import EvalTask, Outcome
@@ -77,10 +78,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     correction.add_argument(
         "--resume", action="store_true", help="go on where an evaluation was cut off"
     )
+    rules = benchmarks.add_parser("rules", help="every decoding rule on the default model")
+    rules.add_argument("--tasks", type=Path, help="other tasks than the shipped ones")
+    rules.add_argument("--rule", action="append", metavar="NAME", help="only this one")
+    rules.set_defaults(limit=100)
+    rules.add_argument(
+        "--resume", action="store_true", help="go on where an evaluation was cut off"
+    )
     perplexity = benchmarks.add_parser("perplexity", help="likelihood of the held-out tasks")
     perplexity.add_argument("--tasks", type=Path, help="other tasks than the shipped ones")
     perplexity.add_argument("--draws", type=int, default=8, help="forwards a gap, for the bound")
-    for benchmark in (humaneval, heldout, perplexity, correction, *modes):
+    for benchmark in (humaneval, heldout, perplexity, correction, rules, *modes):
         benchmark.add_argument("--out", type=Path, required=True, help="folder of the report")
         benchmark.add_argument("--limit", type=int, help="so many tasks, evenly chosen")
         benchmark.add_argument("--seed", type=int, default=0)
@@ -107,12 +115,8 @@ def main(arguments: argparse.Namespace) -> int:
         if arguments.benchmark == "make-tasks":
             write_tasks(make_tasks(read_documents(arguments.data, "heldout")), arguments.out)
             return 0
-        if arguments.benchmark == "perplexity":
-            return _measure_perplexity(arguments)
-        if arguments.benchmark in ("repair", "holes"):
-            return _measure_mode(arguments)
-        if arguments.benchmark == "self-correction":
-            return _measure_self_correction(arguments)
+        if arguments.benchmark in _MEASURES:
+            return _MEASURES[arguments.benchmark](arguments)
         if arguments.benchmark == "join":
             runs = [run for path in arguments.report for run in read_report(path)]
         else:
@@ -153,6 +157,14 @@ def _measure_self_correction(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _measure_rules(arguments: argparse.Namespace) -> int:
+    # As above.
+    from model_runtime.evaluation import rules  # noqa: PLC0415
+
+    sys.stdout.write(rules.main(arguments))
+    return 0
+
+
 def _measure_mode(arguments: argparse.Namespace) -> int:
     settings = load_settings(flags_of(arguments))
     make: Any = ENGINES.load(settings.engine)
@@ -177,6 +189,16 @@ def _measure_mode(arguments: argparse.Namespace) -> int:
     )
     sys.stdout.write(words)
     return 0
+
+
+#: Benchmarks with a page of their own.
+_MEASURES: dict[str, Callable[[argparse.Namespace], int]] = {
+    "holes": _measure_mode,
+    "perplexity": _measure_perplexity,
+    "repair": _measure_mode,
+    "rules": _measure_rules,
+    "self-correction": _measure_self_correction,
+}
 
 
 def _measure(arguments: argparse.Namespace) -> list[Run]:
