@@ -36,7 +36,7 @@ def test_nothing_is_drafted_without_a_repeat() -> None:
 
 @given(st.text("abc", max_size=30), st.integers(1, 4), st.integers(1, 6))
 def test_a_draft_stood_behind_the_same_tokens(text: str, shortest: int, n_next: int) -> None:
-    """Whatever is drafted did follow the last `shortest` tokens once; if they recur, it is found."""
+    """Whatever is drafted did follow the last `shortest` tokens once; what recurs is found."""
     draft = drafted(text, shortest, n_next)
 
     assert len(draft) <= n_next
