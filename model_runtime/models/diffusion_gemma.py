@@ -89,9 +89,7 @@ class DiffusionGemma(Family):
         Returns:
             [batch, n, width], the last hidden states, and the keys and values read so far.
         """
-        output = self.model.model.encoder(
-            input_ids=token_ids, past_key_values=past, attention_mask=mask
-        )
+        output = self.model.model.encoder(input_ids=token_ids, cache=past, attention_mask=mask)
         return output.last_hidden_state, output.past_key_values
 
     @torch.no_grad()
@@ -119,7 +117,7 @@ class DiffusionGemma(Family):
             mask = torch.cat((mask, torch.ones_like(canvas_ids)), dim=1)
         logits: Tensor = self.model(
             decoder_input_ids=canvas_ids,
-            past_key_values=past,
+            cache=past,
             decoder_position_ids=positions,
             self_conditioning_logits=self_conditioning,
             decoder_attention_mask=mask,
