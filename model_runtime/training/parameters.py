@@ -50,6 +50,25 @@ class AdapterParameters(nn.Module):
                 # Zero: the adapter starts as the base itself.
                 self.up[f"{index}_{part}"] = nn.Parameter(torch.zeros(n_out, rank))
 
+    @torch.no_grad()
+    def start_from(self, adapter: Adapter) -> None:
+        """Take the values of a trained adapter.
+
+        Its parts may be of lower rank: what is left of these then starts as it was made, which adds
+        nothing yet.
+
+        Args:
+            adapter: of the same base and vocabulary.
+        """
+        self.mask_embedding.copy_(adapter.mask_embedding)
+        self.link_down[: len(adapter.link.down)] = adapter.link.down
+        self.link_up[:, : adapter.link.up.shape[1]] = adapter.link.up
+        for index, layer in enumerate(adapter.layers):
+            for part, low_rank in zip(ADAPTED, layer, strict=True):
+                key = f"{index}_{part}"
+                self.down[key][: len(low_rank.down)] = low_rank.down
+                self.up[key][:, : low_rank.up.shape[1]] = low_rank.up
+
     def links(self) -> list[nn.Parameter]:
         """Return the parameters of the link."""
         return [self.link_down, self.link_up]

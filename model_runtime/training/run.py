@@ -10,7 +10,7 @@ import torch
 from safetensors import safe_open
 
 from model_runtime.models.canvas import CanvasDenoiser
-from model_runtime.models.weights import WEIGHTS_FILE, TensorFile, load_base
+from model_runtime.models.weights import WEIGHTS_FILE, TensorFile, load_adapter, load_base
 from model_runtime.text.fim import FimTemplate
 from model_runtime.text.tokenizer import CodeTokenizer
 from model_runtime.training.data import read_documents
@@ -45,6 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--rank", type=int, default=32)
     parser.add_argument("--rate", type=float, default=5e-4, help="highest learning rate")
+    parser.add_argument("--start", type=Path, help="an adapter to begin with, instead of nothing")
     parser.add_argument("--vocabulary", type=int, default=16384, help="tokens drafts may have")
     parser.add_argument("--max-tokens", type=int, default=448, help="of one example")
     parser.add_argument("--threads", type=int, default=0, help="0 takes one for each core")
@@ -59,12 +60,14 @@ def main(arguments: argparse.Namespace) -> int:
     template = FimTemplate(CodeTokenizer(arguments.base / TOKENIZER_FILE))
     model = load_base(arguments.base, template.mask_id, DifferentiableInt8Linear)
     documents = list(read_documents(arguments.data, "train"))
-    vocabulary = _saved_vocabulary(arguments.folder)
+    vocabulary = _saved_vocabulary(arguments.folder, arguments.start)
     if vocabulary is None:
         vocabulary = _common_tokens(documents, template, arguments.vocabulary)
     parameters = AdapterParameters(
         model.config, arguments.rank, vocabulary, _mean_embedding(model, vocabulary)
     )
+    if arguments.start:
+        parameters.start_from(load_adapter(arguments.start, model))
     weights = TensorFile(arguments.base / WEIGHTS_FILE)
     heldout = Examples(
         Corpus(read_documents(arguments.data, "heldout")), template, arguments.max_tokens, seed=1
@@ -82,7 +85,11 @@ def main(arguments: argparse.Namespace) -> int:
         arguments.folder,
     )
     trainer.run()
-    settings = describe(plan, mixture) | {"base": arguments.base.name, "rank": str(arguments.rank)}
+    settings = describe(plan, mixture) | {
+        "base": arguments.base.name,
+        "rank": str(arguments.rank),
+        "start": arguments.start.name if arguments.start else "",
+    }
     parameters.save(arguments.folder / ADAPTER, settings)
     return 0
 
@@ -96,12 +103,14 @@ def _common_tokens(documents: Iterable[Document], template: FimTemplate, n_token
     return torch.tensor(sorted(common | {template.end_id}))
 
 
-def _saved_vocabulary(folder: Path) -> Tensor | None:
-    if not (folder / CHECKPOINT).exists():
+def _saved_vocabulary(folder: Path, start: Path | None) -> Tensor | None:
+    """Return the vocabulary that a run goes on with; None if it begins with nothing."""
+    path = folder / CHECKPOINT if (folder / CHECKPOINT).exists() else start
+    if path is None:
         return None
-    with safe_open(folder / CHECKPOINT, framework="pt") as file:
+    with safe_open(path, framework="pt") as file:
         vocabulary: Tensor = file.get_tensor("vocabulary")
-        return vocabulary
+        return vocabulary.long()
 
 
 def _mean_embedding(model: GatedModel, vocabulary: Tensor) -> Tensor:
