@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from model_runtime.errors import BadRequest, ModelLoadFailed
+from model_runtime.models import int8
 from model_runtime.models.canvas import CanvasDenoiser
-from model_runtime.models.layers import Int8Linear
 from model_runtime.models.weights import (
     WEIGHTS_FILE,
     TensorFile,
@@ -158,4 +158,7 @@ def _device(wanted: str) -> torch.device:
 def _precision(device: torch.device) -> Precision:
     if device.type == "cuda":
         return "bf16"
-    return "int8" if Int8Linear.supported() else "bf16"
+    kernel = int8.kernel()
+    if kernel is None:
+        return "bf16"
+    return "int8" if kernel.weight_bits == 8 else "int7"  # noqa: PLR2004  # the name says it

@@ -10,5 +10,7 @@ if TYPE_CHECKING:
     from model_runtime.models.base import Denoiser
 
 MODELS: Registry[Denoiser] = Registry(
-    __name__, "model family", besides=frozenset({"attention", "gated", "layers", "weights"})
+    __name__,
+    "model family",
+    besides=frozenset({"attention", "gated", "int8", "layers", "packed", "weights"}),
 )

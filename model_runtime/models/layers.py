@@ -33,52 +33,6 @@ class DenseLinear:
         return functional.linear(x, self.weight, self.bias)
 
 
-class Int8Linear:
-    """int8 weights with one scale an output channel, int8 activations with one scale a row.
-
-    The products are summed in int32, so a row's result does not depend on its neighbours. Weights
-    are packed once for the CPU's integer dot products (oneDNN: VNNI or AMX where it exists).
-
-    Args:
-        weight: [n_out, n_in] int8.
-        scale: [n_out] float32.
-        bias: [n_out] float32, or None.
-    """
-
-    def __init__(self, weight: Tensor, scale: Tensor, bias: Tensor | None = None) -> None:
-        self._packed = torch.ops.onednn.qlinear_prepack(weight, None)
-        self._scale = scale.float().contiguous()
-        self._no_offsets = torch.zeros(len(scale), dtype=torch.int32)
-        self._bias = bias
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Map [n, n_in] float32 to [n, n_out] float32."""
-        # Unsigned activations around 128: the only form for which oneDNN has fast kernels here.
-        row_scale = x.abs().amax(dim=-1, keepdim=True).div_(127.0).clamp_min_(1e-12)
-        quantized = (x / row_scale).round_().add_(128.0).to(torch.uint8)
-        y: Tensor = torch.ops.onednn.qlinear_pointwise(
-            quantized, 1.0, 128, self._packed, self._scale, self._no_offsets,
-            None, 1.0, 0, torch.float32, "none", [], "",
-        )  # fmt: skip
-        y.mul_(row_scale)
-        return y if self._bias is None else y.add_(self._bias)
-
-    @staticmethod
-    def supported() -> bool:
-        """Whether this build of torch has the kernels."""
-        try:
-            probe = Int8Linear(torch.ones(8, 8, dtype=torch.int8), torch.ones(8))
-            return torch.allclose(probe(torch.ones(1, 8)), torch.full((1, 8), 8.0), rtol=1e-3)
-        except (RuntimeError, AttributeError, NotImplementedError):
-            return False
-
-
-def quantize_int8(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Round a float weight [n_out, n_in] to int8 [n_out, n_in] with float32 scales [n_out]."""
-    scale = weight.abs().amax(dim=1).div(127.0).clamp_min(1e-12)
-    return (weight / scale[:, None]).round().to(torch.int8), scale.float()
-
-
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     """Scale each row of x [n, width] to unit root mean square, in float32, then by `weight`."""
     wide = x.float()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import torch
@@ -19,9 +20,12 @@ from model_runtime.models.gated import (
     Link,
     LowRank,
 )
-from model_runtime.models.layers import DenseLinear, Int8Linear, Linear
+from model_runtime.models.int8 import Int8Linear, OneDnn, kernel
+from model_runtime.models.layers import DenseLinear, Linear
+from model_runtime.models.packed import PackedFile, open_packed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from torch import Tensor
@@ -85,6 +89,19 @@ class TensorFile:
         scale = self[f"{name}.scale"] if rows is None else self[f"{name}.scale"][rows]
         return int8(weight, scale, bias)
 
+    def int8_weights(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield the name and the weight of every linear map in int8."""
+        for name in sorted(self.names):
+            if f"{name}.scale" in self.names and name != "embedding":
+                yield name, self[name]
+
+    def mapped(self, name: str, packed: PackedFile) -> Linear:
+        """Return a linear map of all output channels, mapped where it is in int8."""
+        if f"{name}.scale" not in self.names:
+            return self.linear(name)
+        bias = self[f"{name}.bias"] if f"{name}.bias" in self.names else None
+        return packed.linear(name, self[f"{name}.scale"], bias, self[name].shape[1])
+
 
 def load_base(
     folder: Path,
@@ -111,25 +128,35 @@ def load_base(
         ) from error
     file = TensorFile(folder / WEIGHTS_FILE, device)
     scale = file["embedding.scale"] if "embedding.scale" in file.names else None
-    layers = [
-        Layer(
+    # A class of one's own wants the plain weights.
+    is_mapped = int8 is Int8Linear and device.type == "cpu" and isinstance(kernel(), OneDnn)
+    packed = open_packed(folder, file.int8_weights()) if is_mapped else None
+
+    def linear(name: str) -> Linear:
+        return file.linear(name, int8=int8) if packed is None else file.mapped(name, packed)
+
+    def layer(index: int) -> Layer:
+        return Layer(
             attention_norm=file[f"layers.{index}.attention_norm"],
-            qkv=file.linear(f"layers.{index}.qkv", int8=int8),
-            out=file.linear(f"layers.{index}.out", int8=int8),
+            qkv=linear(f"layers.{index}.qkv"),
+            out=linear(f"layers.{index}.out"),
             mlp_norm=file[f"layers.{index}.mlp_norm"],
-            gate_up=file.linear(f"layers.{index}.gate_up", int8=int8),
-            down=file.linear(f"layers.{index}.down", int8=int8),
+            gate_up=linear(f"layers.{index}.gate_up"),
+            down=linear(f"layers.{index}.down"),
         )
-        for index in range(config.n_layers)
-    ]
-    return GatedModel(
-        config,
-        Embedding(file["embedding"], scale),
-        layers,
-        file["final_norm"],
-        file.linear("head"),
-        mask_fallback_id,
-    )
+
+    # Packing a weight takes one core; the head is about as much work as all layers.
+    with ThreadPoolExecutor(2) as pool:
+        head = pool.submit(linear, "head")
+        layers = list(pool.map(layer, range(config.n_layers)))
+        return GatedModel(
+            config,
+            Embedding(file["embedding"], scale),
+            layers,
+            file["final_norm"],
+            head.result(),
+            mask_fallback_id,
+        )
 
 
 def load_adapter(path: Path, model: GatedModel) -> Adapter:

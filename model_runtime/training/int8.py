@@ -7,7 +7,7 @@ four times as fast as bfloat16. The adapter's own gradients are exact.
 
 Not so the head: the gradient of a softmax has a few large parts and thousands of small ones that
 matter by their sum, and one scale for all rounds the small ones to nothing. Its gradient is made in
-bfloat16.
+float32: not every processor is fast in bfloat16.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from model_runtime.models.layers import Int8Linear
+from model_runtime.models.int8 import Int8Linear
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,7 +53,7 @@ class DifferentiableInt8Linear(Int8Linear):
 
 
 class DifferentiableHead(DifferentiableInt8Linear):
-    """The same map with its input's gradient in bfloat16, for the gradient of a softmax.
+    """The same map with its input's gradient in float32, for the gradient of a softmax.
 
     Args:
         weight: [n_out, n_in] int8.
@@ -63,11 +63,11 @@ class DifferentiableHead(DifferentiableInt8Linear):
 
     def __init__(self, weight: Tensor, scale: Tensor, bias: Tensor | None = None) -> None:
         super().__init__(weight, scale, bias)
-        self._dense = (weight * scale[:, None]).bfloat16()
+        self._dense = weight * scale.float()[:, None]
 
     def backward(self, gradient: Tensor) -> Tensor:
         """Return W^T g for g [n, n_out]."""
-        return (gradient.bfloat16() @ self._dense).float()
+        return gradient @ self._dense
 
 
 class _ThroughInt8(torch.autograd.Function):

@@ -20,14 +20,15 @@ from safetensors.torch import save_file
 
 from model_runtime.errors import ModelLoadFailed
 from model_runtime.models.gated import BaseConfig
-from model_runtime.models.layers import quantize_int8
+from model_runtime.models.int8 import quantize_int8
 from model_runtime.models.weights import CONFIG_FILE, WEIGHTS_FILE
 from model_runtime.text.tokenizer import tokenizer_from_gguf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-Precision = Literal["int8", "bf16", "fp32"]
+#: int7 is int8 with weights of 7 bits, for processors whose kernels leave no room for more.
+Precision = Literal["int8", "int7", "bf16", "fp32"]
 
 #: Raise it whenever what `convert` writes changes.
 CONVERSION_VERSION = 1
@@ -38,7 +39,8 @@ TOKENIZER_FILE = "tokenizer.json"
 #: Of a tensor, held in float32 at a time: bounds the memory that a conversion takes.
 ROWS_AT_A_TIME = 4096
 
-_DTYPES = {"int8": torch.int8, "bf16": torch.bfloat16, "fp32": torch.float32}
+_DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
+_N_BITS = {"int8": 8, "int7": 7}
 
 
 def converted_folder(source: Path, digest: str, precision: Precision) -> Path:
@@ -128,7 +130,8 @@ def _stack(
     """
     n_rows = sum(len(part.data) for part in parts)
     is_vector = len(parts[0].shape) == 1
-    dtype = torch.float32 if is_vector and precision == "int8" else _DTYPES[precision]
+    n_bits = _N_BITS.get(precision)
+    dtype = _DTYPES.get(precision, torch.float32 if is_vector else torch.int8)
     shape = (n_rows,) if is_vector else (n_rows, int(parts[0].shape[0]))
     stacked = torch.empty(shape, dtype=dtype)
     scales = None if dtype != torch.int8 else torch.empty(n_rows)
@@ -142,7 +145,7 @@ def _stack(
             if scales is None:
                 stacked[rows] = stretch
             else:
-                stacked[rows], scales[rows] = quantize_int8(stretch)
+                stacked[rows], scales[rows] = quantize_int8(stretch, n_bits)
     return stacked, scales
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from model_runtime.models.canvas import CanvasDenoiser
 from model_runtime.models.gated import BaseConfig, Embedding, GatedModel, Layer
-from model_runtime.models.layers import Int8Linear, quantize_int8
+from model_runtime.models.int8 import Int8Linear, quantize_int8
 
 CONFIG = BaseConfig(
     n_layers=2,

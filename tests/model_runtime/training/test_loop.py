@@ -10,6 +10,7 @@ import pytest
 import torch
 from support.tiny_base import CONFIG, tiny_denoiser
 
+from model_runtime.models.int8 import quantize_int8
 from model_runtime.models.weights import load_adapter
 from model_runtime.training.examples import Example
 from model_runtime.training.int8 import DifferentiableHead, DifferentiableInt8Linear
@@ -102,7 +103,7 @@ def test_what_is_saved_is_what_was_trained(tmp_path: Path) -> None:
 def test_the_gradient_through_int8_is_that_of_the_rounded_weights() -> None:
     """To the rounding of the gradient itself: half a step of 1/127 of a row's largest part."""
     torch.manual_seed(0)
-    weight = torch.randint(-127, 128, (24, 16), dtype=torch.int8)
+    weight, _ = quantize_int8(torch.randn(24, 16))
     scale = torch.rand(24) + 0.5
     x = torch.randn(5, 16, requires_grad=True)
     gradient = torch.randn(5, 24)
@@ -119,7 +120,7 @@ def test_the_head_passes_on_the_many_small_parts_of_a_gradient() -> None:
     """A softmax's gradient pushes thousands of tokens down a little: together as far as one up."""
     n_tokens = 4000
     # The small parts all point one way, so that their sum counts.
-    weight = torch.randint(1, 128, (n_tokens, 16), dtype=torch.int8)
+    weight, _ = quantize_int8(torch.rand(n_tokens, 16))
     scale = torch.ones(n_tokens)
     x = torch.randn(5, 16, requires_grad=True)
     gradient = torch.full((5, n_tokens), 1 / (n_tokens - 1))
