@@ -1,0 +1,43 @@
+"""Attention on a CPU: a row is the same to the last bit whatever is fed with it."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model_runtime.models.attention import attend_rows
+from model_runtime.models.layers import attend
+
+N_HEADS, N_KV_HEADS, HEAD_DIM = 14, 2, 64
+
+
+@settings(deadline=None)
+@given(
+    n_kept=st.integers(1, 900),
+    n_rows=st.integers(1, 40),
+    n_behind=st.integers(0, 60),
+    seed=st.integers(0, 2**16),
+    chosen=st.data(),
+)
+def test_a_row_is_the_same_alone_and_among_others(
+    n_kept: int, n_rows: int, n_behind: int, seed: int, chosen: st.DataObject
+) -> None:
+    """However many rows there are, and however many keys that it does not see behind it."""
+    rng = torch.Generator().manual_seed(seed)
+    n_keys = n_kept + n_rows + n_behind
+    queries = torch.randn(n_rows, N_HEADS, HEAD_DIM, generator=rng)
+    keys = torch.randn(n_keys, N_KV_HEADS, HEAD_DIM, generator=rng)
+    values = torch.randn(n_keys, N_KV_HEADS, HEAD_DIM, generator=rng)
+    hidden = torch.ones(n_rows, n_keys, dtype=torch.bool).triu(n_kept + 1)
+    allowed = torch.zeros(n_rows, n_keys).masked_fill(hidden, float("-inf"))
+
+    together = attend_rows(queries, keys, values, allowed, causal=False)
+
+    row = chosen.draw(st.integers(0, n_rows - 1))
+    seen = slice(n_kept + row + 1)
+    alone = attend_rows(
+        queries[row : row + 1], keys[seen], values[seen], allowed[row : row + 1, seen], causal=True
+    )
+    assert torch.equal(alone[0], together[row])
+    assert torch.allclose(together, attend(queries, keys, values, allowed), atol=1e-5)
