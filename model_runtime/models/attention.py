@@ -21,8 +21,8 @@ try:
 except ImportError:  # an extra, for CUDA alone
     flash_attn_func = None
 
-#: Terms of one product over values. x86 sums up to 384 in one order with AVX-512, and up to 192 with
-#: AVX2.
+#: Terms of one product over values. x86 sums up to 384 of them in one order with AVX-512, and up to
+#: 192 with AVX2.
 VALUES_AT_A_TIME = 128
 #: Products over fewer keys run in other code, which rounds otherwise; so there are never fewer.
 FEWEST_KEYS = 16
