@@ -83,11 +83,15 @@ class TensorFile:
         """
         rows = None if rows is None else rows.to(self[name].device)
         weight = self[name] if rows is None else self[name][rows]
-        bias = self[f"{name}.bias"] if f"{name}.bias" in self.names else None
+        bias = self.small(f"{name}.bias") if f"{name}.bias" in self.names else None
         if f"{name}.scale" not in self.names:
             return DenseLinear(weight, bias)
-        scale = self[f"{name}.scale"] if rows is None else self[f"{name}.scale"][rows]
-        return int8(weight, scale, bias)
+        scale = self.small(f"{name}.scale")
+        return int8(weight, scale if rows is None else scale[rows], bias)
+
+    def small(self, name: str) -> Tensor:
+        """Return a copy of one tensor: a view of the file would hold on to all that was read."""
+        return self[name].clone()
 
     def int8_weights(self) -> Iterator[tuple[str, Tensor]]:
         """Yield the name and the weight of every linear map in int8."""
@@ -99,8 +103,8 @@ class TensorFile:
         """Return a linear map of all output channels, mapped where it is in int8."""
         if f"{name}.scale" not in self.names:
             return self.linear(name)
-        bias = self[f"{name}.bias"] if f"{name}.bias" in self.names else None
-        return packed.linear(name, self[f"{name}.scale"], bias, self[name].shape[1])
+        bias = self.small(f"{name}.bias") if f"{name}.bias" in self.names else None
+        return packed.linear(name, self.small(f"{name}.scale"), bias, self[name].shape[1])
 
 
 def load_base(
@@ -126,28 +130,33 @@ def load_base(
         raise ModelLoadFailed(
             f"{folder / CONFIG_FILE} can't be read ({error}); delete the folder and try again"
         ) from error
-    file = TensorFile(folder / WEIGHTS_FILE, device)
-    scale = file["embedding.scale"] if "embedding.scale" in file.names else None
+    def opened() -> TensorFile:
+        # Whoever packs weights opens the file anew, so that what was read goes when it is done.
+        return TensorFile(folder / WEIGHTS_FILE, device)
+
     # A class of one's own wants the plain weights.
     is_mapped = int8 is Int8Linear and device.type == "cpu" and isinstance(kernel(), OneDnn)
-    packed = open_packed(folder, file.int8_weights()) if is_mapped else None
+    packed = open_packed(folder, opened().int8_weights()) if is_mapped else None
 
-    def linear(name: str) -> Linear:
+    def linear(file: TensorFile, name: str) -> Linear:
         return file.linear(name, int8=int8) if packed is None else file.mapped(name, packed)
 
     def layer(index: int) -> Layer:
+        file, name = opened(), f"layers.{index}"
         return Layer(
-            attention_norm=file[f"layers.{index}.attention_norm"],
-            qkv=linear(f"layers.{index}.qkv"),
-            out=linear(f"layers.{index}.out"),
-            mlp_norm=file[f"layers.{index}.mlp_norm"],
-            gate_up=linear(f"layers.{index}.gate_up"),
-            down=linear(f"layers.{index}.down"),
+            attention_norm=file.small(f"{name}.attention_norm"),
+            qkv=linear(file, f"{name}.qkv"),
+            out=linear(file, f"{name}.out"),
+            mlp_norm=file.small(f"{name}.mlp_norm"),
+            gate_up=linear(file, f"{name}.gate_up"),
+            down=linear(file, f"{name}.down"),
         )
 
+    file = opened()
+    scale = file["embedding.scale"] if "embedding.scale" in file.names else None
     # Packing a weight takes one core; the head is about as much work as all layers.
     with ThreadPoolExecutor(2) as pool:
-        head = pool.submit(linear, "head")
+        head = pool.submit(lambda: linear(opened(), "head"))
         layers = list(pool.map(layer, range(config.n_layers)))
         return GatedModel(
             config,
