@@ -2,7 +2,7 @@
 
 Exact: a causal row never looks ahead, so what was computed once stays true. Rows fed behind the
 kept ones may look at each other in any way; they are overwritten by the next forward unless they
-are kept.
+are kept. (Rows that `modes.carried` brings along are the exception; the cache knows them.)
 """
 
 from __future__ import annotations
@@ -48,6 +48,9 @@ class CausalCache(Cache):
         self._values = self._keys.clone()
         #: [n_kept] the token ids whose rows are kept.
         self.token_ids: list[int] = []
+        #: The first row that is not exact, see `append`, and how many tokens it has not seen.
+        self._first_inexact = 0
+        self.n_unseen = 0
 
     def __len__(self) -> int:
         """Return the number of kept rows."""
@@ -70,6 +73,31 @@ class CausalCache(Cache):
         """Keep the first rows of the last forward: those that were fed `token_ids`."""
         self.token_ids.extend(token_ids)
 
+    def rows(self, start: int, end: int) -> tuple[Tensor, Tensor]:
+        """Return copies of kept keys and values, each [n_layers, n_rows, n_kv_heads, head_dim]."""
+        return self._keys[:, start:end].clone(), self._values[:, start:end].clone()
+
+    def append(self, token_ids: list[int], keys: Tensor, values: Tensor, n_unseen: int) -> None:
+        """Keep rows that were encoded elsewhere, behind the others.
+
+        Args:
+            token_ids: [n_rows] what they stand for.
+            keys: [n_layers, n_rows, n_kv_heads, head_dim], turned to where they are put.
+            values: as keys.
+            n_unseen: tokens of what now stands before them that they have not seen.
+        """
+        start, end = len(self), len(self) + len(token_ids)
+        if end > self._keys.shape[1]:
+            self._reserve(end)
+        self._keys[:, start:end], self._values[:, start:end] = keys, values
+        self.token_ids.extend(token_ids)
+        self._first_inexact, self.n_unseen = start, n_unseen
+
+    def drop_inexact(self) -> None:
+        """Forget the rows that were put here by `append`, and what stands behind them."""
+        if self.n_unseen:
+            self._cut(self._first_inexact)
+
     def n_common(self, token_ids: list[int]) -> int:
         """Return how many of the kept rows are what `token_ids` begins with."""
         pairs = zip(self.token_ids, token_ids, strict=False)
@@ -77,10 +105,15 @@ class CausalCache(Cache):
 
     def rewind(self, token_ids: list[int]) -> None:
         """Forget everything from the first row on that is not what `token_ids` begins with."""
-        del self.token_ids[self.n_common(token_ids) :]
+        self._cut(self.n_common(token_ids))
 
     def settle(self, canvas: Canvas, update: Update) -> None:
         """Nothing to do: what may be kept shows when the next rows are fed (`rewind`)."""
+
+    def _cut(self, n_kept: int) -> None:
+        del self.token_ids[n_kept:]
+        if n_kept <= self._first_inexact:
+            self.n_unseen = 0
 
     def _reserve(self, n_rows: int) -> None:
         n_layers, n_kv_heads, head_dim = self._shape

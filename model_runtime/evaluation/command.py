@@ -6,6 +6,7 @@
     holes FILE         several lines of each of its functions, jointly and one after another
     self-correction    what each stage after the plain fill is worth, and all of the two above
     rules              every decoding rule on the default model, over the same held-out tasks
+    typing             what ghost text loses by not encoding the file's end at every character
     perplexity         over the same tasks: the base's, exactly, and the canvas's bound
     join REPORT …      one table and one plot of several reports
     make-tasks DATA    cut held-out tasks out of a training corpus again
@@ -18,6 +19,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,10 +87,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     rules.add_argument(
         "--resume", action="store_true", help="go on where an evaluation was cut off"
     )
+    typing = benchmarks.add_parser("typing", help="ghost text while a line is typed")
+    typing.add_argument("--tasks", type=Path, help="other tasks than the shipped ones")
+    typing.set_defaults(limit=100)
+    typing.add_argument(
+        "--resume", action="store_true", help="go on where an evaluation was cut off"
+    )
     perplexity = benchmarks.add_parser("perplexity", help="likelihood of the held-out tasks")
     perplexity.add_argument("--tasks", type=Path, help="other tasks than the shipped ones")
     perplexity.add_argument("--draws", type=int, default=8, help="forwards a gap, for the bound")
-    for benchmark in (humaneval, heldout, perplexity, correction, rules, *modes):
+    for benchmark in (humaneval, heldout, perplexity, correction, rules, typing, *modes):
         benchmark.add_argument("--out", type=Path, required=True, help="folder of the report")
         benchmark.add_argument("--limit", type=int, help="so many tasks, evenly chosen")
         benchmark.add_argument("--seed", type=int, default=0)
@@ -149,19 +157,11 @@ def _measure_perplexity(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _measure_self_correction(arguments: argparse.Namespace) -> int:
+def _measure_page(arguments: argparse.Namespace) -> int:
     # As above.
-    from model_runtime.evaluation import self_correction  # noqa: PLC0415
-
-    sys.stdout.write(self_correction.main(arguments))
-    return 0
-
-
-def _measure_rules(arguments: argparse.Namespace) -> int:
-    # As above.
-    from model_runtime.evaluation import rules  # noqa: PLC0415
-
-    sys.stdout.write(rules.main(arguments))
+    name = arguments.benchmark.replace("-", "_")
+    words: str = import_module(f"model_runtime.evaluation.{name}").main(arguments)
+    sys.stdout.write(words)
     return 0
 
 
@@ -196,8 +196,9 @@ _MEASURES: dict[str, Callable[[argparse.Namespace], int]] = {
     "holes": _measure_mode,
     "perplexity": _measure_perplexity,
     "repair": _measure_mode,
-    "rules": _measure_rules,
-    "self-correction": _measure_self_correction,
+    "rules": _measure_page,
+    "self-correction": _measure_page,
+    "typing": _measure_page,
 }
 
 

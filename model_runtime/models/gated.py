@@ -237,6 +237,12 @@ class GatedModel:
         linked = self.adapter.link(hidden, self.embedding(previous.to(self.device)))
         return self.logits(linked, torch.zeros(len(previous), dtype=torch.bool))
 
+    def turn(self, keys: Tensor, n_positions: int) -> Tensor:
+        """Return keys [..., n, n_kv_heads, head_dim] as they are `n_positions` further on."""
+        cos, sin = self._rotary.tables(torch.tensor([abs(n_positions)]))
+        tables = cos.to(self.device), (sin if n_positions >= 0 else -sin).to(self.device)
+        return rotate(keys, tables)
+
     def _embed(self, token_ids: Tensor) -> Tensor:
         is_mask = token_ids < 0
         if self.adapter is None:

@@ -10,6 +10,7 @@ import msgspec
 
 from model_runtime.decoding.denoise import Budget, Step, denoise
 from model_runtime.models.canvas import PREFILL_ROWS
+from model_runtime.modes.carried import carry_tail
 from model_runtime.modes.drafted import DraftCount
 from model_runtime.protocol import StepReport
 from model_runtime.text.healing import own_tokens, spell
@@ -96,11 +97,12 @@ class Job:
         """
         layout, denoiser, cost = self.model.layout, self.model.denoiser, self.cost
         started = time.monotonic()
-        laid_out = self._healed(laid_out)
         context = laid_out.context
         cost.n_context_tokens += len(context)
-        cost.n_cached_tokens += self.cache.n_common(context)
         n_earlier, n_before = cost.n_forwards, denoiser.model.n_forwards
+        cost.n_cached_tokens += self._warm(context)
+        laid_out = self._healed(laid_out)
+        context = laid_out.context
         drafts = DraftCount(laid_out.canvas)
         first_draft: list[float] = []
         if len(context) - self.cache.n_common(context) > PREFILL_ROWS:
@@ -139,6 +141,20 @@ class Job:
         if self.request.spans[index].text.strip():
             text = at_indentation(text, prefix)
         return replace(fill, text=text)
+
+    def _warm(self, context: list[int]) -> int:
+        """Make the most of what the cache holds; return how many of the tokens it now holds.
+
+        Ghost text takes rows that are nearly right; see `carried`. An edit does not.
+        """
+        if self.request.lane != "inline":
+            self.cache.drop_inexact()
+        elif (suffix_id := self.model.layout.template.suffix_id) in context:
+            n_cached = self.cache.n_common(context)
+            start = context.index(suffix_id)
+            if carry_tail(self.model.denoiser, context[:-1], start, self.cache, self.cancel.check):
+                return n_cached + len(context) - 1 - start
+        return self.cache.n_common(context)
 
     def _healed(self, laid_out: LaidOut) -> LaidOut:
         """Let the base spell the half token that a span begins with, if it does; see `healing`."""

@@ -1,0 +1,111 @@
+"""Carrying the tail of a prompt along while its head grows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from support.tiny_canvas import Listener, Patience, engine
+
+from model_runtime.modes.carried import MAX_UNSEEN, carry_tail
+from model_runtime.protocol import Finished, InfillRequest, Lane, MaskSpan
+
+if TYPE_CHECKING:
+    from model_runtime.caches.causal import CausalCache
+    from model_runtime.engines.local import LocalEngine
+    from model_runtime.models.canvas import CanvasDenoiser
+
+TAIL = [95, 20, 21, 22, 23, 24]
+
+
+def denoiser() -> CanvasDenoiser:
+    """Return a tiny one."""
+    model = engine()._model
+    assert model is not None
+    return model.denoiser
+
+
+def encoded(head: list[int]) -> CausalCache:
+    """Return a cache that stands for a head and the tail."""
+    tiny = denoiser()
+    cache = tiny.new_cache()
+    tiny.encode([*head, *TAIL], cache)
+    return cache
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [([1, 2, 3], [1, 2, 3, 4]), ([1, 2, 3], [1, 2, 9, 8, 7]), ([1, 2, 3, 4], [1, 2])],
+)
+def test_a_tail_goes_where_it_now_stands(before: list[int], after: list[int]) -> None:
+    """The cache then stands for the new context.
+
+    In the first layer, which sees nothing but the token itself, the rows are as if encoded anew.
+    """
+    cache = encoded(before)
+    context = [*after, *TAIL]
+    assert carry_tail(denoiser(), context, len(after), cache)
+    assert cache.token_ids == context
+    (keys, values), (own_keys, own_values) = cache.kept(0), encoded(after).kept(0)
+    assert torch.allclose(keys, own_keys, atol=1e-5)
+    assert torch.allclose(values, own_values, atol=1e-5)
+
+
+def test_the_head_is_encoded() -> None:
+    """Only the tail is taken over."""
+    cache = encoded([1, 2, 3])
+    assert carry_tail(denoiser(), [1, 2, 3, 4, *TAIL], 4, cache)
+    own = encoded([1, 2, 3, 4])
+    for layer in range(2):
+        assert torch.allclose(cache.kept(layer)[0][:4], own.kept(layer)[0][:4], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        [1, 2, 3, 4, *TAIL[:-1], 30],  # another tail
+        [*range(1, MAX_UNSEEN + 5), *TAIL],  # too much was typed
+        [1, 2, 3, *TAIL],  # nothing was typed: it stands there already
+    ],
+)
+def test_what_can_not_be_carried_is_left(context: list[int]) -> None:
+    """The cache then is what it was."""
+    cache = encoded([1, 2, 3])
+    before = list(cache.token_ids)
+    assert not carry_tail(denoiser(), context, context.index(TAIL[0]), cache)
+    assert cache.token_ids == before
+
+
+def test_a_tail_is_encoded_again_when_it_has_missed_too_much() -> None:
+    """What it has not seen adds up from one character to the next."""
+    cache, head = encoded([1, 2, 3]), [1, 2, 3]
+    n_carried = 0
+    while n_carried <= MAX_UNSEEN:
+        head = [*head, 4]
+        if not carry_tail(denoiser(), [*head, *TAIL], len(head), cache):
+            break
+        n_carried += 1
+    assert n_carried == MAX_UNSEEN
+    denoiser().encode([*head, *TAIL], cache)
+    assert carry_tail(denoiser(), [*head, 4, *TAIL], len(head) + 1, cache)
+
+
+def ask(local: LocalEngine, typed: str, lane: Lane, document: str = "d") -> Finished:
+    """Ask for a line behind what is typed."""
+    request = InfillRequest(
+        id="r", document=document, prefix=f"value = {typed}", suffix="\nprint(value)\n" * 4,
+        spans=(MaskSpan(max_tokens=6, single_line=True),), lane=lane, seed=1,
+    )  # fmt: skip
+    return local.infill(request, Listener(), Patience())
+
+
+def test_ghost_text_carries_what_an_edit_encodes_anew() -> None:
+    """An edit after ghost text is what it would be in a document that nothing is known of."""
+    local = engine()
+    ask(local, "(", "inline")
+    typed = ask(local, "(1, (", "inline")
+    assert typed.usage.n_cached_tokens > typed.usage.n_context_tokens - 6
+    edited, fresh = ask(local, "(1, (", "edit"), ask(local, "(1, (", "edit", "another")
+    assert edited.alternatives == fresh.alternatives
+    assert edited.usage.n_cached_tokens < typed.usage.n_cached_tokens
