@@ -130,6 +130,7 @@ def load_base(
         raise ModelLoadFailed(
             f"{folder / CONFIG_FILE} can't be read ({error}); delete the folder and try again"
         ) from error
+
     def opened() -> TensorFile:
         # Whoever packs weights opens the file anew, so that what was read goes when it is done.
         return TensorFile(folder / WEIGHTS_FILE, device)

@@ -14,7 +14,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import gguf
 import torch
 from safetensors.torch import save_file
 
@@ -26,6 +25,8 @@ from model_runtime.text.tokenizer import tokenizer_from_gguf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import gguf
 
 #: int7 is int8 with weights of 7 bits, for processors whose kernels leave no room for more.
 Precision = Literal["int8", "int7", "bf16", "fp32"]
@@ -84,6 +85,9 @@ def ensure_converted(
 def _convert(
     source: Path, folder: Path, precision: Precision, progress: Callable[[float], None]
 ) -> None:
+    # Needed once on a machine; every start would pay for it.
+    import gguf  # noqa: PLC0415
+
     try:
         reader = gguf.GGUFReader(source)
     except (ValueError, OSError) as error:
@@ -128,6 +132,8 @@ def _stack(
     The whole is laid out first and filled a few thousand rows at a time: what is held in float32
     meanwhile stays small.
     """
+    from gguf import dequantize  # noqa: PLC0415  # as above
+
     n_rows = sum(len(part.data) for part in parts)
     is_vector = len(parts[0].shape) == 1
     n_bits = _N_BITS.get(precision)
@@ -139,7 +145,7 @@ def _stack(
     for part in parts:
         for start in range(0, len(part.data), ROWS_AT_A_TIME):
             quantized = part.data[start : start + ROWS_AT_A_TIME]
-            stretch = torch.from_numpy(gguf.dequantize(quantized, part.tensor_type).copy())
+            stretch = torch.from_numpy(dequantize(quantized, part.tensor_type).copy())
             rows = slice(end, end + len(stretch))
             end = rows.stop
             if scales is None:

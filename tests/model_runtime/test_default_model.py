@@ -17,6 +17,7 @@ from model_runtime.models.layers import DenseLinear
 from model_runtime.samplers.hybrid import Hybrid, HybridParams
 
 if TYPE_CHECKING:
+    from model_runtime.caches.causal import CausalCache
     from model_runtime.models.weights import TensorFile
 
 pytestmark = pytest.mark.real_model
@@ -35,15 +36,13 @@ def prompts() -> list[list[int]]:
 
 
 def fill(
-    denoiser: CanvasDenoiser, prompt: list[int], params: HybridParams
+    denoiser: CanvasDenoiser, prompt: list[int], params: HybridParams, cache: CausalCache
 ) -> tuple[list[int], int]:
     """Decode the canvas behind a prompt and return its tokens and the number of forwards."""
     mask_id = denoiser.mask_id
     token_ids = torch.tensor(prompt + [mask_id] * N_TOKENS)
     canvas = Canvas(token_ids, torch.arange(len(token_ids)) < len(prompt), mask_id)
-    n_forwards = denoise(
-        denoiser, Hybrid(params), denoiser.new_cache(), canvas, Budget(), torch.Generator()
-    )
+    n_forwards = denoise(denoiser, Hybrid(params), cache, canvas, Budget(), torch.Generator())
     return canvas.token_ids[len(prompt) :].tolist(), n_forwards
 
 
@@ -95,10 +94,13 @@ def test_hybrid_equals_greedy_whatever_the_adapter_does() -> None:
     n_ties = 0
     try:
         for prompt in prompts():
-            greedy, n_greedy = fill(denoiser, prompt, HybridParams(n_drafts=0))
-            drafted, n_shipped = fill(denoiser, prompt, HybridParams())
+            cache = denoiser.new_cache()
+            greedy, n_greedy = fill(denoiser, prompt, HybridParams(n_drafts=0), cache)
+            cache.rewind(prompt)
+            drafted, n_shipped = fill(denoiser, prompt, HybridParams(), cache)
             denoiser.model.attach(adapter, head)
-            noisy, _ = fill(denoiser, prompt, HybridParams(n_drafts=4, threshold=0.0))
+            cache.rewind(prompt)
+            noisy, _ = fill(denoiser, prompt, HybridParams(n_drafts=4, threshold=0.0), cache)
             denoiser.model.attach(*shipped)
             assert n_greedy == N_TOKENS
             assert n_shipped <= N_TOKENS
@@ -119,7 +121,7 @@ def test_base_equals_transformers() -> None:
     denoiser = CanvasDenoiser(ours, mask_id=default_model().denoiser.mask_id, max_length=2048)
     assert config.vocab_size == theirs.config.vocab_size
     for prompt in prompts():
-        greedy, _ = fill(denoiser, prompt, HybridParams(n_drafts=0))
+        greedy, _ = fill(denoiser, prompt, HybridParams(n_drafts=0), denoiser.new_cache())
         with torch.inference_mode():
             logits = theirs(torch.tensor([prompt + greedy])).logits[0, len(prompt) - 1 : -1]
         assert logits.argmax(-1).tolist() == greedy
