@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Tokens that may be typed or taken away before a tail is encoded again.
 MAX_UNSEEN = 16
+#: Tokens at a tail's beginning that are always encoded again: they look most at what was typed.
+N_ANEW = 16
 
 
 def carry_tail(
@@ -42,13 +44,14 @@ def carry_tail(
     """
     kept, tail = cache.token_ids, context[start:]
     n_common = cache.n_common(context)
-    if n_common > start or tail[0] not in kept:
+    if n_common > start or len(tail) <= N_ANEW or tail[0] not in kept:
         return False
     old_start = kept.index(tail[0])
+    old_end, n_moved = old_start + len(tail), start - old_start
     n_unseen = cache.n_unseen + max(start, old_start) - n_common
-    if kept[old_start : old_start + len(tail)] != tail or n_unseen > MAX_UNSEEN:
+    if kept[old_start:old_end] != tail or n_unseen > MAX_UNSEEN:
         return False
-    keys, values = cache.rows(old_start, old_start + len(tail))
-    denoiser.encode(context[:start], cache, check)
-    cache.append(tail, denoiser.model.turn(keys, start - old_start), values, n_unseen)
+    keys, values = cache.rows(old_start + N_ANEW, old_end)
+    denoiser.encode(context[: start + N_ANEW], cache, check)
+    cache.append(tail[N_ANEW:], denoiser.model.turn(keys, n_moved), values, n_unseen)
     return True

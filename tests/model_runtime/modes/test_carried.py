@@ -8,7 +8,7 @@ import pytest
 import torch
 from support.tiny_canvas import Listener, Patience, engine
 
-from model_runtime.modes.carried import MAX_UNSEEN, carry_tail
+from model_runtime.modes.carried import MAX_UNSEEN, N_ANEW, carry_tail
 from model_runtime.protocol import Finished, InfillRequest, Lane, MaskSpan
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from model_runtime.engines.local import LocalEngine
     from model_runtime.models.canvas import CanvasDenoiser
 
-TAIL = [95, 20, 21, 22, 23, 24]
+TAIL = [95, *range(20, 60)]
 
 
 def denoiser() -> CanvasDenoiser:
@@ -53,19 +53,21 @@ def test_a_tail_goes_where_it_now_stands(before: list[int], after: list[int]) ->
 
 
 def test_the_head_is_encoded() -> None:
-    """Only the tail is taken over."""
+    """And so is the tail's beginning: only what is behind is taken over."""
     cache = encoded([1, 2, 3])
     assert carry_tail(denoiser(), [1, 2, 3, 4, *TAIL], 4, cache)
     own = encoded([1, 2, 3, 4])
     for layer in range(2):
-        assert torch.allclose(cache.kept(layer)[0][:4], own.kept(layer)[0][:4], atol=1e-5)
+        anew = slice(4 + N_ANEW)
+        assert torch.allclose(cache.kept(layer)[0][anew], own.kept(layer)[0][anew], atol=1e-5)
 
 
 @pytest.mark.parametrize(
     "context",
     [
-        [1, 2, 3, 4, *TAIL[:-1], 30],  # another tail
+        [1, 2, 3, 4, *TAIL[:-1], 70],  # another tail
         [*range(1, MAX_UNSEEN + 5), *TAIL],  # too much was typed
+        [1, 2, 3, 4, *TAIL[:N_ANEW]],  # a short one
         [1, 2, 3, *TAIL],  # nothing was typed: it stands there already
     ],
 )
