@@ -24,7 +24,7 @@ from lsp_server.terminal import canvas
 from model_runtime.protocol import Notice, StepReport
 
 ROOT = Path(__file__).parent.parent
-TARGET = "tests/samples/temperature.py:18"
+TARGET = "tests/samples/temperature.py:16"
 #: Pictures shown, of the steps there are.
 N_FRAMES = 8
 PICTURE = ROOT / "docs" / "images" / "denoise.svg"

@@ -100,7 +100,9 @@ def _convert(
     tensors: dict[str, torch.Tensor] = {}
     fused = list(_fused(config))
     for n_done, (name, parts) in enumerate(fused):
-        tensors[name], scales = _stack(_find(reader, parts), precision)
+        # An embedding is looked up, not multiplied, so it has room for all its bits.
+        n_bits = 8 if name == "embedding" else _N_BITS.get(precision)
+        tensors[name], scales = _stack(_find(reader, parts), precision, n_bits)
         if scales is not None:
             tensors[f"{name}.scale"] = scales
         progress(n_done / len(fused))
@@ -125,7 +127,7 @@ def _fused(config: BaseConfig) -> Iterator[tuple[str, list[str]]]:
 
 
 def _stack(
-    parts: list[gguf.ReaderTensor], precision: Precision
+    parts: list[gguf.ReaderTensor], precision: Precision, n_bits: int | None
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Return GGUF tensors stacked in our precision, and the scales of the rows where it has them.
 
@@ -136,7 +138,6 @@ def _stack(
 
     n_rows = sum(len(part.data) for part in parts)
     is_vector = len(parts[0].shape) == 1
-    n_bits = _N_BITS.get(precision)
     dtype = _DTYPES.get(precision, torch.float32 if is_vector else torch.int8)
     shape = (n_rows,) if is_vector else (n_rows, int(parts[0].shape[0]))
     stacked = torch.empty(shape, dtype=dtype)

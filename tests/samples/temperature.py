@@ -1,11 +1,9 @@
 """Temperatures, in the units people use."""
 
-ABSOLUTE_ZERO_CELSIUS = -273.15
-
 
 def celsius_to_kelvin(celsius: float) -> float:
     """Convert a temperature from degrees Celsius to kelvin."""
-    return celsius - ABSOLUTE_ZERO_CELSIUS
+    return celsius + 273.15
 
 
 def celsius_to_fahrenheit(celsius: float) -> float:
