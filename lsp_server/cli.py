@@ -148,6 +148,9 @@ def doctor() -> None:
     status = asyncio.run(RuntimeClient(process).status())
     if status is None:
         typer.echo("runtime  not running; the first request starts it")
+        if words := process.last_words():
+            typer.echo(f"problem  {words}")
+            raise typer.Exit(_EXIT_FAILED)
         return
     queue = f"{status.n_running} running, {status.n_waiting} waiting"
     memory = status.peak_memory_bytes / 2**20

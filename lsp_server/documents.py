@@ -152,7 +152,12 @@ class Document(TextDocument):
             return
         text = self.source
         lines = LineMap(text, _plain(self.position_codec.encoding))
-        start, end = lines.offset_at(change.range.start), lines.offset_at(change.range.end)
+
+        def offset_at(position: types.Position) -> int:
+            # Past the end is the end, as editors have it: refused, a change would be missing here.
+            return len(text) if position.line >= lines.n_lines else lines.offset_at(position)
+
+        start, end = offset_at(change.range.start), offset_at(change.range.end)
         self._source = text[:start] + change.text + text[end:]
 
 

@@ -22,8 +22,8 @@ from rich.text import Text
 
 from lsp_server.documents import DocumentSnapshot
 from lsp_server.edits import split_lines
-from lsp_server.errors import BadSelection, StaleResult
-from lsp_server.infill import UNCHANGED, Filled, check_size, fill, make_plan
+from lsp_server.errors import BadSelection, StaleResult, UnsupportedDocument
+from lsp_server.infill import UNCHANGED, Filled, check_allowed, check_size, fill, make_plan
 from lsp_server.runtime.client import RuntimeClient
 from lsp_server.runtime.process import RuntimeProcess
 from lsp_server.settings import Settings
@@ -69,7 +69,9 @@ def infill_file(
             f"Say where in the file: {target.path}:LINE, or {target.path}:LINE-LINE. "
             "Only --mode holes looks for the places itself."
         )
-    root = Path.cwd()
+    others = [_read(path, settings) for path in context]
+    for other in others:
+        check_allowed(other, settings, root="")
     plan = make_plan(
         snapshot,
         params,
@@ -77,8 +79,8 @@ def infill_file(
         if context
         else settings,
         selections=selections,
-        others=[_read(path, settings) for path in context],
-        root=str(root if Path(snapshot.path).is_relative_to(root) else ""),
+        others=others,
+        root=_root([snapshot, *others]),
     )
     filled = asyncio.run(_fill(plan, watch=output.watch))
     if output.write:
@@ -93,6 +95,13 @@ def _read(path: Path, settings: Settings) -> DocumentSnapshot:
     if path.is_file():
         check_size(path.name, path.stat().st_size, settings.max_file_bytes)
     return DocumentSnapshot.read(path.absolute(), guess_language(path))
+
+
+def _root(snapshots: Sequence[DocumentSnapshot]) -> str:
+    """Return the current folder if it holds all the files, else none: what is named is shown."""
+    root = Path.cwd()
+    is_inside = all(Path(snapshot.path).is_relative_to(root) for snapshot in snapshots)
+    return str(root) if is_inside else ""
 
 
 async def _fill(plan: Plan, *, watch: bool) -> Filled:
@@ -204,13 +213,24 @@ def write_file(snapshot: DocumentSnapshot, text: str) -> None:
 
     Raises:
         StaleResult: the file is not what it was.
+        UnsupportedDocument: it can't be written.
     """
     path = Path(snapshot.path).resolve()
-    if path.read_bytes() != snapshot.text.encode("utf-8"):
-        raise StaleResult(f"{path} changed while the model worked; nothing is written.")
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as new:
+    try:
+        if path.read_bytes() != snapshot.text.encode("utf-8"):
+            raise StaleResult(f"{path} changed while the model worked; nothing is written.")
+        _replace(path, text.encode("utf-8"))
+    except OSError as error:
+        raise UnsupportedDocument(
+            f"Can't write {path}: {error.strerror}. It is as it was."
+        ) from error
+
+
+def _replace(path: Path, data: bytes) -> None:
+    # A name of its own: the file's may be as long as names can be.
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".remask-", delete=False) as new:
         try:
-            new.write(text.encode("utf-8"))
+            new.write(data)
             new.close()
             Path(new.name).chmod(path.stat().st_mode)
             Path(new.name).replace(path)

@@ -161,11 +161,15 @@ def _cut_short(choice: Choice, step: StepReport, shown: str, seconds: float) -> 
 
 
 def _filled(finished: Finished, ask: Ask, shown: str) -> Filled:
-    choices = tuple(_choice(alternative, ask.cut) for alternative in finished.alternatives)
+    choices: dict[str, Choice] = {}
+    for alternative in finished.alternatives:
+        choice = _choice(alternative, ask.cut)
+        # Cut at a stop string, different alternatives may be the same.
+        choices.setdefault(choice.text, choice)
     # What was shown can't be taken back; an engine that settled something else adds nothing.
-    first = choices[0].text
+    first = next(iter(choices))
     rest = first[len(shown) :] if first.startswith(shown) else ""
-    return Filled(choices, finished.usage, rest, finished)
+    return Filled(tuple(choices.values()), finished.usage, rest, finished)
 
 
 def _choice(alternative: Alternative, cut: Cut) -> Choice:

@@ -113,7 +113,7 @@ class OpenAIDialect(Dialect):
             self.choice(index, choice.text, FINISH_REASONS[choice.ending])
             for index, choice in enumerate(filled.choices)
         ]
-        return self.reply(turn, choices) | {"usage": usage_of(filled.usage)}
+        return self.reply(turn, choices) | {"usage": self.cost(filled.usage)}
 
     def piece(self, ask: Ask, piece: Piece, turn: Turn) -> dict[str, Any]:  # noqa: ARG002
         """See `Dialect.piece`."""
@@ -131,7 +131,7 @@ class OpenAIDialect(Dialect):
             reason = FINISH_REASONS[choice.ending]
             events.append(self.event(turn, [self.part(index, text, reason)]))
         if ask.tells_usage:
-            events.append(self.event(turn, []) | {"usage": usage_of(filled.usage)})
+            events.append(self.event(turn, []) | {"usage": self.cost(filled.usage)})
         return events
 
     def error(self, fault: HttpFault) -> dict[str, Any]:
@@ -167,17 +167,16 @@ class OpenAIDialect(Dialect):
         """Return one choice of an event."""
         return {"index": index, "text": text, "logprobs": None, "finish_reason": reason}
 
-
-def usage_of(usage: Usage) -> dict[str, Any]:
-    """Return what a request cost, in OpenAI's words."""
-    return {
-        "prompt_tokens": usage.n_context_tokens,
-        "completion_tokens": usage.n_tokens,
-        "total_tokens": usage.n_context_tokens + usage.n_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.n_cached_tokens},
-        "completion_tokens_details": {
-            "accepted_prediction_tokens": usage.n_accepted,
-            "rejected_prediction_tokens": usage.n_drafted - usage.n_accepted,
-        },
-        "n_forwards": usage.n_forwards,
-    }
+    def cost(self, usage: Usage) -> dict[str, Any]:
+        """Return what a request cost, in OpenAI's words."""
+        return {
+            "prompt_tokens": usage.n_context_tokens,
+            "completion_tokens": usage.n_tokens,
+            "total_tokens": usage.n_context_tokens + usage.n_tokens,
+            "prompt_tokens_details": {"cached_tokens": usage.n_cached_tokens},
+            "completion_tokens_details": {
+                "accepted_prediction_tokens": usage.n_accepted,
+                "rejected_prediction_tokens": usage.n_drafted - usage.n_accepted,
+            },
+            "n_forwards": usage.n_forwards,
+        }

@@ -69,6 +69,13 @@ class FimChoice(CompletionChoice, kw_only=True):
     message: FimMessage
 
 
+class FimUsage(CompletionUsage, kw_only=True):
+    """What a fill cost, in Mercury's words too."""
+
+    reasoning_tokens: Number
+    cached_input_tokens: Number
+
+
 class FimReply(msgspec.Struct, kw_only=True):
     """Of `POST /v1/fim/completions`."""
 
@@ -77,4 +84,4 @@ class FimReply(msgspec.Struct, kw_only=True):
     created: Number
     model: str
     choices: Annotated[list[FimChoice], msgspec.Meta(min_length=1)]
-    usage: CompletionUsage
+    usage: FimUsage

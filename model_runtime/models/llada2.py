@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
-from model_runtime.models.parts.config import PACKAGING, Config
+from model_runtime.models.parts.config import PACKAGING, Config, check_shared
 from model_runtime.models.parts.experts import GroupedRouter, Mixture, load_experts
 from model_runtime.models.parts.masked import BLOCK_CAUSAL_CACHES, MaskedTransformer
 from model_runtime.models.parts.published import PublishedConfig
@@ -40,7 +40,8 @@ class Llada2Config(PublishedConfig, frozen=True, kw_only=True):
     topk_group: int
     routed_scaling_factor: float
     first_k_dense_replace: int = 0
-    num_shared_experts: int = 0
+    #: Experts that all rows go through, as one wide MLP; null is none.
+    num_shared_experts: int | None = 0
     partial_rotary_factor: float = 0.5
     use_qk_norm: bool = True
     use_qkv_bias: bool = False
@@ -129,6 +130,7 @@ def _load_mixture(weights: Weights, name: str, config: Llada2Config) -> Mixture:
         config.moe_intermediate_size,
         config.num_experts,
     )
+    check_shared(n_experts, config.n_group, "num_experts and n_group")
     router = GroupedRouter(
         weights.tensor(f"{name}.gate.weight", n_experts, width, dtype=torch.float32),
         weights.tensor(f"{name}.gate.expert_bias", n_experts, dtype=torch.float32),
@@ -139,7 +141,7 @@ def _load_mixture(weights: Weights, name: str, config: Llada2Config) -> Mixture:
         scale=config.routed_scaling_factor,
     )
     shared: GatedMlp | None = None
-    if config.num_shared_experts > 0:
+    if config.num_shared_experts:
         shared_width = mlp_width * config.num_shared_experts
         shared = load_gated_mlp(weights, f"{name}.shared_experts", width, shared_width)
     return Mixture(router, load_experts(weights, name, n_experts, width, mlp_width), shared)

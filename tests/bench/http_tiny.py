@@ -21,24 +21,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx2
-import msgspec
-from support import tiny_canvas
 
 from model_runtime.http.dialect import next_id
-from model_runtime.http.limits import ServeSettings
 from model_runtime.http.link import Link
-from model_runtime.http.replicas import Replica, Replicas
-from model_runtime.http.serve import FrontServer, ReplicaSettings
 from model_runtime.protocol import InfillRequest, MaskSpan
-from model_runtime.settings import RuntimeSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-
-    from model_runtime.engines.base import Engine
 
     #: Has the n-th fill.
     Fill = Callable[[int], Awaitable[None]]
@@ -48,14 +40,6 @@ N_CLIENTS = 4
 N_TOKENS = 24
 MAX_ADDED_S = 0.005
 PREFIXES = [f"def area_{i}(w, h):\n    " for i in range(4)]
-
-
-class TinyReplica(Replica):
-    """A replica of the tiny model."""
-
-    def make_engine(self) -> Engine:
-        """See `Replica.make_engine`."""
-        return tiny_canvas.engine()
 
 
 @contextlib.contextmanager
@@ -85,16 +69,6 @@ def fronting(*command: str) -> Iterator[str]:
             yield url
         finally:
             process.send_signal(signal.SIGTERM)
-
-
-async def serve_replicas(n_replicas: int) -> None:
-    """Be a front before replicas of the tiny model, and say where."""
-    values: dict[str, Any] = msgspec.structs.asdict(RuntimeSettings(engine="local", model="tiny"))
-    own = ReplicaSettings(min_replicas=n_replicas, max_replicas=n_replicas, cpus=0.5)
-    replicas = Replicas(own, values, TinyReplica)
-    await replicas.start()
-    settings = ServeSettings(port=0, requests_per_minute=0)
-    await FrontServer(replicas, settings, lambda url: print(url, flush=True)).serve()  # noqa: T201  # what `fronting` reads
 
 
 @contextlib.asynccontextmanager
@@ -168,7 +142,7 @@ async def measure() -> int:
                 rows["the runtime's socket"] = await at_once(own)
                 rows["a front and the runtime"] = await at_once(with_it)
     for n_replicas in (1, 2):
-        with fronting(__file__, str(n_replicas)) as url:
+        with fronting("-m", "support.tiny_replicas", str(n_replicas)) as url:
             async with over_http(url) as fill:
                 name = f"a front and {n_replicas} replica{'s' * (n_replicas > 1)}"
                 rows[name] = await at_once(fill)
@@ -190,13 +164,5 @@ async def measure() -> int:
     return 0 if added < MAX_ADDED_S else 1
 
 
-def main() -> int:
-    """Measure; or, with a number, be a front before so many replicas."""
-    if len(sys.argv) > 1:
-        asyncio.run(serve_replicas(int(sys.argv[1])))
-        return 0
-    return asyncio.run(measure())
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(asyncio.run(measure()))

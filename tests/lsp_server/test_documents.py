@@ -98,6 +98,22 @@ def test_a_change_without_a_range_replaces_the_whole_text() -> None:
     assert [document.source for document in workspace.recent()] == ["new"]
 
 
+@pytest.mark.parametrize("start", [(0, 0), (1, 1), (7, 3)])
+def test_a_change_past_the_end_reaches_to_the_end(start: tuple[int, int]) -> None:
+    """Clients that replace all the rest say a line that is surely behind it."""
+    workspace = OpenDocuments(None)
+    workspace.put_text_document(types.TextDocumentItem("file:///a.py", "python", 1, "ab\ncd"))
+    rest = types.Range(position(*start), position(99_999, 5))
+
+    workspace.update_text_document(
+        types.VersionedTextDocumentIdentifier(2, "file:///a.py"),
+        types.TextDocumentContentChangePartial(rest, "X"),
+    )
+
+    kept = {(0, 0): "", (1, 1): "ab\nc", (7, 3): "ab\ncd"}[start]
+    assert [(each.source, each.version) for each in workspace.recent()] == [(f"{kept}X", 2)]
+
+
 def test_the_document_used_last_comes_first() -> None:
     """Opening, changing and touching a document each make it the most recent."""
     workspace = OpenDocuments(None)

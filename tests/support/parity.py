@@ -23,8 +23,12 @@ FOLDER = Path(
 
 #: The tolerance that the fixtures' README gives for logits.
 LOGITS = 2e-4
+#: Log probabilities below this stand for that of zero.
+NEVER = -1e5
 #: Its folder of decoding rules; every other folder is a model family.
 DECODING = "decoding"
+#: Whole runs in a family's folder, each beside the same settings as a `.json`.
+RUNS = "generate_*.safetensors"
 
 
 class Case(Mapping[str, Tensor]):
@@ -63,6 +67,11 @@ def family_folders() -> list[Path]:
     if not FOLDER.is_dir():
         return []
     return sorted(path for path in FOLDER.iterdir() if path.is_dir() and path.name != DECODING)
+
+
+def run_files() -> list[Path]:
+    """Return the recorded whole runs of all families."""
+    return [path for folder in family_folders() for path in sorted(folder.glob(RUNS))]
 
 
 def label(path: Path) -> str:

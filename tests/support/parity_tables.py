@@ -13,7 +13,7 @@ from support.recorded import whole_block
 
 from model_runtime.decoding.canvas import Prediction
 from model_runtime.decoding.choose import clean_logits, nucleus
-from model_runtime.decoding.schedule import GeometricNoise, LogLinearNoise
+from model_runtime.decoding.schedule import GeometricNoise, LogLinearNoise, Noise
 from model_runtime.samplers import eso, mdlm, remdm, score_entropy
 
 if TYPE_CHECKING:
@@ -43,6 +43,18 @@ def numbers(text: str) -> list[float]:
     return [float(number) for number in re.findall(r"\d+(?:\.\d+)?(?:e-?\d+)?", text)]
 
 
+def eps_of(meta: dict[str, Any]) -> float:
+    """Return the share of tokens that noise leaves at the end: 1e-3 where nothing is said."""
+    return float(meta.get("eps", 1e-3))
+
+
+def noise_of(meta: dict[str, Any]) -> Noise:
+    """Return the noise schedule that a fixture names."""
+    if meta["noise"].startswith("loglinear"):
+        return LogLinearNoise(*numbers(meta["noise"]))
+    return GeometricNoise(meta["sigma_min"], meta["sigma_max"])
+
+
 def check_noise(fixture: Fixture) -> None:
     """Both schedules, their rates, and their inverses."""
     tensors, meta = fixture.tensors, fixture.meta
@@ -61,7 +73,7 @@ def check_sedd_absorb(fixture: Fixture) -> None:
     """Analytic, Euler and denoising steps on the absorbing graph."""
     meta = fixture.meta
     mask_id, kind = meta["mask_id"], meta["rule"].removeprefix("sedd_absorb_")
-    noise = LogLinearNoise(*numbers(meta["noise"]))
+    noise = noise_of(meta)
     for row in batch(fixture):
         score, tokens = row["log_score"].exp(), row["canvas"]
         time, step = float(row["t"]), float(row["step_size"])
@@ -80,7 +92,7 @@ def check_sedd_absorb(fixture: Fixture) -> None:
 def check_sedd_uniform(fixture: Fixture) -> None:
     """The same steps on the uniform graph."""
     meta = fixture.meta
-    noise = GeometricNoise(meta["sigma_min"], meta["sigma_max"])
+    noise = noise_of(meta)
     for row in batch(fixture):
         score, tokens, time = row["log_score"].exp(), row["canvas"], float(row["t"])
         sigma = noise.sigma(time)
@@ -116,7 +128,7 @@ def check_mdlm(fixture: Fixture) -> None:
 
 def check_mdlm_analytic(fixture: Fixture) -> None:
     """The score-entropy rule on logits, which has MDLM's own probabilities."""
-    mask_id, noise = fixture.meta["mask_id"], LogLinearNoise()
+    mask_id, noise = fixture.meta["mask_id"], LogLinearNoise(eps_of(fixture.meta))
     for row in batch(fixture):
         time, step = float(row["t"]), float(row["dt"])
         sigma = noise.sigma(time)
@@ -180,7 +192,7 @@ def check_eso_update(fixture: Fixture) -> None:
     for row in batch(fixture):
         clean, expected = masked_rows(row, mask_id)
         lost, next_lost = 1 - float(row["alpha_t"]), 1 - float(row["alpha_s"])
-        alpha = eso.alpha(fixture.meta["alpha_0"], 1e-3, float(row["t"]))
+        alpha = eso.alpha(fixture.meta["alpha_0"], eps_of(fixture.meta), float(row["t"]))
         assert abs(1 - alpha - lost) < 1e-6
         close(mdlm.transition(clean, mask_id, lost, next_lost), expected)
 
@@ -194,7 +206,7 @@ def check_eso_order(fixture: Fixture) -> None:
 def check_eso_run(run: dict[str, Any]) -> None:
     """One run of both phases."""
     drawn = run["binomial_steps"]
-    chances = eso.reveal_chances(run["alpha_0"], 1e-3, run["num_steps"])
+    chances = eso.reveal_chances(run["alpha_0"], eps_of(run), run["num_steps"])
     assert all(abs(chances[step["step"]] - step["p"]) < 1e-9 for step in drawn)
     sizes = [step["k"] for step in drawn if step["k"] > 0]
     assert sum(sizes) == run["num_diffusion_tokens"]

@@ -165,6 +165,8 @@ def _answer(reply: Reply, title: str) -> Answer:
     if not reply.choices:
         raise RemoteFailed(f"{title} answered without a fill")
     choice, cost = reply.choices[0], reply.usage or Cost()
+    if choice.finish_reason == "content_filter":
+        raise RemoteFailed(f"{title} withheld its answer: its content filter does not let it pass")
     details = cost.prompt_tokens_details or CachedTokens()
     return Answer(
         choice.content,

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
+#: How safetensors calls the dtypes of weights that are what they say; rounded ones need scales.
+_PLAIN_DTYPES = ("F16", "BF16", "F32", "F64")
 #: So many tensor names are spelled out in a message.
 _N_NAMED = 8
 
@@ -154,7 +156,8 @@ class Shards(Weights):
         """Compare what is asked for with what there is.
 
         Raises:
-            ModelLoadFailed: tensors are missing, left over or of another shape; it names them.
+            ModelLoadFailed: tensors are missing, left over, of another shape or rounded; it names
+                them.
         """
         missing = [name for name in plan.shapes if name not in self._file_of]
         extra = [
@@ -168,13 +171,24 @@ class Shards(Weights):
         if extra:
             problems.append(f"unexpected tensors: {_listed(extra)}")
         if not problems:
+            stored = {name: self._stored(name) for name in plan.shapes}
             misshapen = [
-                f"{name} is {list(found)}, not {list(shape)}"
+                f"{name} is {list(stored[name][0])}, not {list(shape)}"
                 for name, shape in plan.shapes.items()
-                if (found := self._shape(name)) != shape
+                if stored[name][0] != shape
+            ]
+            mistyped = [
+                f"{name} is {kind}"
+                for name, (_, kind) in stored.items()
+                if kind not in _PLAIN_DTYPES
             ]
             if misshapen:
                 problems.append(f"tensors of another shape: {_listed(misshapen)}")
+            if mistyped:
+                problems.append(
+                    f"tensors not of floating point ({', '.join(_PLAIN_DTYPES)}), "
+                    f"which only a quantized checkpoint has: {_listed(mistyped)}"
+                )
         if problems:
             raise ModelLoadFailed(f"{self._folder}: {'; '.join(problems)}")
 
@@ -193,9 +207,10 @@ class Shards(Weights):
     def inert(self, *names: str) -> None:
         """What is not asked for is not read."""
 
-    def _shape(self, name: str) -> tuple[int, ...]:
-        file = self._open(self._file_of[name])
-        return tuple(file.get_slice(name).get_shape())
+    def _stored(self, name: str) -> tuple[tuple[int, ...], str]:
+        """Return a tensor's shape and dtype, without reading it."""
+        found = self._open(self._file_of[name]).get_slice(name)
+        return tuple(found.get_shape()), found.get_dtype()
 
     def _list_tensors(self) -> dict[str, str]:
         """Map each tensor to the file that has it."""

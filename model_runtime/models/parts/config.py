@@ -75,6 +75,21 @@ def parse_config(values: Mapping[str, Any], kind: type[ConfigT]) -> ConfigT:
         raise ModelLoadFailed(f"{CONFIG_FILE}: {error}{hint}") from error
 
 
+def check_shared(count: int, n_parts: int, what: str) -> None:
+    """Refuse sizes that do not divide: the tensors' shapes alone may not tell.
+
+    Args:
+        count: what is divided.
+        n_parts: into so many equal parts.
+        what: both, for the message.
+
+    Raises:
+        ModelLoadFailed: there would be a rest.
+    """
+    if n_parts < 1 or count % n_parts:
+        raise ModelLoadFailed(f"{CONFIG_FILE}: {what}: {count} do not divide by {n_parts}")
+
+
 def _known(values: Mapping[str, Any], kind: type[Config], path: str) -> dict[str, Any]:
     """Check the keys of one level, and return those that the struct has fields for."""
     fields = {field.name: field.type for field in msgspec.structs.fields(kind)}

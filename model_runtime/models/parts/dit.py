@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from model_runtime.models.layers import Linear, attend, rotary_tables, rotate
+from model_runtime.models.parts.config import check_shared
 
 if TYPE_CHECKING:
     from model_runtime.caches.base import Cache
@@ -67,6 +68,7 @@ class Dit:
     """
 
     def __init__(self, weights: Weights, shape: DitShape, prefix: str = "") -> None:
+        check_shared(shape.width, 2 * shape.n_heads, "channels, and heads of paired channels")
         width, cond, vocab = shape.width, shape.cond_width, shape.vocab_size
         self._n_heads = shape.n_heads
         self._head_dim = width // shape.n_heads

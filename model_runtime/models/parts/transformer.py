@@ -19,6 +19,7 @@ from model_runtime.models.layers import (
     rotary_tables,
     rotate,
 )
+from model_runtime.models.parts.config import check_shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,6 +54,11 @@ class Shape:
     head_norms: bool = False
     #: Whether the head is the embedding.
     tied: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse heads that can't be grouped, and channels that can't be paired."""
+        check_shared(self.n_heads, self.n_kv_heads, "query heads and the key heads they share")
+        check_shared(self.rotary_dim, 2, "channels of a head that turn, in pairs")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support.fake_remote import fake_remote
 from support.language_client import COMMAND, Home
+from support.remote_failures import environment, good
 
 pytestmark = pytest.mark.e2e
 
@@ -128,6 +130,20 @@ def test_holes_need_no_place(remask: Remask) -> None:
     assert done.stdout.count("\n-") == 2
 
 
+def test_other_files_can_be_shown(remask: Remask, tmp_path: Path) -> None:
+    """Those that are named and no others, wherever they lie."""
+    elsewhere = tmp_path / "elsewhere.py"
+    elsewhere.write_text("ELSEWHERE = 1\n")
+    context = ("--context", "stack.go", "--context", str(elsewhere))
+    with fake_remote(good("remask")) as remote:
+        remask.environment |= environment("remask", remote.url)
+        done = remask("infill", f"{SAMPLE}:18", *context)
+
+    assert done.returncode == 0, done.stderr
+    ((_, _, seen),) = remote.requests
+    assert {file["path"] for file in seen["context"]} == {"stack.go", "elsewhere.py"}
+
+
 def test_a_node_can_be_asked_for(remask: Remask) -> None:
     """`--scope body` fills the body of the function around the place."""
     done = remask("infill", "shapes.rs:15:9", "--scope", "body", "--json")
@@ -157,8 +173,11 @@ def test_a_result_that_does_not_parse_is_told(remask: Remask) -> None:
         (("gone.py:1",), 1, "gone.py: No such file or directory"),
         ((".:1",), 1, "Is a directory"),
         (("binary.py:1",), 1, "is binary"),
+        (("large.py:1",), 1, "more than the limit of 1,048,576"),
         (("latin1.py:1",), 1, "is not UTF-8"),
         ((".env:1",), 1, "may hold secrets"),
+        ((f"{SAMPLE}:18", "--context", ".env"), 1, ".env may hold secrets"),
+        ((f"{SAMPLE}:18", "--context", "gone.py"), 1, "gone.py: No such file or directory"),
     ],
 )
 def test_what_can_not_be_done_is_said(
@@ -166,6 +185,7 @@ def test_what_can_not_be_done_is_said(
 ) -> None:
     """One plain message, no traceback, and the exit status tells usage from failure."""
     (remask.folder / "binary.py").write_bytes(b"a\0b\n")
+    (remask.folder / "large.py").write_bytes(b"x" * (1024 * 1024 + 1))
     (remask.folder / "latin1.py").write_bytes(b"caf\xe9\n")
     (remask.folder / ".env").write_text("KEY=1\n")
 
@@ -204,9 +224,37 @@ def test_doctor_and_stop_say_what_runs(remask: Remask) -> None:
     remask("infill", f"{SAMPLE}:18")
     report = remask("doctor")
 
-    assert (report.returncode, "scripted" in report.stdout) == (0, True)
+    assert report.returncode == 0
+    assert "\nmodel    scripted, none\n" in report.stdout
+    assert "problem" not in report.stdout
     assert "is stopped" in remask("stop").stdout
-    assert "not running" in remask("doctor").stdout
+    gone = remask("doctor")
+    assert (gone.returncode, "not running" in gone.stdout) == (0, True)
+
+
+def test_doctor_says_why_nothing_can_run(remask: Remask) -> None:
+    """What the last runtime died of is told, though none is there to ask."""
+    remask.environment["REMASK_ENGINE"] = "magic"
+    assert remask("infill", f"{SAMPLE}:18").returncode == 1
+
+    report = remask("doctor")
+
+    assert report.returncode == 1
+    assert "not running" in report.stdout
+    assert "\nproblem  It last said: unknown engine 'magic'; allowed: " in report.stdout
+
+
+def test_doctor_says_what_is_wrong_with_what_runs(remask: Remask, home: Home) -> None:
+    """A runtime whose engine can't be made stays there to be asked."""
+    home.answer({"when": "("})
+    failed = remask("infill", f"{SAMPLE}:18")
+
+    report = remask("doctor")
+
+    assert (failed.returncode, report.returncode) == (1, 1)
+    assert "unterminated subpattern" in failed.stderr
+    problems = [line for line in report.stdout.splitlines() if line.startswith("problem  ")]
+    assert any("unterminated subpattern" in problem for problem in problems)
 
 
 def test_what_needs_tensors_is_handed_over(remask: Remask) -> None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from lsprotocol import types
+from support.fake_remote import fake_remote
 from support.language_client import Home, capabilities_of, language_client
+from support.remote_failures import FILL, environment, good
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,12 +152,24 @@ async def test_what_can_not_be_filled_is_said(
 
 
 async def test_other_open_files_are_context_and_secrets_are_not(home: Home, tmp_path: Path) -> None:
-    """What the model sees of the workspace, written down by an engine that echoes nothing else."""
-    uri = (tmp_path / "a.py").as_uri()
-    async with language_client(home, capabilities_in("utf-16"), root=tmp_path) as client:
-        open_document(client, "TOKEN=1\n", (tmp_path / ".env").as_uri(), "shellscript")
-        open_document(client, "x = 0\n", uri)
+    """What the model sees of the workspace, written down by a stand-in for another Remask."""
+    folder = tmp_path / "pkg"
+    files = {
+        folder / "near.py": "NEAR = 1\n",
+        folder / ".env": "TOKEN = 1\n",
+        tmp_path / "outside.py": "OUTSIDE = 1\n",
+    }
+    uri = (folder / "a.py").as_uri()
+    with fake_remote(good("remask")) as remote:
+        home.environment |= environment("remask", remote.url)
+        async with language_client(home, capabilities_in("utf-16"), root=folder) as client:
+            for path, text in files.items():
+                open_document(client, text, path.as_uri())
+            open_document(client, "x = 1\n0\n", uri)
 
-        (edit,) = await fill(client, place(0, 4, 5), uri)
+            (edit,) = await fill(client, place(1, 0, 1), uri)
 
-    assert edit.new_text == "return 1"
+    assert edit.new_text == FILL
+    ((_, _, seen),) = remote.requests
+    assert (seen["path"], seen["prefix"], seen["suffix"]) == ("a.py", "x = 1\n", "\n")
+    assert seen["context"] == [{"path": "near.py", "text": "NEAR = 1\n"}]

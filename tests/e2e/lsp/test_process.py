@@ -54,6 +54,35 @@ def test_the_server_leaves_with_its_client(home: Home) -> None:
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"Content-Length: 5\r\n\r\n{nope",
+        b"Content-Length: 2\r\n\r\n\xff\xfe",
+        b"Content-Length: 2\r\n\r\n[]",
+        b"Content-Length: many\r\n\r\n",
+        b"X-Nothing: 1\r\n\r\n",
+        frame({"method": "textDocument/didOpen", "params": {"textDocument": 7}}),
+    ],
+    ids=["no JSON", "no UTF-8", "no object", "no length", "no head", "no document"],
+)
+def test_bytes_that_are_no_message_are_passed_over(home: Home, garbage: bytes) -> None:
+    """The next message is answered as if they had not been there."""
+    hello = {"id": 1, "method": "initialize", "params": {"processId": None, "capabilities": {}}}
+    words = frame(hello) + garbage + frame({"id": 2, "method": "shutdown"})
+
+    ended = subprocess.run(
+        [*COMMAND, "lsp"],
+        input=words,
+        capture_output=True,
+        check=True,
+        timeout=30,
+        env=home.environment,
+    )
+
+    assert b'"id": 2' in ended.stdout
+
+
 async def fill_one(client: LanguageClient) -> Any:
     """Open a document and fill it."""
     uri = "file:///w/a.py"
@@ -82,7 +111,7 @@ async def test_two_editors_share_one_runtime(home: Home) -> None:
 
 
 async def test_garbage_from_the_client_does_not_end_the_server(home: Home) -> None:
-    """A notification no one knows, a change of a closed document, a parameter of the wrong type."""
+    """A notification no one knows, a change of a closed document, a cancel of what never was."""
     async with language_client(home, capabilities_of("neovim@0.11.0")) as client:
         client.protocol.notify("nobody/knows", {"x": 1})
         document = types.VersionedTextDocumentIdentifier(2, "file:///w/never-opened.py")

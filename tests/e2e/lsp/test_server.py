@@ -207,7 +207,7 @@ async def test_a_killed_runtime_is_replaced(home: Home, client: LanguageClient) 
 
 @pytest.mark.parametrize(
     ("word", "says"),
-    [("CRASH", "runtime died"), ("BUG", ""), ("NO_WEIGHTS", "model_load_failed")],
+    [("CRASH", "runtime died"), ("BUG", "ZeroDivisionError"), ("NO_WEIGHTS", "model_load_failed")],
 )
 async def test_a_failure_is_shown_not_thrown(client: LanguageClient, word: str, says: str) -> None:
     """Whatever becomes of the runtime, the reply is the action, and one message says why."""

@@ -101,6 +101,17 @@ def test_ghost_text_word_by_word(code: Workbench) -> None:
     code.becomes("def add(a, b):\n    return a + \n")
 
 
+def test_ghost_text_line_by_line(code: Workbench) -> None:
+    """VS Code's own command for it takes the first line of several."""
+    code.open("x = many\n")
+    code.select((0, 8, 0, 8))
+    code.page.keyboard.type("(")
+    code.until(lambda: code.ghost.startswith("one,"), "ghost text")
+    code.run("editor.action.inlineSuggest.acceptNextLine")
+    code.until(lambda: code.text.startswith("x = many(one,"), "the line")
+    assert "two)" not in code.text
+
+
 def test_ghost_text_follows_what_is_typed(code: Workbench) -> None:
     """Typing along leaves the rest of it."""
     code.open("x = many\n")

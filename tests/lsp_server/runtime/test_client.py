@@ -19,6 +19,7 @@ from lsp_server.runtime.process import RuntimeProcess
 from model_runtime.framing import encode
 from model_runtime.protocol import (
     ADDRESS_NAME,
+    MAX_MESSAGE_BYTES,
     PROTOCOL_VERSION,
     SOCKET_NAME,
     Failed,
@@ -191,11 +192,12 @@ async def test_duplicate_id_is_refused(short_path: Path) -> None:
         await asyncio.wait({running.task})
 
 
-async def test_unsendable_request(short_path: Path) -> None:
-    """Half a surrogate pair, as some editors send, fails its request and not the connection."""
+@pytest.mark.parametrize("text", ["\ud800", "x" * MAX_MESSAGE_BYTES], ids=["half", "too large"])
+async def test_unsendable_request(short_path: Path, text: str) -> None:
+    """Half a surrogate pair, or too much, fails its request and not the connection."""
     async with scripted_client(short_path) as client:
         with pytest.raises(InfillFailed, match="can't be sent") as caught:
-            await fill(client, "\ud800")
+            await fill(client, text)
 
         assert caught.value.code == "bad_request"
         assert await fill(client) == ("pass",)
@@ -294,11 +296,15 @@ async def test_unusable_runtime(short_path: Path, answers: Answers, reason: str)
         assert client.state is RuntimeState.FAILED
 
 
-@pytest.mark.parametrize("answer", [b"\xc1", WELCOME, b"\x81\xa2"], ids=repr)
+#: The head of a text of 4 GiB.
+ENDLESS_FRAME = b"\xdb\xff\xff\xff\xff"
+
+
+@pytest.mark.parametrize("answer", [b"\xc1", WELCOME, b"\x81\xa2", ENDLESS_FRAME], ids=repr)
 async def test_runtime_that_breaks_the_protocol(
     short_path: Path, answer: RuntimeMessage | bytes
 ) -> None:
-    """Garbage, a second welcome or half a frame: the open request fails, once."""
+    """Garbage, a second welcome, half a frame or one too large: the open request fails, once."""
     async with false_runtime(short_path, [WELCOME], [answer]) as client:
         with pytest.raises(InfillFailed) as caught:
             await fill(client)

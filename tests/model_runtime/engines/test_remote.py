@@ -33,6 +33,10 @@ GOOD: dict[str, Any] = {
     "choices": [{"index": 0, "text": FILL, "message": {"content": FILL}, "finish_reason": "stop"}],
     "usage": {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8},
 }
+#: The same, but that a part of it may not be told.
+FILTERED: dict[str, Any] = GOOD | {
+    "choices": [choice | {"finish_reason": "content_filter"} for choice in GOOD["choices"]]
+}
 FINISHED: dict[str, Any] = {
     "type": "Finished",
     "id": "x",
@@ -157,13 +161,14 @@ def test_each_refusal_has_its_own_words(
     [
         (answer(b"<html>busy</html>"), "no JSON"),
         (answer(b'{"choices": [], "usage": null}'), ("without a fill", "another way")),
+        (answer(FILTERED), ("content filter", "another way")),
         (answer(b'{"choices": 7}'), ("another shape", "another way")),
         (answer(b"[]"), ("another shape", "another way")),
         (answer(b"x" * 5_000_000), "far too much"),
         (answer(b"", 302, Location="http://127.0.0.1:1/"), "refused the request"),
         (cut, "broke off"),
     ],
-    ids=["html", "empty", "wrong type", "wrong shape", "huge", "redirect", "cut"],
+    ids=["html", "empty", "filtered", "wrong type", "wrong shape", "huge", "redirect", "cut"],
 )
 def test_bad_reply_is_told(
     name: str, remote: FakeRemote, reply: Any, words: str | tuple[str, ...]

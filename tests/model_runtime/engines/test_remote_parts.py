@@ -85,6 +85,7 @@ def test_key_comes_from_the_environment() -> None:
 
 def test_key_comes_from_the_key_store() -> None:
     """Without the variable the system's key store is asked, under the engine's name."""
+    # An extra; CI has it.
     keyring = pytest.importorskip("keyring")
     backend = pytest.importorskip("keyring.backend")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from support.front import events, fronting
+from support.front import SelfRunning, events, fronting
 from support.stepped import SteppedEngine
 from support.wire import infill_request
 
@@ -16,7 +16,7 @@ from model_runtime.engines.remask import RemaskEngine
 from model_runtime.errors import Busy, Cancelled
 from model_runtime.http.metrics import Metrics
 from model_runtime.jobs import StopToken
-from model_runtime.protocol import MaskSpan, Usage
+from model_runtime.protocol import Alternative, MaskSpan, Usage
 from model_runtime.settings import RuntimeSettings
 
 if TYPE_CHECKING:
@@ -79,6 +79,36 @@ async def test_drafts_are_streamed_whole(short_path: Path) -> None:
     assert found[-1] == "[DONE]"
     assert found[-2]["choices"][0]["text"] == "done"
     assert {event["choices"][0]["text"] for event in found[:-2]} <= {"a ░░ c"}
+
+
+class Several(SelfRunning):
+    """Has several answers, best first."""
+
+    def infill(self, *arguments: Any) -> Any:
+        """Give them all."""
+        alternatives = tuple(Alternative(texts=(f"{word}\nand on",)) for word in ("a", "b", "a"))
+        return msgspec.structs.replace(super().infill(*arguments), alternatives=alternatives)
+
+
+async def test_several_fills_come_best_first(short_path: Path) -> None:
+    """With `n` each is a choice of its own; those that a stop string makes equal are one."""
+    body = {"model": "remask", "prompt": "x", "n": 3, "stop": "\n"}
+    engine = Several()
+    async with fronting(short_path, engine) as front:
+        whole = (await front.post("/v1/completions", **body)).json()
+        streamed = events((await front.post("/v1/completions", **body, stream=True)).text)
+        asked = [await engine.started(), await engine.started()]
+
+    assert [request.n_alternatives for request in asked] == [3, 3]
+    expected = [(0, "a", "stop"), (1, "b", "stop")]
+    assert [told(choice) for choice in whole["choices"]] == expected
+    assert streamed[-1] == "[DONE]"
+    assert [told(choice) for event in streamed[:-1] for choice in event["choices"]] == expected
+
+
+def told(choice: Any) -> tuple[int, str, str]:
+    """Return what a choice says."""
+    return choice["index"], choice["text"], choice["finish_reason"]
 
 
 async def test_stop_string_ends_the_fill_early(short_path: Path) -> None:
@@ -290,16 +320,37 @@ async def test_figures_tell_what_happened(short_path: Path) -> None:
     assert 'remask_requests_total{endpoint="llama",outcome="filled"} 1.0' in figures
     assert 'remask_requests_total{endpoint="llama",outcome="bad_request"} 1.0' in figures
     assert "remask_open_requests 0.0" in figures
+    assert 'remask_request_seconds_count{endpoint="llama"} 2.0' in figures
+    assert "remask_runtime_waiting 0.0" in figures
 
 
-def test_figures_tell_what_drafting_won() -> None:
-    """Of the drafts that were decided on, those that stayed and those that did not."""
+def test_figures_tell_what_a_fill_cost() -> None:
+    """Forwards, tokens for each, drafts that stayed and that did not, cache hits, the queue."""
     metrics = Metrics()
-    metrics.spent(Usage(n_tokens=8, n_forwards=4, n_drafted=5, n_accepted=3))
-    figures = metrics.exposition(0, None).decode()
+    metrics.spent(
+        Usage(
+            n_context_tokens=9,
+            n_cached_tokens=7,
+            n_tokens=8,
+            n_forwards=4,
+            n_drafted=5,
+            n_accepted=3,
+            queue_s=0.5,
+        )
+    )
+    figures = metrics.exposition(2, None).decode().splitlines()
 
-    assert 'remask_drafts_total{accepted="yes"} 3.0' in figures
-    assert 'remask_drafts_total{accepted="no"} 2.0' in figures
+    assert {
+        "remask_forwards_total 4.0",
+        "remask_tokens_total 8.0",
+        "remask_tokens_per_forward_sum 2.0",
+        'remask_drafts_total{accepted="yes"} 3.0',
+        'remask_drafts_total{accepted="no"} 2.0',
+        'remask_context_tokens_total{cached="yes"} 7.0',
+        'remask_context_tokens_total{cached="no"} 2.0',
+        "remask_queue_seconds_sum 0.5",
+        "remask_open_requests 2.0",
+    } <= set(figures)
 
 
 @pytest.mark.parametrize("path", ["/health", "/v1/health", "/props", "/v1/models", "/openapi.json"])
