@@ -1,215 +1,163 @@
 """`remask bench`: what this machine gives, measured in one run, as ratios where it can.
 
-Machines are noisy: every figure is the median of several repetitions, the ways to decode take
-turns, and the ratio to one-token-at-a-time decoding of the same base in the same engine is the
-figure to quote. Nothing here is asserted; tests never time.
+Machines are noisy: figures are medians, ways to do the same thing take turns, and the ratios are
+the figures to quote. Nothing here is asserted; tests never time. The report is written after every
+part, so a run that is cut off leaves what it has measured.
 """
 
 from __future__ import annotations
 
-import json
-import platform
-import resource
-import statistics
-import subprocess
+import argparse
+import logging
+import multiprocessing
+import shlex
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar, cast
 
-import torch
+import msgspec
 
-from model_runtime.bench.server import measure_server
-from model_runtime.bench.table import Row, markdown
-from model_runtime.decoding.canvas import Canvas, Query
-from model_runtime.engines.loading import load_default
-from model_runtime.engines.local import LocalEngine
-from model_runtime.protocol import InfillRequest, MaskSpan
+from model_runtime.bench.base import Setup, Table
+from model_runtime.bench.machine import describe_machine, device_text
+from model_runtime.bench.report import Report, markdown, write_report
+from model_runtime.errors import RuntimeFault, UnknownName
 from model_runtime.settings import add_flags, flags_of, load_settings
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable
+T = TypeVar("T")
 
-    from model_runtime.engines.loading import LoadedModel
-    from model_runtime.protocol import Finished
-    from model_runtime.settings import RuntimeSettings
+log = logging.getLogger(__name__)
 
-N_CONTEXT_TOKENS = 300
-ROWS = (1, 4, 8, 16, 32)
-#: The ways to decode, the one to compare with first.
-DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "one token at a time": ("hybrid", {"n_drafts": 0}),
-    "hybrid": ("hybrid", {}),
-    "low_confidence, threshold 0.9": ("low_confidence", {"threshold": 0.9}),
+#: Name, module, and what it measures; measured in this order.
+PARTS = {
+    "server": ("model_runtime.bench.server", "the language server, no model behind it"),
+    "start": ("model_runtime.bench.start", "bringing the model up, and its memory"),
+    "forwards": ("model_runtime.bench.forwards", "milliseconds a forward, by rows and context"),
+    "fills": ("model_runtime.bench.fills", "fills by length, context and decoder"),
+    "typing": ("model_runtime.bench.keystrokes", "the first draft and the text at each keystroke"),
+    "peers": ("model_runtime.bench.peers", "others with the same weights, where installed"),
+    "clients": ("model_runtime.bench.clients", "1, 4 and 16 clients at once"),
+    "memory": ("model_runtime.bench.memory", "memory over many requests"),
 }
-#: Functions with their body taken out; the context is filled up with the lines before them.
-GAPS = (
-    ('def celsius_to_kelvin(celsius):\n    """Convert degrees Celsius to kelvin."""\n    ', True),
-    ('def read_lines(path):\n    """Return the lines of a text file."""\n    ', False),
-    ("def is_palindrome(text):\n    return ", True),
-    ("class Point:\n    def __init__(self, x, y):\n        ", False),
-    ("for name in sorted(names):\n    print(", True),
-)
-FILLER = '    def count_{0}(self) -> int:\n        """Return how many {0}."""\n        return 0\n\n'
-
-
-class Quiet:
-    """A listener and a token that take everything and stop nothing."""
-
-    def notice(self, text: str, fraction: float | None = None) -> None:
-        """Take no notice."""
-
-    def step(self, report: object) -> None:
-        """Look at no step."""
-
-    def check(self) -> None:
-        """Never stop."""
+REPEAT = 3
+N_REQUESTS = 1000
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--out", type=Path, help="write the table here too, as .json and .md")
-    parser.add_argument("--repeat", type=int, default=5, help="repetitions of each measurement")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parts = "\n".join(f"  {name:9} {purpose}" for name, (_, purpose) in PARTS.items())
+    parser.description = f"{parser.description}. The parts:\n\n{parts}"
+    parser.add_argument("--only", default="", metavar="NAME[,NAME]", help="these parts, no others")
+    parser.add_argument(
+        "--out", type=Path, help="write the report as PATH.json, PATH.md and PATH.svg"
+    )
+    parser.add_argument(
+        "--repeat", type=int, default=REPEAT, help=f"repetitions; {REPEAT} if not given"
+    )
+    parser.add_argument(
+        "--requests", type=int, default=N_REQUESTS, help="requests of the part memory"
+    )
     add_flags(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Measure, print the table, write it; return the exit status."""
-    settings = load_settings(flags_of(arguments))
-    rows = [
-        *measure_server(arguments.repeat),
-        *_start(settings, arguments.repeat),
-        *_forwards(load_default(settings, Quiet().notice), arguments.repeat),
-        *_fills(settings, arguments.repeat),
-    ]
-    machine = describe_machine(settings)
-    print(markdown(rows, machine))  # noqa: T201  # the command's output
-    if arguments.out:
-        report = {"machine": machine, "rows": [vars(row) for row in rows]}
-        arguments.out.with_suffix(".json").write_text(json.dumps(report, indent=2) + "\n")
-        arguments.out.with_suffix(".md").write_text(markdown(rows, machine) + "\n")
-    return 0
-
-
-def describe_machine(settings: RuntimeSettings) -> str:
-    """Say what was measured on, when, and what was not."""
-    n_threads = settings.threads or torch.get_num_threads()
-    return (
-        f"{platform.machine()}, {n_threads} threads, {platform.system()}, Python "
-        f"{platform.python_version()}, torch {torch.__version__}, {datetime.now(UTC):%Y-%m-%d}. "
-        "Not measured: CUDA."
+    """Measure, print the report, write it; return the exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    try:
+        names = chosen_parts(arguments.only)
+        setup = Setup(
+            settings=load_settings(flags_of(arguments)),
+            repeat=max(1, arguments.repeat),
+            n_requests=max(1, arguments.requests),
+        )
+        machine = describe_machine(setup.settings, _apart(device_text, setup.settings))
+    except RuntimeFault as fault:
+        sys.stderr.write(f"{fault}\n")
+        return 1
+    report = Report(
+        command=command_line(arguments),
+        date=f"{datetime.now(UTC):%Y-%m-%d}",
+        machine=machine,
+        tables=(),
+        left_out=tuple(name for name in PARTS if name not in names),
     )
+    has_failed = False
+    for name in names:
+        log.info("%s: %s", name, PARTS[name][1])
+        started = time.monotonic()
+        try:
+            tables = _apart(measure_part, name, setup)
+        except (RuntimeFault, BrokenProcessPool) as fault:
+            has_failed = True
+            note = f"Not measured: {fault}"
+            tables = [Table(part=name, title=name.capitalize(), says="", notes=(note,))]
+        log.info("%s took %.0f s", name, time.monotonic() - started)
+        report = msgspec.structs.replace(report, tables=(*report.tables, *tables))
+        if arguments.out:
+            write_report(report, arguments.out)
+    sys.stdout.write(markdown(report))
+    return 1 if has_failed else 0
 
 
-def _median_s(action: Callable[[], object], n_times: int) -> float:
-    action()
-    times = []
-    for _ in range(n_times):
-        started = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
+def chosen_parts(only: str) -> list[str]:
+    """Return the parts that `--only` names, in the order in which they are measured.
+
+    Raises:
+        UnknownName: the message lists the parts there are.
+    """
+    wanted = [name.strip() for name in only.split(",") if name.strip()]
+    for name in wanted:
+        if name not in PARTS:
+            raise UnknownName("part", name, PARTS)
+    return [name for name in PARTS if name in wanted or not wanted]
 
 
-def _start(settings: RuntimeSettings, n_times: int) -> list[Row]:
-    """Load the model in fresh processes: what a warm start takes, weights on the disk."""
-    code = (
-        "import resource, sys\n"
-        "from model_runtime.engines.loading import load_default\n"
-        "from model_runtime.settings import RuntimeSettings\n"
-        "import msgspec\n"
-        "settings = msgspec.json.decode(sys.argv[1], type=RuntimeSettings)\n"
-        "load_default(settings, lambda *_: None)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
-    )
-    words = [sys.executable, "-c", code, json.dumps({"cache_dir": settings.cache_dir})]
-    started, peaks = [], []
-    for _ in range(min(3, n_times) + 1):
-        before = time.perf_counter()
-        done = subprocess.run(words, check=True, capture_output=True, text=True)
-        started.append(time.perf_counter() - before)
-        peaks.append(int(done.stdout) / 1024)
-    return [
-        Row("runtime: first start", started[0], "s", "disk cache as it was found"),
-        Row("runtime: warm start", statistics.median(started[1:]), "s"),
-        Row("runtime: peak memory after loading", statistics.median(peaks), "MiB"),
-    ]
+def measure_part(name: str, setup: Setup) -> list[Table]:
+    """Measure one part in this process."""
+    tables: list[Table] = import_module(PARTS[name][0]).measure(setup)
+    return tables
 
 
-@torch.inference_mode()
-def _forwards(model: LoadedModel, n_times: int) -> list[Row]:
-    """Encode a context and run forwards of several rows behind it."""
-    denoiser = model.denoiser
-    text = "".join(FILLER.format(f"item_{index}") for index in range(N_CONTEXT_TOKENS))
-    context = model.layout.template.tokenizer.encode(text)[:N_CONTEXT_TOKENS]
-    seconds = _median_s(lambda: denoiser.encode(context, denoiser.new_cache()), n_times)
-    rows = [Row(f"context of {N_CONTEXT_TOKENS} tokens", seconds * 1e3, "ms")]
-    cache = denoiser.new_cache()
-    for n_rows in ROWS:
-        # Base rows behind a context: what a check of so many drafts costs, the head included.
-        token_ids = torch.tensor(context + context[:n_rows])
-        canvas = Canvas(token_ids, torch.ones_like(token_ids, dtype=torch.bool), denoiser.mask_id)
-        positions = torch.arange(len(context) + 1, len(context) + 1 + n_rows)
-        query = Query(positions, visible=positions)
-
-        def forward(canvas: Canvas = canvas, query: Query = query) -> None:
-            cache.rewind(context)
-            denoiser.predict(canvas, query, cache)
-
-        rows.append(Row(f"forward of {n_rows} rows", _median_s(forward, n_times) * 1e3, "ms"))
-    return rows
+def command_line(arguments: argparse.Namespace) -> str:
+    """Return the command that makes the same report again."""
+    words = ["remask", "bench"]
+    words += ["--only", arguments.only] if arguments.only else []
+    words += ["--out", str(arguments.out)] if arguments.out else []
+    words += ["--repeat", str(arguments.repeat)] if arguments.repeat != REPEAT else []
+    words += ["--requests", str(arguments.requests)] if arguments.requests != N_REQUESTS else []
+    for name, value in flags_of(arguments).items():
+        words += [f"--{name.replace('_', '-')}", value]
+    return shlex.join(words)
 
 
-def _fills(settings: RuntimeSettings, n_times: int) -> list[Row]:
-    """Fill gaps each way, taking turns."""
-    engine = LocalEngine(settings)
-    seconds: dict[str, list[float]] = {name: [] for name in DECODERS}
-    tokens: dict[str, list[int]] = {name: [] for name in DECODERS}
-    forwards: dict[str, list[int]] = {name: [] for name in DECODERS}
-    one_line: dict[str, list[float]] = {name: [] for name in DECODERS}
-    filler = "".join(FILLER.format(f"item_{index}") for index in range(8))
-    for repetition in range(n_times + 1):
-        for index, (gap, single_line) in enumerate(GAPS):
-            for name, (sampler, params) in DECODERS.items():
-                started = time.perf_counter()
-                done = _fill(engine, filler + gap, sampler, params, single_line=single_line)
-                if repetition == 0:
-                    continue  # warm-up
-                took = time.perf_counter() - started
-                seconds[name].append(took)
-                tokens[name].append(done.usage.n_tokens)
-                forwards[name].append(done.usage.n_forwards)
-                if index == 0:
-                    one_line[name].append(took)
-    base, *_ = DECODERS
-    base_pace = sum(seconds[base]) / sum(tokens[base])
-    rows = []
-    for name in DECODERS:
-        pace = sum(seconds[name]) / sum(tokens[name])
-        rows += [
-            Row(f"{name}: a one-line fill", statistics.median(one_line[name]), "s", "context new"),
-            Row(f"{name}: seconds a token", pace, "s", f"{base_pace / pace:.2f} times {base}"),
-            Row(f"{name}: forwards a token", sum(forwards[name]) / sum(tokens[name]), ""),
-        ]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return [*rows, Row("peak memory after all fills", peak, "MiB")]
+def _apart(action: Callable[..., T], *arguments: object) -> T:
+    """Do something in a fresh process and return what it returns, or raise what it raises.
+
+    Raises:
+        RuntimeFault: the action raised one.
+        BrokenProcessPool: the process died.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as process:
+        result, fault = process.submit(_do, action, arguments).result()
+    if fault:
+        raise RuntimeFault(fault)
+    return cast("T", result)
 
 
-def _fill(
-    engine: LocalEngine, prefix: str, sampler: str, params: dict[str, Any], *, single_line: bool
-) -> Finished:
-    """Fill one gap, its context not in the cache."""
-    quiet = Quiet()
-    engine.forget()
-    request = InfillRequest(
-        id="bench",
-        prefix=prefix,
-        suffix="\n\n\ndef main():\n    pass\n",
-        spans=(MaskSpan(single_line=single_line, max_tokens=48),),
-        sampler=sampler,
-        params=params,
-        seed=0,
-    )
-    return engine.infill(request, quiet, quiet)
+def _do(action: Callable[..., T], arguments: tuple[object, ...]) -> tuple[T | None, str]:
+    """Return what an action returns, or the words of the fault it raises.
+
+    A fault itself may not survive the way between processes.
+    """
+    try:
+        return action(*arguments), ""
+    except RuntimeFault as fault:
+        return None, str(fault)

@@ -1,0 +1,74 @@
+"""What a benchmark is made of: what it is told, and the tables it makes.
+
+A part is a module with `measure(setup) -> list[Table]`. Each part runs in a process of its own, so
+what it leaves in memory slows no other one, and one that dies does not take the report with it.
+"""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
+
+from model_runtime.settings import RuntimeSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: A cell of a table; None where it was not measured.
+Cell: TypeAlias = str | int | float | None
+
+#: Tokens of context, the prompt's own control tokens included.
+CONTEXTS = (250, 1000, 4000)
+#: What `max_context_tokens` has to be for the longest of them.
+MAX_CONTEXT_TOKENS = 4608
+#: Where a distribution has a tail.
+TAIL = 0.95
+
+
+class Setup(msgspec.Struct, frozen=True, kw_only=True):
+    """What every part is told."""
+
+    settings: RuntimeSettings
+    #: How often to measure; each part says what it makes of it.
+    repeat: int
+    #: Requests of the part `memory`.
+    n_requests: int
+
+    @property
+    def long_settings(self) -> RuntimeSettings:
+        """The settings, with room for the longest context."""
+        longest = max(self.settings.max_context_tokens, MAX_CONTEXT_TOKENS)
+        return msgspec.structs.replace(self.settings, max_context_tokens=longest)
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures of one kind."""
+
+    #: The part that made it.
+    part: str
+    title: str
+    #: What it shows, in a sentence or two.
+    says: str
+    #: Column to cell; the columns stand in the order of the first row's.
+    rows: tuple[dict[str, Cell], ...] = ()
+    #: What was left out, and why; one sentence each.
+    notes: tuple[str, ...] = ()
+
+
+def tail(values: Sequence[float]) -> float:
+    """Return what 95 of 100 values are at most; the largest of few."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(TAIL * len(ordered)))]
+
+
+def median_of(values: Sequence[float | None]) -> float | None:
+    """Return the median of what was measured; None where nothing was."""
+    measured = [value for value in values if value is not None]
+    return statistics.median(measured) if measured else None
+
+
+def at_each(n_context: int, repeat: int) -> int:
+    """Return how many gaps to fill behind so much context: long ones take long."""
+    return max(1, min(repeat, repeat * CONTEXTS[0] // n_context))

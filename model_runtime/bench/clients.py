@@ -1,0 +1,144 @@
+"""What one more client costs: a real runtime process, asked by several at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from model_runtime.bench.ask import request_for, tokenizer_of
+from model_runtime.bench.base import CONTEXTS, Table, tail
+from model_runtime.bench.gaps import Cutter
+from model_runtime.errors import ModelLoadFailed
+from model_runtime.http.link import Link
+from model_runtime.settings import RuntimeSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from model_runtime.bench.base import Cell, Setup
+    from model_runtime.bench.gaps import Gap
+    from model_runtime.listen import Transport
+
+N_CLIENTS = (1, 4, 16)
+#: Fills of each client for each repetition.
+N_FILLS = {1: 8, 4: 4, 16: 2}
+LENGTH = 16
+
+
+def measure(setup: Setup) -> list[Table]:
+    """Measure a runtime with the default model."""
+    cutter = Cutter(tokenizer_of(setup.settings))
+    gaps = [cutter.behind(gap, CONTEXTS[0]) for gap in islice(cutter.cut(LENGTH), 64)]
+    words = [sys.executable, "-m", "model_runtime", "run", *_flags(setup.settings)]
+    with _running(words) as folder:
+        return asyncio.run(measure_clients(folder, gaps, N_CLIENTS, setup.repeat))
+
+
+async def measure_clients(
+    folder: Path, gaps: Sequence[Gap], n_clients: Sequence[int], repeat: int
+) -> list[Table]:
+    """Ask the runtime that listens in a folder, by so many connections at once.
+
+    Args:
+        folder: of a runtime that is ready.
+        gaps: asked for in turns; each request is for a document of its own.
+        n_clients: how many clients, one measurement each.
+        repeat: see `N_FILLS`.
+    """
+    rows: list[dict[str, Cell]] = []
+    await _fill_all(folder, gaps, 1, 1)  # the model is loaded now
+    alone = 0.0
+    for n in n_clients:
+        started = time.perf_counter()
+        taken = await _fill_all(folder, gaps, n, N_FILLS.get(n, 1) * repeat)
+        rate = sum(map(len, taken)) / (time.perf_counter() - started)
+        alone = alone or rate
+        seconds = [second for client in taken for second in client]
+        medians = [statistics.median(client) for client in taken]
+        rows.append(
+            {
+                "clients": n,
+                "fills": len(seconds),
+                "fills a second": rate,
+                "times one client's": rate / alone,
+                "median s": statistics.median(seconds),
+                "95 % s": tail(seconds),
+                "slowest client's median over the quickest's": max(medians) / min(medians),
+            }
+        )
+    return [
+        Table(
+            part="clients",
+            title="Several clients at once",
+            says=(
+                f"One runtime process, each client asking for one-line fills behind "
+                f"{CONTEXTS[0]} tokens of context, one after another, every one in a document of "
+                "its own: no context is in a cache."
+            ),
+            rows=tuple(rows),
+        )
+    ]
+
+
+async def _fill_all(
+    folder: Path, gaps: Sequence[Gap], n_clients: int, n_fills: int
+) -> list[list[float]]:
+    """Return the seconds of every client's fills, all clients asking at once."""
+
+    async def ask(client: int) -> list[float]:
+        link = await Link.open(folder, _transport())
+        taken = []
+        for number in range(n_fills):
+            gap = gaps[(client * n_fills + number) % len(gaps)]
+            document = f"client {client} of {n_clients}, document {number}"
+            request = request_for(gap, document=document, max_tokens=LENGTH, lane="inline")
+            started = time.perf_counter()
+            await link.infill(request, None)
+            taken.append(time.perf_counter() - started)
+        await link.close()
+        return taken
+
+    return await asyncio.gather(*map(ask, range(n_clients)))
+
+
+@contextlib.contextmanager
+def _running(words: Sequence[str]) -> Iterator[Path]:
+    """Run a runtime in a folder of its own while the context lasts.
+
+    Raises:
+        ModelLoadFailed: it did not get ready.
+    """
+    with tempfile.TemporaryDirectory(prefix="rm-") as folder:
+        place = ["--directory", folder, "--transport", _transport()]
+        with subprocess.Popen([*words, *place], stdout=subprocess.PIPE) as process:
+            try:
+                if process.stdout is None or process.stdout.readline() != b"ready\n":
+                    raise ModelLoadFailed("the runtime to be measured did not get ready")
+                yield Path(folder)
+            finally:
+                process.terminate()
+
+
+def _transport() -> Transport:
+    return "tcp" if sys.platform == "win32" else "unix"
+
+
+def _flags(settings: RuntimeSettings) -> list[str]:
+    """Return the flags that make a command's settings these."""
+    default = RuntimeSettings()
+    values = msgspec.structs.asdict(settings)
+    return [
+        f"--{name.replace('_', '-')}={value}"
+        for name, value in values.items()
+        if value != getattr(default, name)
+    ]

@@ -1,0 +1,125 @@
+"""What one forward costs, by rows and by context."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import TYPE_CHECKING
+
+import torch
+
+from model_runtime.bench.base import CONTEXTS, Table, at_each
+from model_runtime.bench.gaps import Cutter
+from model_runtime.decoding.canvas import Canvas, Query
+from model_runtime.engines.loading import load_default
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from model_runtime.bench.base import Cell, Setup
+    from model_runtime.caches.causal import CausalCache
+    from model_runtime.models.canvas import CanvasDenoiser
+
+ROWS = (1, 4, 8, 16, 32, 64)
+#: Turns of each number of rows for each repetition: a forward takes milliseconds.
+N_TURNS = 4
+#: Tokens of text to have too many: prompts have some that are no text, and some run together.
+SPARE = 16
+
+
+def measure(setup: Setup) -> list[Table]:
+    """Measure the default model."""
+    model = load_default(setup.long_settings, lambda _text, _share: None)
+    cutter = Cutter(model.layout.template.tokenizer)
+    n_wanted = CONTEXTS[-1] + ROWS[-1] + SPARE
+    gap = cutter.behind(next(cutter.cut(ROWS[-1])), n_wanted)
+    token_ids = model.layout.template.tokenizer.encode(gap.prefix + gap.suffix)
+    return measure_forwards(model.denoiser, token_ids, CONTEXTS, setup.repeat)
+
+
+@torch.inference_mode()
+def measure_forwards(
+    denoiser: CanvasDenoiser, token_ids: list[int], contexts: Sequence[int], repeat: int
+) -> list[Table]:
+    """Measure the encoding of contexts, and forwards of several rows behind them.
+
+    Args:
+        denoiser: of the default family.
+        token_ids: as many as the longest context and the most rows have together.
+        contexts: how many of them to encode.
+        repeat: see `N_TURNS`.
+    """
+    encoded: list[dict[str, Cell]] = []
+    rows: list[dict[str, Cell]] = []
+    for n_context in contexts:
+        context = token_ids[:n_context]
+        n_encodes = at_each(n_context, repeat)
+        ms = _median_ms([_encode(denoiser, context)[1] for _ in range(1 + n_encodes)][1:])
+        encoded.append({"tokens of context": n_context, "ms": ms, "ms a token": ms / n_context})
+        cache, _ = _encode(denoiser, context)
+        seconds: dict[int, list[float]] = {n_rows: [] for n_rows in ROWS}
+        for turn in range(1 + N_TURNS * repeat):
+            for n_rows in ROWS:
+                second = _forward(denoiser, token_ids, n_context, n_rows, cache)
+                if turn:  # the first one warms up
+                    seconds[n_rows].append(second)
+        one_row_ms = _median_ms(seconds[ROWS[0]])
+        for n_rows, taken in seconds.items():
+            pairs = zip(taken, seconds[ROWS[0]], strict=True)
+            ratio = statistics.median(many / one for many, one in pairs)
+            ms = _median_ms(taken)
+            rows.append(
+                {
+                    "tokens of context": n_context,
+                    "rows": n_rows,
+                    "ms": ms,
+                    "times one row": ratio,
+                    "rows in the time of one, each": n_rows * one_row_ms / ms,
+                }
+            )
+    return [
+        Table(
+            part="forwards",
+            title="A forward, by rows",
+            says=(
+                "Rows of the base behind a context that is in the cache, the vocabulary projection "
+                "of every row included: what a check of so many drafts costs."
+            ),
+            rows=tuple(rows),
+        ),
+        Table(
+            part="forwards",
+            title="Encoding a context",
+            says="What a request pays whose context is not in the cache, before its first token.",
+            rows=tuple(encoded),
+        ),
+    ]
+
+
+def _encode(denoiser: CanvasDenoiser, context: list[int]) -> tuple[CausalCache, float]:
+    cache = denoiser.new_cache()
+    started = time.perf_counter()
+    denoiser.encode(context, cache)
+    return cache, time.perf_counter() - started
+
+
+def _forward(
+    denoiser: CanvasDenoiser,
+    token_ids: list[int],
+    n_context: int,
+    n_rows: int,
+    cache: CausalCache,
+) -> float:
+    """Run one forward of base rows and return its seconds."""
+    fed = torch.tensor(token_ids[: n_context + n_rows])
+    canvas = Canvas(fed, torch.ones_like(fed, dtype=torch.bool), denoiser.mask_id)
+    # The row that predicts a position is fed the token before it.
+    positions = torch.arange(n_context + 1, n_context + 1 + n_rows)
+    cache.rewind(token_ids[:n_context])
+    started = time.perf_counter()
+    denoiser.predict(canvas, Query(positions, visible=positions), cache)
+    return time.perf_counter() - started
+
+
+def _median_ms(seconds: Sequence[float]) -> float:
+    return statistics.median(seconds) * 1e3

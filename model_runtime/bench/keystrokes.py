@@ -1,0 +1,106 @@
+"""Typing: the same file, its prefix one character longer each time, as ghost text asks."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from model_runtime.bench.ask import ask, request_for, tokenizer_of
+from model_runtime.bench.base import CONTEXTS, Table, at_each, tail
+from model_runtime.bench.gaps import Cutter
+from model_runtime.engines.local import LocalEngine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from model_runtime.bench.ask import Timed
+    from model_runtime.bench.base import Cell, Setup
+    from model_runtime.bench.gaps import Gap
+    from model_runtime.engines.base import Engine
+
+#: Tokens of a gap, all in one line: what is typed is its beginning.
+LENGTH = 16
+N_TYPED = 10
+
+
+@dataclass(frozen=True)
+class _Typed:
+    """One gap, asked for as it was opened, and at each keystroke."""
+
+    opened: Timed
+    typed: list[Timed]
+
+
+def measure(setup: Setup) -> list[Table]:
+    """Measure the default model."""
+    engine = LocalEngine(setup.long_settings)
+    cutter = Cutter(tokenizer_of(setup.long_settings))
+    return measure_typing(engine, cutter, CONTEXTS, setup.repeat)
+
+
+def measure_typing(
+    engine: LocalEngine, cutter: Cutter, contexts: Sequence[int], repeat: int
+) -> list[Table]:
+    """Type into gaps behind each context."""
+    rows = []
+    for gap in islice(typable(cutter), 1):
+        _type(engine, cutter.behind(gap, contexts[0]))  # warms up
+    for n_context in contexts:
+        gaps = islice(typable(cutter), at_each(n_context, repeat))
+        measured = [_type(engine, cutter.behind(gap, n_context)) for gap in gaps]
+        rows.append(_row(n_context, measured))
+    return [
+        Table(
+            part="typing",
+            title="Typing",
+            says=(
+                f"One-line fills of one document, the prefix one to {N_TYPED} characters longer: "
+                "milliseconds until the first draft can be shown and until the final text. "
+                "Opened: the request before, its context not in the cache."
+            ),
+            rows=tuple(rows),
+        )
+    ]
+
+
+def typable(cutter: Cutter) -> Iterator[Gap]:
+    """Yield one-line gaps that are long enough to type into."""
+    return (gap for gap in cutter.cut(LENGTH) if len(gap.reference) > N_TYPED)
+
+
+def after(gap: Gap, n_typed: int) -> Gap:
+    """Return a gap whose first characters have been typed."""
+    typed, rest = gap.reference[:n_typed], gap.reference[n_typed:]
+    return replace(gap, prefix=gap.prefix + typed, reference=rest)
+
+
+def _type(engine: LocalEngine, gap: Gap) -> _Typed:
+    engine.forget()
+    opened, *typed = [_ask(engine, after(gap, n_typed)) for n_typed in range(1 + N_TYPED)]
+    return _Typed(opened, typed)
+
+
+def _ask(engine: Engine, gap: Gap) -> Timed:
+    request = request_for(gap, document="typing", max_tokens=LENGTH, lane="inline", stream=True)
+    return ask(engine, request)
+
+
+def _row(n_context: int, measured: list[_Typed]) -> dict[str, Cell]:
+    typed = [timed for one in measured for timed in one.typed]
+    first = [timed.first_s * 1e3 for timed in typed]
+    final = [timed.seconds * 1e3 for timed in typed]
+    usage = [timed.finished.usage for timed in typed]
+    n_cached = sum(one.n_cached_tokens for one in usage)
+    return {
+        "tokens of context": n_context,
+        "keystrokes": len(typed),
+        "first draft ms": statistics.median(first),
+        "first draft ms, 95 %": tail(first),
+        "final text ms": statistics.median(final),
+        "final text ms, 95 %": tail(final),
+        "tokens filled": statistics.median(timed.n_tokens for timed in typed),
+        "context cached %": 100 * n_cached / sum(one.n_context_tokens for one in usage),
+        "opened ms": statistics.median(one.opened.seconds * 1e3 for one in measured),
+    }

@@ -1,0 +1,79 @@
+"""What was measured on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from model_runtime.engines.loading import load_default
+from model_runtime.process import version
+
+if TYPE_CHECKING:
+    from model_runtime.settings import RuntimeSettings
+
+#: Instructions that decide how fast small integers are multiplied.
+INSTRUCTIONS = (
+    "avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "asimddp",
+    "i8mm",
+)  # fmt: skip
+
+
+def describe_machine(settings: RuntimeSettings, device: str) -> dict[str, str]:
+    """Say what stands behind the figures.
+
+    Args:
+        settings: of the run.
+        device: as the engine calls it.
+    """
+    return {
+        "processor": _processor(),
+        "instructions": ", ".join(_instructions()) or "unknown",
+        "cores": str(os.cpu_count()),
+        "memory": _memory(),
+        "load average before": _load(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "transformers": metadata.version("transformers"),
+        "remask": version(),
+        "model": settings.model,
+        "device": device,
+    }
+
+
+def device_text(settings: RuntimeSettings) -> str:
+    """Load the model and say where it runs; brings what is missing to this machine."""
+    return load_default(settings, lambda _text, _share: None).device_text
+
+
+def _cpu_info(*names: str) -> str:
+    """Return the first of these lines of Linux's description of the processor."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    pairs = (line.partition(":") for line in lines)
+    return next((value.strip() for name, _, value in pairs if name.strip() in names), "")
+
+
+def _processor() -> str:
+    return _cpu_info("model name") or platform.processor() or platform.machine()
+
+
+def _instructions() -> list[str]:
+    found = set(_cpu_info("flags", "Features").split())
+    return [name for name in INSTRUCTIONS if name in found]
+
+
+def _memory() -> str:
+    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
+        return "unknown"
+    n_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return f"{n_bytes / 2**30:.0f} GiB"
+
+
+def _load() -> str:
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"

@@ -1,0 +1,167 @@
+"""Others with the same weights, in the same run: what is not installed is left out, and told."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from model_runtime.bench.ask import ask, request_for, tokenizer_of
+from model_runtime.bench.base import CONTEXTS, Table, at_each, median_of
+from model_runtime.bench.gaps import Cutter
+from model_runtime.bench.keystrokes import LENGTH, after, typable
+from model_runtime.bench.llama_cpp import LlamaCpp
+from model_runtime.bench.plain_llada import measure_families
+from model_runtime.bench.transformers_generate import TransformersGenerate
+from model_runtime.engines.local import LocalEngine
+from model_runtime.errors import RuntimeFault
+from model_runtime.text.fim import FimTemplate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Protocol
+
+    from model_runtime.bench.base import Cell, Setup
+    from model_runtime.bench.gaps import Gap
+
+    class Peer(Protocol):
+        """Another program with the weights."""
+
+        #: For the table.
+        name: str
+        #: Whether it keeps the context of the last request.
+        keeps_context: bool
+        #: The longest context that it gets, in tokens: slow ones would take minutes.
+        longest_context: int
+
+        def forget(self) -> None:
+            """Drop what it keeps of earlier requests."""
+
+        def fill(self, gap: Gap, max_tokens: int) -> str:
+            """Return its fill of a one-line gap."""
+
+
+#: Peers are compared behind these; the longest would take too long.
+SHORT_CONTEXTS = CONTEXTS[:2]
+#: Keystrokes after which the peers are asked again.
+TYPED = (2, 4, 6, 8, 10)
+OURS = "remask, hybrid"
+
+
+class Ours:
+    """The default model in its engine."""
+
+    name = OURS
+    keeps_context = True
+    longest_context = CONTEXTS[-1]
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self._engine = engine
+
+    def forget(self) -> None:
+        """See `Peer.forget`."""
+        self._engine.forget()
+
+    def fill(self, gap: Gap, max_tokens: int) -> str:
+        """See `Peer.fill`."""
+        request = request_for(gap, document="peers", max_tokens=max_tokens, lane="inline")
+        return ask(self._engine, request).text
+
+
+@dataclass
+class _Taken:
+    """What one peer took behind one context."""
+
+    new: list[float] = field(default_factory=list)
+    typed: list[float] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+
+
+def measure(setup: Setup) -> list[Table]:
+    """Measure the default model and its peers."""
+    tokenizer = tokenizer_of(setup.settings)
+    template = FimTemplate(tokenizer)
+    peers: list[Peer] = [Ours(LocalEngine(setup.settings))]
+    missing = []
+    for make in (LlamaCpp, TransformersGenerate):
+        try:
+            peers.append(make(setup.settings, template))
+        except RuntimeFault as fault:
+            missing.append(str(fault))
+    table = measure_peers(peers, Cutter(tokenizer), SHORT_CONTEXTS, setup.repeat, missing)
+    return [table, measure_families(setup.repeat)]
+
+
+def measure_peers(
+    peers: Sequence[Peer],
+    cutter: Cutter,
+    contexts: Sequence[int],
+    repeat: int,
+    missing: Sequence[str] = (),
+) -> Table:
+    """Have each peer fill the same one-line gaps, in turns; the first one is ours."""
+    rows: list[dict[str, Cell]] = []
+    for gap in islice(typable(cutter), 1):
+        for peer in peers:
+            peer.fill(cutter.behind(gap, contexts[0]), LENGTH)  # warms up
+    for n_context in contexts:
+        asked = [peer for peer in peers if n_context <= peer.longest_context]
+        taken = {peer.name: _Taken() for peer in asked}
+        gaps = islice(typable(cutter), 2 * at_each(n_context, repeat))
+        for index, gap in enumerate(gaps):
+            laid_out = cutter.behind(gap, n_context)
+            shift = index % len(asked)
+            for peer in [*asked[shift:], *asked[:shift]]:
+                _take(peer, laid_out, taken[peer.name])
+        rows += [_row(n_context, name, taken) for name in taken]
+    return Table(
+        part="peers",
+        title="Peers with the same weights",
+        says=(
+            "One-line fills from the same file of weights, greedy, at most "
+            f"{LENGTH} tokens. New: no part of the context is in a cache; typing: the prefix two "
+            "characters longer each time. Ratios are a peer's seconds over ours of the same turn; "
+            "*same text* counts fills with the context new that are ours to the character. Texts "
+            "differ because the engine rounds the file's weights anew and spells a half token "
+            "before the cursor again, which the peers do not."
+        ),
+        rows=tuple(rows),
+        notes=tuple(f"Not measured: {words}" for words in missing),
+    )
+
+
+def _take(peer: Peer, gap: Gap, taken: _Taken) -> None:
+    peer.forget()
+    seconds, text = _timed(peer, gap)
+    taken.new.append(seconds)
+    taken.texts.append(text.rstrip())
+    if peer.keeps_context:
+        taken.typed += [_timed(peer, after(gap, n_typed))[0] for n_typed in TYPED]
+
+
+def _timed(peer: Peer, gap: Gap) -> tuple[float, str]:
+    started = time.perf_counter()
+    text = peer.fill(gap, LENGTH)
+    return time.perf_counter() - started, text
+
+
+def _row(n_context: int, name: str, taken: dict[str, _Taken]) -> dict[str, Cell]:
+    own, ours = taken[name], taken[OURS]
+    same = [a == b for a, b in zip(own.texts, ours.texts, strict=True)]
+    alike = [(a, b) for a, b, is_same in zip(own.new, ours.new, same, strict=True) if is_same]
+    return {
+        "tokens of context": n_context,
+        "by": name,
+        "new s": statistics.median(own.new),
+        "typing s": median_of(own.typed),
+        "new ratio": _ratio(own.new, ours.new),
+        "typing ratio": _ratio(own.typed, ours.typed) if own.typed else None,
+        "same text": f"{sum(same)} of {len(same)}",
+        "new ratio of those": median_of([a / b for a, b in alike]),
+    }
+
+
+def _ratio(own: Sequence[float], ours: Sequence[float]) -> float:
+    return statistics.median(a / b for a, b in zip(own, ours, strict=True))
