@@ -1,4 +1,7 @@
-"""`remask pull`: bring a model onto this machine ahead of its first use, with a progress bar."""
+"""`remask pull`: bring a model onto this machine ahead of its first use, with a progress bar.
+
+A name of the catalog, a Hugging Face repository, or a folder, which is only checked.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from model_runtime.errors import RuntimeFault
 from model_runtime.settings import load_settings
 from model_runtime.weights import fetch
-from model_runtime.weights.catalog import CATALOG, named_model
+from model_runtime.weights.catalog import CATALOG, NamedModel, named_model
+from model_runtime.weights.published import RECOMMENDED, pull_repository
 
 if TYPE_CHECKING:
     import argparse
@@ -20,7 +24,10 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("name", nargs="?", help=f"one of: {', '.join(CATALOG)}")
+    parser.add_argument(
+        "name", nargs="?", help=f"one of: {', '.join(CATALOG)}; or owner/name, or a folder"
+    )
+    parser.add_argument("--list", action="store_true", help="say which models are worth having")
     parser.add_argument(
         "--from", dest="source", type=Path, metavar="PATH", help="a copy of the file, on this disk"
     )
@@ -29,29 +36,70 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Pull a model; return the exit status."""
     console = Console(stderr=True)
+    if arguments.list:
+        sys.stdout.write(described())
+        return 0
     try:
         settings = load_settings()
-        model = named_model(arguments.name or settings.model)
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-        )
-        with Progress(*columns, console=console, transient=True) as progress:
-            bar = progress.add_task(model.name, total=model.n_bytes)
-            path = fetch.ensure(
-                model.name,
-                lambda n_done, _: progress.update(bar, completed=n_done),
-                folder=fetch.cache_dir(settings.cache_dir),
-                sources=[arguments.source] if arguments.source else None,
-            )
+        name, folder = arguments.name or settings.model, fetch.cache_dir(settings.cache_dir)
+        if name in CATALOG or not ("/" in name or Path(name).is_dir()):
+            said = _pull_named(named_model(name), folder, arguments.source, console)
+        else:
+            said = _pull_published(name, folder)
     except RuntimeFault as fault:
         sys.stderr.write(f"{fault}\n")
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("Stopped; the next pull goes on from here.\n")
         return 130
-    sys.stdout.write(f"{path}\n")
-    console.print(f"{model.name}: verified, licence {model.licence}", highlight=False)
+    console.print(said, highlight=False, soft_wrap=True)
     return 0
+
+
+def described() -> str:
+    """Return the models worth having, as text."""
+    lines = [
+        f"{model.name}: {model.n_bytes / 1e6:.0f} MB, {model.licence}; the default, for any laptop"
+        for model in CATALOG.values()
+    ]
+    lines += [
+        f"{one.repository}: {one.size} parameters, {one.context:,} tokens, {one.licence}; "
+        f"{one.good_at}"
+        for one in RECOMMENDED
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _pull_named(model: NamedModel, folder: Path, source: Path | None, console: Console) -> str:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task(model.name, total=model.n_bytes)
+        path = fetch.ensure(
+            model.name,
+            lambda n_done, _: progress.update(bar, completed=n_done),
+            folder=folder,
+            sources=[source] if source else None,
+        )
+    sys.stdout.write(f"{path}\n")
+    return f"{model.name}: verified, licence {model.licence}"
+
+
+def _pull_published(name: str, cache: Path) -> str:
+    """Fetch a repository, or take a folder, and see whether a family loads it."""
+    # Slow to import, and needed here alone.
+    import torch  # noqa: PLC0415
+
+    from model_runtime.models.parts.load import check_checkpoint  # noqa: PLC0415
+
+    folder = Path(name) if Path(name).is_dir() else pull_repository(name, cache)
+    family, _, plan, _ = check_checkpoint(folder, torch.device("cpu"))
+    sys.stdout.write(f"{folder}\n")
+    return (
+        f"{name}: whole, family {family.name}, {plan.n_bytes / 1e9:.1f} GB in memory. To use it:\n"
+        f"  REMASK_ENGINE=published REMASK_MODEL={name}"
+    )

@@ -11,7 +11,7 @@ import torch
 from model_runtime.errors import ModelLoadFailed
 from model_runtime.models import MODELS
 from model_runtime.models.parts.checkpoint import Plan, Shards
-from model_runtime.models.parts.config import CONFIG_FILE, parse_config, read_json
+from model_runtime.models.parts.config import CONFIG_FILE, Config, parse_config, read_json
 from model_runtime.models.parts.family import Family
 
 if TYPE_CHECKING:
@@ -48,13 +48,7 @@ def load_family(
             unsupported; a file is damaged; the weights do not fit.
     """
     device = torch.device(device)
-    values = read_json(folder / CONFIG_FILE)
-    family = find_family(values)
-    config = parse_config(_with_special_ids(values, family, folder), family.config_type)
-    plan = Plan(dtype=dtype, weight_bits=weight_bits)
-    family(config, plan)
-    shards = Shards(folder, device, dtype, weight_bits)
-    shards.check(plan)
+    family, config, plan, shards = check_checkpoint(folder, device, dtype, weight_bits)
     free = free_bytes(device) if n_free_bytes is None else n_free_bytes
     if free is not None and plan.n_bytes > free * _SHARE_FOR_WEIGHTS:
         raise ModelLoadFailed(
@@ -63,6 +57,36 @@ def load_family(
             "device or a smaller model"
         )
     return family(config, shards)
+
+
+def check_checkpoint(
+    folder: Path,
+    device: torch.device,
+    dtype: torch.dtype = torch.bfloat16,
+    weight_bits: WeightBits | None = None,
+) -> tuple[type[Family], Config, Plan, Shards]:
+    """Compare a checkpoint with what its family needs, without reading a weight.
+
+    Args:
+        folder: see `load_family`, and for the others.
+        device: see there.
+        dtype: see there.
+        weight_bits: see there.
+
+    Returns:
+        the family, its configuration, what it needs, and where that is.
+
+    Raises:
+        ModelLoadFailed: see `load_family`.
+    """
+    values = read_json(folder / CONFIG_FILE)
+    family = find_family(values)
+    config = parse_config(_with_special_ids(values, family, folder), family.config_type)
+    plan = Plan(dtype=dtype, weight_bits=weight_bits)
+    family(config, plan)
+    shards = Shards(folder, device, dtype, weight_bits)
+    shards.check(plan)
+    return family, config, plan, shards
 
 
 def find_family(values: Mapping[str, Any]) -> type[Family]:
