@@ -96,6 +96,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     perplexity = benchmarks.add_parser("perplexity", help="likelihood of the held-out tasks")
     perplexity.add_argument("--tasks", type=Path, help="other tasks than the shipped ones")
     perplexity.add_argument("--draws", type=int, default=8, help="forwards a gap, for the bound")
+    perplexity.add_argument(
+        "--checkpoint", metavar="MODEL", help="a published one: OWNER/NAME or a folder"
+    )
     for benchmark in (humaneval, heldout, perplexity, correction, rules, typing, *modes):
         benchmark.add_argument("--out", type=Path, required=True, help="folder of the report")
         benchmark.add_argument("--limit", type=int, help="so many tasks, evenly chosen")
@@ -137,28 +140,8 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _measure_perplexity(arguments: argparse.Namespace) -> int:
-    # The other benchmarks take any engine, and start where there is no torch.
-    from model_runtime.engines.loading import load_default  # noqa: PLC0415
-    from model_runtime.evaluation.perplexity import measure, report  # noqa: PLC0415
-
-    loaded = load_default(
-        load_settings(flags_of(arguments)), lambda words, _: log.info("%s", words)
-    )
-    measured = measure(
-        spread(read_tasks(arguments.tasks), arguments.limit),
-        loaded.denoiser,
-        loaded.denoiser.new_cache,
-        loaded.layout.template,
-        n_draws=arguments.draws,
-        seed=arguments.seed,
-    )
-    sys.stdout.write(report(measured, arguments.out))
-    return 0
-
-
 def _measure_page(arguments: argparse.Namespace) -> int:
-    # As above.
+    # The other benchmarks take any engine, and start where there is no torch.
     name = arguments.benchmark.replace("-", "_")
     words: str = import_module(f"model_runtime.evaluation.{name}").main(arguments)
     sys.stdout.write(words)
@@ -194,7 +177,7 @@ def _measure_mode(arguments: argparse.Namespace) -> int:
 #: Benchmarks with a page of their own.
 _MEASURES: dict[str, Callable[[argparse.Namespace], int]] = {
     "holes": _measure_mode,
-    "perplexity": _measure_perplexity,
+    "perplexity": _measure_page,
     "repair": _measure_mode,
     "rules": _measure_page,
     "self-correction": _measure_page,

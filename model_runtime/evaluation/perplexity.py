@@ -6,22 +6,17 @@ Three figures over the same tasks:
     span     the base over the gap alone, given the fill-in-the-middle context; exact
     canvas   the canvas over the same gap and context: the bound of masked diffusion
 
-The bound (the negative ELBO) of a span x of L tokens in context c is, with l uniform over 1 … L and
-S uniform over the sets of l positions,
-
-    -log p(x | c) <= E_l E_S [ L / l · sum_{i in S} -log p(x_i | x outside S, c) ]
-
-(Nie et al. 2025, arXiv 2502.09992, eq. 14). It is what integrating MDLM's loss over the noise level
-t gives (Sahoo et al. 2024, arXiv 2406.07524, eq. 10), the number of masks taken out of the chance.
-The draws of l are stratified: each covers an equal part of 1 … L.
+How that bound is estimated is told in `bound`.
 
 A gap's end is not counted: where it stands is the task's choice, not the text's. The canvas, made
 of L masks, knows the length; the base does not.
+
+A published checkpoint has its own figures: see `published_perplexity`.
 """
 
 from __future__ import annotations
 
-import math
+import logging
 import random
 from typing import TYPE_CHECKING
 
@@ -29,11 +24,19 @@ import msgspec
 import torch
 
 from model_runtime.decoding.canvas import Canvas, Query
-from model_runtime.decoding.choose import clean_logits
+from model_runtime.engines.loading import load_default
+from model_runtime.evaluation.bound import Likelihood, bound
+from model_runtime.evaluation.heldout import read_tasks
+from model_runtime.evaluation.published_perplexity import measure_published
 from model_runtime.evaluation.report import table
+from model_runtime.evaluation.run import spread
+from model_runtime.settings import flags_of, load_settings
+from model_runtime.weights.fetch import cache_dir
+from model_runtime.weights.published import local_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    import argparse
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from torch import Tensor
@@ -43,38 +46,10 @@ if TYPE_CHECKING:
     from model_runtime.models.base import Denoiser
     from model_runtime.text.fim import FimTemplate
 
-#: A canvas proposes from a part of the vocabulary. So that a token outside it has some probability,
-#: the bound is that of a mixture: this much of the uniform distribution, the canvas for the rest.
-UNIFORM_SHARE = 1e-3
+log = logging.getLogger(__name__)
+
 #: Rows of one forward: a row of logits has as many numbers as the vocabulary has tokens.
 _ROWS_AT_ONCE = 64
-
-
-class Likelihood(msgspec.Struct, frozen=True, kw_only=True):
-    """What some text cost to predict."""
-
-    n_tokens: int
-    n_bytes: int
-    #: Negative log-probability of it all.
-    nats: float
-
-    @property
-    def perplexity(self) -> float:
-        """Per token; comparable only between models of one tokenizer."""
-        return math.exp(self.nats / self.n_tokens)
-
-    @property
-    def bits_per_byte(self) -> float:
-        """Comparable between all models."""
-        return self.nats / math.log(2) / self.n_bytes
-
-    def __add__(self, other: Likelihood) -> Likelihood:
-        """Put two texts together."""
-        return Likelihood(
-            n_tokens=self.n_tokens + other.n_tokens,
-            n_bytes=self.n_bytes + other.n_bytes,
-            nats=self.nats + other.nats,
-        )
 
 
 class Perplexities(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,8 +62,42 @@ class Perplexities(msgspec.Struct, frozen=True, kw_only=True):
     canvas: Likelihood
 
 
+def main(arguments: argparse.Namespace) -> str:
+    """Measure the default model, or a published checkpoint; write and return the table."""
+    settings = load_settings(flags_of(arguments))
+    tasks = spread(read_tasks(arguments.tasks), arguments.limit)
+    if arguments.checkpoint:
+        figures = measure_published(
+            tasks,
+            local_folder(arguments.checkpoint, cache_dir(settings.cache_dir)),
+            n_draws=arguments.draws,
+            seed=arguments.seed,
+        )
+        return write(figures, figures, arguments.out)
+    loaded = load_default(settings, lambda words, _: log.info("%s", words))
+    measured = measure(
+        tasks,
+        loaded.denoiser,
+        loaded.denoiser.new_cache,
+        loaded.layout.template,
+        n_draws=arguments.draws,
+        seed=arguments.seed,
+    )
+    return report(measured, arguments.out)
+
+
 def report(measured: Perplexities, folder: Path) -> str:
     """Write `perplexity.json` and `perplexity.md`; return the table."""
+    figures = {
+        "code: base, left to right": measured.code,
+        "span: base, given the context": measured.span,
+        f"span: canvas, bound of {measured.n_draws} draws": measured.canvas,
+    }
+    return write(figures, measured, folder)
+
+
+def write(figures: Mapping[str, Likelihood], measured: object, folder: Path) -> str:
+    """Write figures as `perplexity.md`, and what they come from as JSON; return the table."""
     rows = [
         (
             name,
@@ -96,11 +105,7 @@ def report(measured: Perplexities, folder: Path) -> str:
             f"{likelihood.perplexity:.3f}",
             f"{likelihood.bits_per_byte:.3f}",
         )
-        for name, likelihood in (
-            ("code: base, left to right", measured.code),
-            ("span: base, given the context", measured.span),
-            (f"span: canvas, bound of {measured.n_draws} draws", measured.canvas),
-        )
+        for name, likelihood in figures.items()
     ]
     text = table(("text and model", "tokens", "perplexity", "bits per byte"), rows)
     folder.mkdir(parents=True, exist_ok=True)
@@ -162,44 +167,5 @@ def exact(
     return Likelihood(n_tokens=len(wanted), n_bytes=len(text.encode()), nats=nats)
 
 
-def bound(
-    denoiser: Denoiser,
-    cache: Cache,
-    context: list[int],
-    wanted: list[int],
-    n_draws: int,
-    rng: random.Random,
-) -> float:
-    """Estimate the bound, in nats, of `wanted` as a canvas behind a context; see the module."""
-    token_ids, length = torch.tensor([*context, *wanted]), len(wanted)
-    nats = 0.0
-    for n_masks in stratified(length, n_draws, rng):
-        hidden = torch.tensor(sorted(rng.sample(range(length), n_masks))) + len(context)
-        masked = token_ids.index_fill(0, hidden, _mask(denoiser))
-        canvas = Canvas(masked, _given(context, wanted), denoiser.mask_id)
-        rows = denoiser.predict(canvas, Query(hidden), cache).rows
-        log_p = _mixed(rows, denoiser).gather(1, token_ids[hidden, None].to(rows.device))
-        nats -= float(log_p.double().sum()) * length / n_masks
-    return nats / n_draws
-
-
-def stratified(length: int, n_draws: int, rng: random.Random) -> list[int]:
-    """Draw `n_draws` numbers of masks from 1 … length, one from each equal part of the range."""
-    return [1 + int((k + rng.random()) / n_draws * length) for k in range(n_draws)]
-
-
-def _mixed(rows: Tensor, denoiser: Denoiser) -> Tensor:
-    """Return log-probabilities [n_rows, vocab] of the mixture with the uniform distribution."""
-    log_p = clean_logits(rows, denoiser.mask_id).log_softmax(-1)
-    uniform = torch.tensor(math.log(UNIFORM_SHARE / denoiser.vocab_size), device=rows.device)
-    return torch.logaddexp(log_p + math.log1p(-UNIFORM_SHARE), uniform)
-
-
 def _given(context: list[int], wanted: list[int]) -> Tensor:
     return torch.arange(len(context) + len(wanted)) < len(context)
-
-
-def _mask(denoiser: Denoiser) -> int:
-    if denoiser.mask_id is None:
-        raise ValueError(f"the {denoiser.name!r} family has no masks to measure")
-    return denoiser.mask_id

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from support.tiny import write_checkpoint
 from support.tiny_canvas import Listener, Patience
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from support.tiny_checkpoint import ALPHABET, checkpoint
 
 from model_runtime.engines.published import MARK, PublishedEngine
 from model_runtime.errors import BadRequest, Cancelled, ModelLoadFailed, UnsupportedPairing
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from model_runtime.protocol import Finished
 
-ALPHABET = "abcdefghijklmnopqrstuvwxyz()=,:.+- Ċ"
 #: Families that see what stands behind a span, with room for some text.
 FAMILIES = {
     "llada": {"max_sequence_length": 512},
@@ -31,16 +30,6 @@ FAMILIES = {
     "diffusion_gemma": {},
     "llada_moe": {"max_position_embeddings": 512},
 }
-
-
-def checkpoint(folder: Path, variant: str, **changes: Any) -> Path:
-    """Write a tiny checkpoint with a tokenizer of characters."""
-    vocab = {"Ġ" if char == " " else char: index for index, char in enumerate(ALPHABET)}
-    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.save(str(folder / "tokenizer.json"))
-    return write_checkpoint(variant, folder, **changes)
 
 
 def request(**fields: Any) -> InfillRequest:

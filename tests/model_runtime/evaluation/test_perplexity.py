@@ -12,15 +12,8 @@ import torch
 from model_runtime.caches.none import NoCache
 from model_runtime.decoding.canvas import Prediction
 from model_runtime.evaluation.base import EvalTask
-from model_runtime.evaluation.perplexity import (
-    UNIFORM_SHARE,
-    Likelihood,
-    bound,
-    exact,
-    measure,
-    report,
-    stratified,
-)
+from model_runtime.evaluation.bound import UNIFORM_SHARE, Likelihood, bound, stratified
+from model_runtime.evaluation.perplexity import exact, measure, report
 from model_runtime.models.base import Denoiser
 
 if TYPE_CHECKING:
