@@ -64,10 +64,10 @@ def test_a_selection_becomes_a_diff(remask: Remask) -> None:
     """The README's own line: the change is printed, the file stays."""
     before = (remask.folder / SAMPLE).read_bytes()
 
-    done = remask("infill", f"{SAMPLE}:18")
+    done = remask("infill", f"{SAMPLE}:16")
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"--- a/{SAMPLE}\n+++ b/{SAMPLE}\n@@ -15,7 +15,7 @@\n")
+    assert done.stdout.startswith(f"--- a/{SAMPLE}\n+++ b/{SAMPLE}\n@@ -13,7 +13,7 @@\n")
     assert "\n-    return 0.0\n+    return (fahrenheit - 32) * 5 / 9\n" in done.stdout
     assert "forwards" in done.stderr
     assert (remask.folder / SAMPLE).read_bytes() == before
@@ -79,7 +79,7 @@ def test_the_file_can_be_written(remask: Remask) -> None:
     path.chmod(0o640)
     names = sorted(entry.name for entry in remask.folder.iterdir())
 
-    done = remask("infill", f"{SAMPLE}:18", "--write")
+    done = remask("infill", f"{SAMPLE}:16", "--write")
 
     assert done.returncode == 0, done.stderr
     assert "    return (fahrenheit - 32) * 5 / 9\n" in path.read_text()
@@ -102,7 +102,7 @@ def test_odd_files_keep_their_bytes(remask: Remask) -> None:
 
 def test_a_program_can_read_the_result(remask: Remask) -> None:
     """`--json` prints one object: edits, diff, model, seed, cost."""
-    done = remask("infill", f"{SAMPLE}:18", "--json", "--seed", "7")
+    done = remask("infill", f"{SAMPLE}:16", "--json", "--seed", "7")
 
     result = json.loads(done.stdout)
     text = (remask.folder / SAMPLE).read_text()
@@ -137,7 +137,7 @@ def test_other_files_can_be_shown(remask: Remask, tmp_path: Path) -> None:
     context = ("--context", "stack.go", "--context", str(elsewhere))
     with fake_remote(good("remask")) as remote:
         remask.environment |= environment("remask", remote.url)
-        done = remask("infill", f"{SAMPLE}:18", *context)
+        done = remask("infill", f"{SAMPLE}:16", *context)
 
     assert done.returncode == 0, done.stderr
     ((_, _, seen),) = remote.requests
@@ -164,20 +164,20 @@ def test_a_result_that_does_not_parse_is_told(remask: Remask) -> None:
 @pytest.mark.parametrize(
     ("words", "status", "says"),
     [
-        ((f"{SAMPLE}:99",), 2, "no line 99; the file has lines 1 to 24"),
-        ((f"{SAMPLE}:18:9-13:5",), 2, "ends before it starts"),
+        ((f"{SAMPLE}:99",), 2, "no line 99; the file has lines 1 to 22"),
+        ((f"{SAMPLE}:16:9-11:5",), 2, "ends before it starts"),
         ((SAMPLE,), 2, f"{SAMPLE}:LINE"),
-        ((f"{SAMPLE}:18", "--mode", "melt"), 2, "'infill', 'rewrite', 'repair', 'holes'"),
-        ((f"{SAMPLE}:18", "--strength", "2"), 2, "--strength"),
-        ((f"{SAMPLE}:18", "--write", "--diff"), 2, "exclude each other"),
+        ((f"{SAMPLE}:16", "--mode", "melt"), 2, "'infill', 'rewrite', 'repair', 'holes'"),
+        ((f"{SAMPLE}:16", "--strength", "2"), 2, "--strength"),
+        ((f"{SAMPLE}:16", "--write", "--diff"), 2, "exclude each other"),
         (("gone.py:1",), 1, "gone.py: No such file or directory"),
         ((".:1",), 1, "Is a directory"),
         (("binary.py:1",), 1, "is binary"),
         (("large.py:1",), 1, "more than the limit of 1,048,576"),
         (("latin1.py:1",), 1, "is not UTF-8"),
         ((".env:1",), 1, "may hold secrets"),
-        ((f"{SAMPLE}:18", "--context", ".env"), 1, ".env may hold secrets"),
-        ((f"{SAMPLE}:18", "--context", "gone.py"), 1, "gone.py: No such file or directory"),
+        ((f"{SAMPLE}:16", "--context", ".env"), 1, ".env may hold secrets"),
+        ((f"{SAMPLE}:16", "--context", "gone.py"), 1, "gone.py: No such file or directory"),
     ],
 )
 def test_what_can_not_be_done_is_said(
@@ -213,7 +213,7 @@ def test_an_interrupt_cancels(remask: Remask) -> None:
 
     assert running.returncode == 130
     assert said.rstrip().endswith(b"remask: Cancelled.")
-    assert remask("infill", f"{SAMPLE}:18").returncode == 0
+    assert remask("infill", f"{SAMPLE}:16").returncode == 0
 
 
 def test_doctor_and_stop_say_what_runs(remask: Remask) -> None:
@@ -221,7 +221,7 @@ def test_doctor_and_stop_say_what_runs(remask: Remask) -> None:
     assert "not running" in remask("doctor").stdout
     assert "No runtime was running" in remask("stop").stdout
 
-    remask("infill", f"{SAMPLE}:18")
+    remask("infill", f"{SAMPLE}:16")
     report = remask("doctor")
 
     assert report.returncode == 0
@@ -235,7 +235,7 @@ def test_doctor_and_stop_say_what_runs(remask: Remask) -> None:
 def test_doctor_says_why_nothing_can_run(remask: Remask) -> None:
     """What the last runtime died of is told, though none is there to ask."""
     remask.environment["REMASK_ENGINE"] = "magic"
-    assert remask("infill", f"{SAMPLE}:18").returncode == 1
+    assert remask("infill", f"{SAMPLE}:16").returncode == 1
 
     report = remask("doctor")
 
@@ -247,7 +247,7 @@ def test_doctor_says_why_nothing_can_run(remask: Remask) -> None:
 def test_doctor_says_what_is_wrong_with_what_runs(remask: Remask, home: Home) -> None:
     """A runtime whose engine can't be made stays there to be asked."""
     home.answer({"when": "("})
-    failed = remask("infill", f"{SAMPLE}:18")
+    failed = remask("infill", f"{SAMPLE}:16")
 
     report = remask("doctor")
 
