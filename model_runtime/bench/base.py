@@ -35,6 +35,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     repeat: int
     #: Requests of the part `memory`.
     n_requests: int
+    #: Tokens of context, the shortest first.
+    contexts: tuple[int, ...] = CONTEXTS
 
     @property
     def long_settings(self) -> RuntimeSettings:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import msgspec
 
-from model_runtime.bench.base import Setup, Table
+from model_runtime.bench.base import CONTEXTS, Setup, Table
 from model_runtime.bench.machine import describe_machine, device_text
 from model_runtime.bench.report import Report, markdown, write_report
 from model_runtime.errors import RuntimeFault, UnknownName
@@ -64,6 +64,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--requests", type=int, default=N_REQUESTS, help="requests of the part memory"
     )
+    parser.add_argument(
+        "--max-context", type=int, default=CONTEXTS[-1], help="leave longer contexts out, in tokens"
+    )
     add_flags(parser)
 
 
@@ -76,6 +79,7 @@ def main(arguments: argparse.Namespace) -> int:
             settings=load_settings(flags_of(arguments)),
             repeat=max(1, arguments.repeat),
             n_requests=max(1, arguments.requests),
+            contexts=tuple(n for n in CONTEXTS if n <= arguments.max_context) or CONTEXTS[:1],
         )
         machine = describe_machine(setup.settings, _apart(device_text, setup.settings))
     except RuntimeFault as fault:
@@ -132,6 +136,8 @@ def command_line(arguments: argparse.Namespace) -> str:
     words += ["--out", str(arguments.out)] if arguments.out else []
     words += ["--repeat", str(arguments.repeat)] if arguments.repeat != REPEAT else []
     words += ["--requests", str(arguments.requests)] if arguments.requests != N_REQUESTS else []
+    is_cut = arguments.max_context != CONTEXTS[-1]
+    words += ["--max-context", str(arguments.max_context)] if is_cut else []
     for name, value in flags_of(arguments).items():
         words += [f"--{name.replace('_', '-')}", value]
     return shlex.join(words)

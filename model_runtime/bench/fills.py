@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from model_runtime.bench.ask import ask, request_for, tokenizer_of
-from model_runtime.bench.base import CONTEXTS, Table, at_each, median_of
+from model_runtime.bench.base import Table, at_each, median_of
 from model_runtime.bench.decoders import BASE, DECODERS, HYBRID, BenchEngine
 from model_runtime.bench.gaps import Cutter
 
@@ -43,7 +43,8 @@ class _Turn:
 def measure(setup: Setup) -> list[Table]:
     """Measure the default model."""
     cutter = Cutter(tokenizer_of(setup.long_settings))
-    return measure_fills(BenchEngine(setup.long_settings), cutter, CONTEXTS, LENGTHS, setup.repeat)
+    engine = BenchEngine(setup.long_settings)
+    return measure_fills(engine, cutter, setup.contexts, LENGTHS, setup.repeat)
 
 
 def measure_fills(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from model_runtime.bench.base import CONTEXTS, Table, at_each
+from model_runtime.bench.base import Table, at_each
 from model_runtime.bench.gaps import Cutter
 from model_runtime.decoding.canvas import Canvas, Query
 from model_runtime.engines.loading import load_default
@@ -31,10 +31,10 @@ def measure(setup: Setup) -> list[Table]:
     """Measure the default model."""
     model = load_default(setup.long_settings, lambda _text, _share: None)
     cutter = Cutter(model.layout.template.tokenizer)
-    n_wanted = CONTEXTS[-1] + ROWS[-1] + SPARE
+    n_wanted = setup.contexts[-1] + ROWS[-1] + SPARE
     gap = cutter.behind(next(cutter.cut(ROWS[-1])), n_wanted)
     token_ids = model.layout.template.tokenizer.encode(gap.prefix + gap.suffix)
-    return measure_forwards(model.denoiser, token_ids, CONTEXTS, setup.repeat)
+    return measure_forwards(model.denoiser, token_ids, setup.contexts, setup.repeat)
 
 
 @torch.inference_mode()

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from model_runtime.bench.ask import ask, request_for, tokenizer_of
-from model_runtime.bench.base import CONTEXTS, Table, at_each, tail
+from model_runtime.bench.base import Table, at_each, tail
 from model_runtime.bench.gaps import Cutter
 from model_runtime.engines.local import LocalEngine
 
@@ -37,7 +37,7 @@ def measure(setup: Setup) -> list[Table]:
     """Measure the default model."""
     engine = LocalEngine(setup.long_settings)
     cutter = Cutter(tokenizer_of(setup.long_settings))
-    return measure_typing(engine, cutter, CONTEXTS, setup.repeat)
+    return measure_typing(engine, cutter, setup.contexts, setup.repeat)
 
 
 def measure_typing(

@@ -12,5 +12,5 @@ if TYPE_CHECKING:
 MODELS: Registry[Denoiser] = Registry(
     __name__,
     "model family",
-    besides=frozenset({"attention", "gated", "int8", "layers", "packed", "weights"}),
+    besides=frozenset({"attention", "gated", "int8", "layers", "packed", "rows", "weights"}),
 )

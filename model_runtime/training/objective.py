@@ -25,8 +25,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from model_runtime.caches.base import Cache
-from model_runtime.models.canvas import mask_depths
 from model_runtime.models.gated import Rows
+from model_runtime.models.rows import mask_depths
 
 if TYPE_CHECKING:
     from random import Random
