@@ -20,6 +20,7 @@ from model_runtime.engines.base import EngineDescription
 from model_runtime.errors import ModelLoadFailed, UnsupportedPairing
 from model_runtime.models.parts.family import Family
 from model_runtime.models.parts.load import load_family
+from model_runtime.modes.job import MARK
 from model_runtime.modes.limits import MAX_SEED, check_request
 from model_runtime.protocol import Alternative, Finished, StepReport, Usage
 from model_runtime.samplers import SAMPLERS
@@ -48,7 +49,6 @@ RULES = {
     "mdlm": "mdlm",
     "sedd": "score_entropy",
 }
-MARK = "░"
 
 
 class PublishedEngine:

@@ -9,8 +9,9 @@ from support.tiny import write_checkpoint
 from support.tiny_canvas import Listener, Patience
 from support.tiny_checkpoint import ALPHABET, checkpoint
 
-from model_runtime.engines.published import MARK, PublishedEngine
+from model_runtime.engines.published import PublishedEngine
 from model_runtime.errors import BadRequest, Cancelled, ModelLoadFailed, UnsupportedPairing
+from model_runtime.modes.job import MARK
 from model_runtime.protocol import InfillRequest, MaskSpan
 from model_runtime.settings import RuntimeSettings
 
