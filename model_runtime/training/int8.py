@@ -7,7 +7,7 @@ four times as fast as bfloat16. The adapter's own gradients are exact.
 
 Not so the head: the gradient of a softmax has a few large parts and thousands of small ones that
 matter by their sum, and one scale for all rounds the small ones to nothing. Its gradient is made in
-float32: not every processor is fast in bfloat16.
+floating point.
 """
 
 from __future__ import annotations
@@ -20,6 +20,12 @@ from model_runtime.models.int8 import Int8Linear
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+def fast_dtype() -> torch.dtype:
+    """Return the dtype that this machine multiplies fastest, of those that training can use."""
+    has_bfloat16 = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return torch.bfloat16 if torch.cuda.is_available() or has_bfloat16() else torch.float32
 
 
 class DifferentiableInt8Linear(Int8Linear):
@@ -40,7 +46,7 @@ class DifferentiableInt8Linear(Int8Linear):
         """Map [n, n_in] float32 to [n, n_out] float32."""
         if not x.requires_grad:
             return super().__call__(x)
-        y: Tensor = _ThroughInt8.apply(x, self)  # type: ignore[no-untyped-call]  # torch's
+        y: Tensor = _ThroughInt8.apply(x.float(), self)  # type: ignore[no-untyped-call]  # torch's
         return y
 
     def forward(self, x: Tensor) -> Tensor:
@@ -53,7 +59,7 @@ class DifferentiableInt8Linear(Int8Linear):
 
 
 class DifferentiableHead(DifferentiableInt8Linear):
-    """The same map with its input's gradient in float32, for the gradient of a softmax.
+    """The same map with its input's gradient in floating point, for the gradient of a softmax.
 
     Args:
         weight: [n_out, n_in] int8.
@@ -63,11 +69,11 @@ class DifferentiableHead(DifferentiableInt8Linear):
 
     def __init__(self, weight: Tensor, scale: Tensor, bias: Tensor | None = None) -> None:
         super().__init__(weight, scale, bias)
-        self._dense = weight * scale.float()[:, None]
+        self._dense = (weight * scale.float()[:, None]).to(fast_dtype())
 
     def backward(self, gradient: Tensor) -> Tensor:
         """Return W^T g for g [n, n_out]."""
-        return gradient @ self._dense
+        return (gradient.to(self._dense.dtype) @ self._dense).float()
 
 
 class _ThroughInt8(torch.autograd.Function):

@@ -16,6 +16,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from model_runtime.training.int8 import fast_dtype
 from model_runtime.training.objective import (
     Batch,
     FrozenContext,
@@ -211,6 +212,13 @@ class Trainer:
         return outcome
 
     def _evaluate(self, example: Example, rng: Random) -> Outcome:
+        # The frozen maps keep their own precision; this is attention, adapter and link.
+        with torch.autocast(
+            self._denoiser.device.type, torch.bfloat16, enabled=fast_dtype() == torch.bfloat16
+        ):
+            return self._evaluate_on(example, rng)
+
+    def _evaluate_on(self, example: Example, rng: Random) -> Outcome:
         model = self._denoiser.model
         token_ids = example.token_ids
         near_span = min(example.span_start, len(token_ids) - NEAR_SPAN)

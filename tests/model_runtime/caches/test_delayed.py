@@ -35,13 +35,22 @@ def test_a_token_is_kept_one_step_after_it_was_decoded() -> None:
     assert fed(cache, [1, 2, 3, 4], 0) == [0]
 
 
-def test_everything_is_refreshed_now_and_then() -> None:
-    """Every so many forwards, all rows are fed."""
-    cache = DelayedCache(refresh_steps=3)
+def test_everything_is_refreshed_by_change() -> None:
+    """After so many changed tokens all rows are fed; where nothing changes, never."""
+    cache = DelayedCache(refresh_changes=3)
+    canvases = [
+        [1, MASK, MASK, MASK, MASK],
+        [1, 2, MASK, MASK, MASK],
+        [1, 2, MASK, MASK, MASK],
+        [1, 2, MASK, MASK, MASK],
+        [1, 2, 3, 4, MASK],
+        [1, 2, 3, 4, MASK],
+    ]
 
-    n_fed = [len(fed(cache, [1, 2, MASK], 2)) for _ in range(7)]
+    n_fed = [len(fed(cache, canvas, 4)) for canvas in canvases]
 
-    assert n_fed == [3, 1, 1, 3, 1, 1, 3]
+    # The third change is one of the two in the fifth forward.
+    assert n_fed == [5, 4, 3, 3, 5, 1]
 
 
 def test_a_corrected_token_is_fed_again() -> None:
