@@ -76,6 +76,9 @@ class Corrected(msgspec.Struct, frozen=True, kw_only=True):
     summary: Summary
     #: Share of the fills behind which the file parses no more, though it did before.
     broken: Rate
+    #: Tasks that pass here and did not with the first stage, and the other way round.
+    n_won: int = 0
+    n_lost: int = 0
 
 
 class EditorFiller:
@@ -146,9 +149,23 @@ class EditorFiller:
 
 
 def corrected(
-    benchmark: str, stage: Stage, tasks: Sequence[EvalTask], outcomes: Sequence[Outcome]
+    benchmark: str,
+    stage: Stage,
+    tasks: Sequence[EvalTask],
+    outcomes: Sequence[Outcome],
+    first: Sequence[Outcome] | None = None,
 ) -> Corrected:
-    """Sum one stage up."""
+    """Sum one stage up.
+
+    Args:
+        benchmark: what the tasks are called.
+        stage: how they were filled.
+        tasks: all of them.
+        outcomes: of each.
+        first: of each with the first stage, for comparison.
+    """
+    passed = [outcome.verdict == "pass" for outcome in outcomes]
+    before = [outcome.verdict == "pass" for outcome in first or outcomes]
     whole = [
         (task, outcome)
         for task, outcome in zip(tasks, outcomes, strict=True)
@@ -160,6 +177,8 @@ def corrected(
         stage=stage.name,
         summary=summarize(outcomes),
         broken=rate(n_broken, len(whole)),
+        n_won=sum(now > then for now, then in zip(passed, before, strict=True)),
+        n_lost=sum(now < then for now, then in zip(passed, before, strict=True)),
     )
 
 

@@ -18,7 +18,7 @@ _HEAD = """# Self-correction in numbers
 What the stages after the plain fill are worth, with the default model. Made by
 
     remask eval self-correction HumanEval-SingleLineInfilling.jsonl.gz \\
-        HumanEval-RandomSpanInfillingLight.jsonl.gz --limit 150 --threads 1 --out FOLDER
+        HumanEval-RandomSpanInfillingLight.jsonl.gz --limit N --out FOLDER
 
 The tasks are HumanEval-Infilling's, evenly spread; none was trained on. In brackets: 95 % interval.
 """
@@ -36,6 +36,9 @@ _FILLS = """
 - *syntax loop*: where the file parses no more, other fills are asked for, at most twice.
 - *4 alternatives, ranked*: by how likely the base finds the fill and what follows it, read from
   left to right; of those the first that parses (`modes/ranking.py`, `modes/branching.py`).
+
+*Won, lost*: tasks that pass and did not in the first row, and the other way round. Both run the
+same tasks, so these say more than the two intervals do.
 
 *Broken*: the file parsed before, and does not with the fill. Forwards are of the model, all
 counted; seconds are the processor's.
@@ -98,8 +101,8 @@ def _all_faults(repairs: Sequence[Repaired]) -> list[Repaired]:
 
 def _fills_table(chosen: Sequence[Corrected]) -> str:
     lines = [
-        "| stage | tasks | pass@1 | exact | broken | forwards a task | s a task |",
-        "|---|---:|---:|---:|---:|---:|---:|",
+        "| stage | tasks | pass@1 | won, lost | exact | broken | forwards a task | s a task |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for one in chosen:
         summary = one.summary
@@ -107,6 +110,7 @@ def _fills_table(chosen: Sequence[Corrected]) -> str:
             one.stage,
             str(summary.n_tasks),
             percent(summary.pass_at_1 or rate(0, 0)),
+            f"+{one.n_won} -{one.n_lost}",
             percent(summary.exact),
             percent(one.broken),
             f"{summary.n_forwards / summary.n_tasks:.1f}",

@@ -24,7 +24,8 @@ from model_runtime.settings import flags_of, load_settings
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from model_runtime.evaluation.base import EvalTask
     from model_runtime.evaluation.correction import Stage
@@ -43,9 +44,10 @@ def main(arguments: argparse.Namespace) -> str:
     if kept.exists():
         measured = msgspec.json.decode(kept.read_bytes(), type=Measured)
     for part in arguments.part or PARTS:
-        found = PARTS[part](arguments)
         measured = msgspec.structs.replace(
-            measured, **{part: found}, machine=arguments.machine, date=time.strftime("%Y-%m-%d")
+            PARTS[part](arguments, measured),
+            machine=arguments.machine,
+            date=time.strftime("%Y-%m-%d"),
         )
         kept.write_bytes(msgspec.json.encode(measured))
     words = page(measured)
@@ -53,49 +55,65 @@ def main(arguments: argparse.Namespace) -> str:
     return words
 
 
-def _fills(arguments: argparse.Namespace) -> tuple[Corrected, ...]:
+def of_other_benchmarks(
+    known: Sequence[Corrected], found: Sequence[Corrected]
+) -> Iterator[Corrected]:
+    """Yield what was measured before, on other benchmarks than now: these can be run apart, too."""
+    benchmarks = {one.benchmark for one in found}
+    yield from (one for one in known if one.benchmark not in benchmarks)
+
+
+def _fills(arguments: argparse.Namespace, measured: Measured) -> Measured:
     found: list[Corrected] = []
+    first: dict[str, list[Outcome]] = {}
     for stage in STAGES:
         with _engine(arguments, stage.settings) as engine:
             for file in arguments.file:
                 tasks = spread(read_humaneval(file), arguments.limit)
                 if stage.is_for_lines or not all(task.single_line for task in tasks):
-                    found.append(_stage(arguments, engine, stage, file.name, tasks))
-    return tuple(found)
+                    outcomes = _outcomes(arguments, engine, stage, file, tasks)
+                    before = first.setdefault(file.name, outcomes)
+                    found.append(corrected(_name(file), stage, tasks, outcomes, before))
+    kept = of_other_benchmarks(measured.fills, found)
+    return msgspec.structs.replace(measured, fills=(*kept, *found))
 
 
-def _stage(
+def _outcomes(
     arguments: argparse.Namespace,
     engine: LocalEngine,
     stage: Stage,
-    file_name: str,
+    file: Path,
     tasks: list[EvalTask],
-) -> Corrected:
-    name = file_name.partition(".")[0]
+) -> list[Outcome]:
     filler = EditorFiller(engine, stage)
     settings = msgspec.structs.asdict(stage)
-    journal = _journal(arguments, f"{name} {stage.name}", settings, Outcome)
-    outcomes = evaluate(tasks, filler, seed=arguments.seed, journal=journal)
-    return corrected(name, stage, tasks, outcomes)
+    journal = _journal(arguments, f"{_name(file)} {stage.name}", settings, Outcome)
+    return evaluate(tasks, filler, seed=arguments.seed, journal=journal)
 
 
-def _repairs(arguments: argparse.Namespace) -> tuple[Repaired, ...]:
+def _name(file: Path) -> str:
+    """Return what a benchmark's file is called, without what it ends in."""
+    return file.name.partition(".")[0]
+
+
+def _repairs(arguments: argparse.Namespace, measured: Measured) -> Measured:
     tasks = spread(read_humaneval(arguments.file[0]), arguments.repairs)
     journal = _journal(arguments, "repairs", {}, Repaired)
     with _engine(arguments, {}) as engine:
-        return tuple(measure_repair(engine, tasks, seed=arguments.seed, run=True, journal=journal))
+        found = measure_repair(engine, tasks, seed=arguments.seed, run=True, journal=journal)
+    return msgspec.structs.replace(measured, repairs=tuple(found))
 
 
-def _holes(arguments: argparse.Namespace) -> tuple[Filled, ...]:
+def _holes(arguments: argparse.Namespace, measured: Measured) -> Measured:
     tasks, seed = read_humaneval(arguments.file[0]), arguments.seed
     journal = _journal(arguments, "holes", {}, Filled)
     with _engine(arguments, {}) as engine:
         found = measure_holes(engine, tasks, arguments.holes, seed=seed, run=True, journal=journal)
-    return tuple(found)
+    return msgspec.structs.replace(measured, holes=tuple(found))
 
 
-#: What can be measured, by the field of `Measured` that it fills.
-PARTS: dict[str, Callable[[argparse.Namespace], tuple[msgspec.Struct, ...]]] = {
+#: What can be measured; each puts what it found in the place of what is known of it.
+PARTS: dict[str, Callable[[argparse.Namespace, Measured], Measured]] = {
     "fills": _fills,
     "repairs": _repairs,
     "holes": _holes,

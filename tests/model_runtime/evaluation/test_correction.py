@@ -18,10 +18,12 @@ from model_runtime.evaluation.correction import (
 from model_runtime.evaluation.metrics import judge
 from model_runtime.evaluation.modes import Filled, Repaired
 from model_runtime.evaluation.page import Measured, page
+from model_runtime.evaluation.self_correction import of_other_benchmarks
 from model_runtime.protocol import Alternative, Finished, Usage
 
 if TYPE_CHECKING:
     from model_runtime.engines.base import CancelToken, EngineDescription, Listener
+    from model_runtime.evaluation.base import Verdict
     from model_runtime.protocol import InfillRequest
 
 TASK = EvalTask(
@@ -126,6 +128,26 @@ def test_only_files_that_parsed_can_be_broken() -> None:
     assert not parses(TASK, "    (")
     assert corrected("b", Stage("plain"), tasks, outcomes).broken.value == 1
     assert corrected("b", Stage("plain"), tasks[:1], outcomes[:1]).summary.n_tasks == 1
+
+
+def test_a_stage_is_compared_with_the_first_task_by_task() -> None:
+    """Two that fail now and passed, one the other way round."""
+    filler = EditorFiller(Listing(*[["    a = 1\n"]] * 4), Stage("plain"))
+    fills = [filler(TASK, 0) for _ in range(4)]
+    verdicts: list[tuple[Verdict, Verdict]] = [
+        ("pass", "fail"), ("pass", "fail"), ("fail", "pass"), ("pass", "pass"),
+    ]  # fmt: skip
+    first = [judge(TASK, fill, then) for fill, (then, _) in zip(fills, verdicts, strict=True)]
+    now = [judge(TASK, fill, verdict) for fill, (_, verdict) in zip(fills, verdicts, strict=True)]
+    found = corrected("b", Stage("plain"), [TASK] * 4, now, first)
+    assert (found.n_won, found.n_lost) == (1, 2)
+
+
+def test_benchmarks_can_be_measured_apart() -> None:
+    """What was measured on another one stays; on the same one it is replaced."""
+    outcome = judge(TASK, EditorFiller(Listing(["    a = 1\n"]), Stage("plain"))(TASK, 0), "pass")
+    lines, spans = (corrected(name, Stage("plain"), [TASK], [outcome]) for name in ("l", "s"))
+    assert list(of_other_benchmarks([lines, spans], [spans])) == [lines]
 
 
 def test_the_page_tells_of_what_was_measured() -> None:
