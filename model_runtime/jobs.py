@@ -1,4 +1,4 @@
-"""The order of work: which waiting request the one worker takes next, and how it is told to stop.
+"""The order of work: which waiting request the worker takes next, and how one is told to stop.
 
 Two lanes. Jobs of the inline lane go first, and there the newest request of a document takes the
 place of an older one, waiting or running. Within a lane, clients take turns. Everything here but
@@ -134,23 +134,25 @@ class _FairLine:
 
 
 class JobQueue:
-    """All jobs that wait, and the one that runs.
+    """All jobs that wait, and those that run.
 
     Args:
         max_waiting: the most jobs of one client that may wait.
+        n_at_once: how many may run; where it is more than one, edits leave a place free.
     """
 
-    def __init__(self, max_waiting: int = MAX_WAITING) -> None:
+    def __init__(self, max_waiting: int = MAX_WAITING, n_at_once: int = 1) -> None:
         self._max_waiting = max_waiting
+        self._n_edits_at_once = max(1, n_at_once - 1)
         self._lanes: dict[Lane, _FairLine] = {"inline": _FairLine(), "edit": _FairLine()}
-        self._running: Job | None = None
+        self._running: list[Job] = []
         self._closed = False
         self._changed = asyncio.Event()
 
     @property
-    def running(self) -> Job | None:
-        """The job the worker has."""
-        return self._running
+    def running(self) -> tuple[Job, ...]:
+        """The jobs the worker has."""
+        return tuple(self._running)
 
     @property
     def waiting(self) -> tuple[Job, ...]:
@@ -161,8 +163,8 @@ class JobQueue:
         """Let a job wait for its turn.
 
         Returns:
-            The jobs that this one supersedes. They no longer wait; if one runs, it still does, and
-            its token is for the caller to stop.
+            The jobs that this one supersedes. They no longer wait; those that run still do, and
+            their tokens are for the caller to stop.
 
         Raises:
             Busy: its client has too many waiting; nothing has changed.
@@ -175,9 +177,7 @@ class JobQueue:
             self.remove(other)
         self._lanes[job.lane].put(job)
         self._changed.set()
-        if self._running is not None and job.supersedes(self._running):
-            older = (self._running, *older)
-        return older
+        return (*(other for other in self._running if job.supersedes(other)), *older)
 
     def remove(self, job: Job) -> None:
         """Forget a job that waits. One that runs, or is gone, is left alone."""
@@ -185,9 +185,12 @@ class JobQueue:
 
     def take(self) -> Job | None:
         """Take the job whose turn it is; it runs until `done`. None if none waits."""
-        job = self._lanes["inline"].take() or self._lanes["edit"].take()
+        job = self._lanes["inline"].take()
+        n_edits = sum(other.lane == "edit" for other in self._running)
+        if job is None and n_edits < self._n_edits_at_once:
+            job = self._lanes["edit"].take()
         if job is not None:
-            self._running = job
+            self._running.append(job)
         return job
 
     async def get(self) -> Job | None:
@@ -200,9 +203,9 @@ class JobQueue:
         return None
 
     def done(self, job: Job) -> None:
-        """The worker is free again."""
-        if self._running is job:
-            self._running = None
+        """The worker has one job less."""
+        if job in self._running:
+            self._running.remove(job)
 
     def close(self) -> None:
         """Hand out no more jobs."""

@@ -87,6 +87,7 @@ async def _serve(
         idle_exit_s=settings.idle_exit_s,
         log_path=log_path,
         problems=problems,
+        n_at_once=settings.requests_at_once,
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         _on_signal(loop, number, functools.partial(server.leave, now=True))

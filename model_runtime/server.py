@@ -71,6 +71,7 @@ class RuntimeServer:
         idle_exit_s: seconds without a request after which to leave; 0 for never.
         log_path: told in `Status`.
         problems: what is wrong from the start, one sentence each.
+        n_at_once: requests that the worker may have at the same time.
     """
 
     def __init__(
@@ -81,13 +82,15 @@ class RuntimeServer:
         idle_exit_s: float,
         log_path: Path,
         problems: tuple[str, ...] = (),
+        n_at_once: int = 1,
     ) -> None:
         self._worker = worker
         self._model = model
         self._idle_exit_s = idle_exit_s
         self._log_path = log_path
         self._problems = problems
-        self._queue = JobQueue()
+        self._n_at_once = n_at_once
+        self._queue = JobQueue(n_at_once=n_at_once)
         self._jobs: dict[tuple[Client, str], Job] = {}
         self._connections: set[Connection] = set()
         self._token = ""
@@ -126,12 +129,15 @@ class RuntimeServer:
         """Stop serving: after what runs is finished, or `now`, which stops it too."""
         if now:
             self._is_urgent = True
-            if (running := self._queue.running) is not None:
-                self._stop(running, ShuttingDown("the runtime was told to stop"))
+            for job in self._queue.running:
+                self._stop(job, ShuttingDown("the runtime was told to stop"))
         self._leaving.set()
 
     async def _work(self) -> None:
         await self._worker.warm()
+        await asyncio.gather(*(self._take_turns() for _ in range(self._n_at_once)))
+
+    async def _take_turns(self) -> None:
         while (job := await self._queue.get()) is not None:
             on_report = functools.partial(self._report, job)
             self.finish(job, await self._worker.run(job, on_report))
@@ -163,7 +169,7 @@ class RuntimeServer:
             self._idle_timer = loop.call_later(self._idle_exit_s, self._leave_if_idle)
 
     def _leave_if_idle(self) -> None:
-        if self._queue.running is None and not self._queue.waiting:
+        if not self._queue.running and not self._queue.waiting:
             log.info("idle for %.0f s, leaving", self._idle_exit_s)
             self.leave(now=False)
 
@@ -242,7 +248,7 @@ class RuntimeServer:
             device="" if engine is None else engine.device,
             loaded=engine is not None and engine.loaded,
             n_waiting=len(self._queue.waiting),
-            n_running=int(self._queue.running is not None),
+            n_running=len(self._queue.running),
             uptime_s=time.monotonic() - self._started,
             peak_memory_bytes=peak_memory_bytes(),
             log_path=str(self._log_path),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 #: REMASK_MODEL sets `model`, and so on.
 ENVIRONMENT_PREFIX = "REMASK_"
+MAX_AT_ONCE = 64
 
 
 class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,6 +38,9 @@ class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     device: str = "auto"
     #: Threads of one forward; 0 takes one for each core.
     threads: int = 0
+    #: Requests that go through the model side by side, where the engine can. More than one pays
+    #: where a forward of many rows costs little more than one of few: on a GPU.
+    requests_at_once: int = 1
     #: Seconds without a request after which the runtime leaves; 0 for never.
     idle_exit_s: float = 1800.0
     #: The most tokens of context one request may have; what is farther from the span is cut.
@@ -105,6 +109,8 @@ def load_settings(
         raise BadRequest(
             "settings: threads and idle_exit_s can't be negative, max_context_tokens must be over 0"
         )
+    if not 1 <= settings.requests_at_once <= MAX_AT_ONCE:
+        raise BadRequest(f"settings: requests_at_once must be from 1 to {MAX_AT_ONCE}")
     if settings.remote_timeout_s <= 0 or settings.remote_tries < 1:
         raise BadRequest("settings: remote_timeout_s must be over 0, remote_tries at least 1")
     return settings

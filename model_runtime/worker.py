@@ -1,6 +1,6 @@
 """The one thread that has the engine.
 
-The event loop hands it a job and waits for the terminal message. Whatever the engine does or
+The event loop hands it jobs and waits for their terminal messages. Whatever the engine does or
 raises, `Worker.run` returns one. This is the job boundary: the only place where any exception
 at all is caught.
 """
@@ -13,11 +13,13 @@ import secrets
 import threading
 import time
 import traceback
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from model_runtime.engines.base import SideBySideEngine
 from model_runtime.errors import ModelLoadFailed, RuntimeFault
 from model_runtime.protocol import Failed, Finished, Notice, StepReport
 
@@ -34,7 +36,7 @@ CLOSE_S = 5.0
 
 
 class Worker:
-    """Runs jobs one after the other on its own thread.
+    """Runs jobs on its own thread: one after the other, or side by side if the engine can.
 
     Args:
         make_engine: called on that thread, so that what it imports delays nobody.
@@ -44,6 +46,8 @@ class Worker:
         self._make_engine = make_engine
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
         self._engine: Engine | None = None
+        #: Jobs that the thread has not taken yet.
+        self._waiting: deque[Callable[[], None]] = deque()
         #: The last thing that kept the engine or its model from loading; None when all is well.
         self.problem: str | None = None
 
@@ -61,8 +65,20 @@ class Worker:
             on_report: called on the event loop with the newest report, before this returns.
         """
         loop = asyncio.get_running_loop()
+        terminal: asyncio.Future[Finished | Failed] = loop.create_future()
         listener = _Listener(job, loop, on_report)
-        return await loop.run_in_executor(self._thread, self._run, job, listener)
+
+        def end(message: Finished | Failed) -> None:
+            if not terminal.done():
+                terminal.set_result(message)
+
+        def work() -> None:
+            loop.call_soon_threadsafe(end, self._run(job, listener))
+
+        self._waiting.append(work)
+        # Where a job that runs has taken this one along by then, nothing is left to do.
+        self._thread.submit(self._run_all)
+        return await terminal
 
     def describe(self) -> EngineDescription | None:
         """Say what is loaded; None until there is an engine."""
@@ -91,6 +107,16 @@ class Worker:
             self.problem = str(fault)
         except Exception as error:  # noqa: BLE001  # the job boundary
             self.problem = _bug(error)
+
+    def _run_all(self) -> None:
+        if isinstance(self._engine, SideBySideEngine):
+            self._engine.run_side_by_side(self._take)
+        else:
+            while (work := self._take()) is not None:
+                work()
+
+    def _take(self) -> Callable[[], None] | None:
+        return self._waiting.popleft() if self._waiting else None
 
     def _run(self, job: Job, listener: _Listener) -> Finished | Failed:
         started = time.monotonic()

@@ -49,6 +49,8 @@ class Cache(ABC):
     #: How far off the approximate ones are on small random models, by their contract test: the
     #: mean error of a logit, in standard deviations of the logits, is at most this.
     error: ClassVar[float] = 0.0
+    #: Forwards that were made with it: what a request costs is the difference.
+    n_forwards: int = 0
 
     def begin(self, block: Block) -> None:  # noqa: B027  # most caches don't care
         """Learn that the loop moves on to a block."""

@@ -73,6 +73,14 @@ class CausalCache(Cache):
         """Keep the first rows of the last forward: those that were fed `token_ids`."""
         self.token_ids.extend(token_ids)
 
+    def copy(self) -> CausalCache:
+        """Return a cache that holds the same rows, for someone else to go on from."""
+        twin = CausalCache(*self._shape, self._keys.dtype, self._keys.device)
+        twin._keys, twin._values = self.rows(0, len(self))  # of its own kind
+        twin.token_ids = list(self.token_ids)
+        twin._first_inexact, twin.n_unseen = self._first_inexact, self.n_unseen
+        return twin
+
     def rows(self, start: int, end: int) -> tuple[Tensor, Tensor]:
         """Return copies of kept keys and values, each [n_layers, n_rows, n_kv_heads, head_dim]."""
         return self._keys[:, start:end].clone(), self._values[:, start:end].clone()

@@ -1,15 +1,17 @@
 """The contract of an engine: one infill request in, alternatives out.
 
-An engine runs on the runtime's worker thread, one request at a time. It may hold tensors (`local`)
-or a socket (`mercury`, `sglang`, …); the rest of the runtime can't tell.
+An engine runs on the runtime's worker thread, one request at a time unless it can do better. It may
+hold tensors (`local`) or a socket (`mercury`, `sglang`, …); the rest of the runtime can't tell.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from model_runtime.protocol import Finished, InfillRequest, StepReport
 
 
@@ -48,6 +50,19 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Give everything back. The engine is not used again."""
+
+
+@runtime_checkable
+class SideBySideEngine(Engine, Protocol):
+    """An engine that can do parts of several requests' work at once."""
+
+    def run_side_by_side(self, take: Callable[[], Callable[[], None] | None]) -> None:
+        """Run requests until none is left.
+
+        Args:
+            take: returns a function that calls `infill` and raises nothing, or None where no
+                request waits; asked again whenever another one could join.
+        """
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -11,6 +12,7 @@ import torch
 from model_runtime.decoding.denoise import check_pairing
 from model_runtime.engines.base import EngineDescription
 from model_runtime.engines.loading import LoadedModel, load_default
+from model_runtime.models.side_by_side import SideBySide
 from model_runtime.modes.infill import holes, infill
 from model_runtime.modes.job import Job
 from model_runtime.modes.limits import MAX_SEED, check_request
@@ -21,7 +23,7 @@ from model_runtime.protocol import Finished, Usage
 from model_runtime.samplers import SAMPLERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from model_runtime.caches.causal import CausalCache
     from model_runtime.engines.base import CancelToken, Listener
@@ -54,7 +56,10 @@ class LocalEngine:
     def __init__(self, settings: RuntimeSettings) -> None:
         self._settings = settings
         self._model: LoadedModel | None = None
+        #: Of the documents that no request works on, and of those that one does.
         self._caches: OrderedDict[str, CausalCache] = OrderedDict()
+        self._lent: dict[str, CausalCache] = {}
+        self._side_by_side = SideBySide()
 
     def describe(self) -> EngineDescription:
         """See `Engine.describe`."""
@@ -78,18 +83,25 @@ class LocalEngine:
         model = self._load(listener, cancel)
         seed = secrets.randbelow(MAX_SEED) if request.seed is None else request.seed
         rng = torch.Generator().manual_seed(seed)
-        cache = self._cache(request.document, model)
-        check_pairing(model.denoiser, sampler, cache)
-        job = Job(request, listener, cancel, model, cache, rng, sampler)
-        return Finished(
-            id=request.id,
-            alternatives=tuple(MODES[request.mode](job)),
-            model=self._settings.model,
-            sampler=sampler.name,
-            seed=seed,
-            usage=Usage(**vars(job.cost)),
-            scores=tuple(job.scores),
-        )
+        with self._cache(request.document, model) as cache:
+            check_pairing(model.denoiser, sampler, cache)
+            job = Job(request, listener, cancel, model, cache, rng, sampler)
+            return Finished(
+                id=request.id,
+                alternatives=tuple(MODES[request.mode](job)),
+                model=self._settings.model,
+                sampler=sampler.name,
+                seed=seed,
+                usage=Usage(**vars(job.cost)),
+                scores=tuple(job.scores),
+            )
+
+    # Around all requests, for it belongs to the thread: one that leaves it must not end it for
+    # the others.
+    @torch.inference_mode()
+    def run_side_by_side(self, take: Callable[[], Callable[[], None] | None]) -> None:
+        """See `SideBySideEngine.run_side_by_side`."""
+        self._side_by_side.run(take)
 
     def _sampler(self, request: InfillRequest) -> Sampler[Any, Any]:
         name = request.sampler or self._settings.sampler or DEFAULT_SAMPLER
@@ -98,12 +110,25 @@ class LocalEngine:
     def _load(self, listener: Listener, cancel: CancelToken) -> LoadedModel:
         if self._model is None:
             self._model = load_default(self._settings, listener.notice, cancel.check)
+        self._model.denoiser.model.side_by_side = self._side_by_side
         return self._model
 
-    def _cache(self, document: str, model: LoadedModel) -> CausalCache:
-        """Return the document's cache: what its last request encoded need not be encoded again."""
-        cache = self._caches.pop(document, None) or model.denoiser.new_cache()
-        self._caches[document] = cache
-        if len(self._caches) > N_DOCUMENTS:
-            self._caches.popitem(last=False)
-        return cache
+    @contextmanager
+    def _cache(self, document: str, model: LoadedModel) -> Iterator[CausalCache]:
+        """Lend the document's cache: what its last request encoded need not be encoded again.
+
+        While another request has it, a copy.
+        """
+        cache = self._caches.pop(document, None)
+        if cache is None:
+            lent = self._lent.get(document)
+            cache = model.denoiser.new_cache() if lent is None else lent.copy()
+        self._lent[document] = cache
+        try:
+            yield cache
+        finally:
+            if self._lent.get(document) is cache:
+                del self._lent[document]
+            self._caches[document] = cache
+            if len(self._caches) > N_DOCUMENTS:
+                self._caches.popitem(last=False)

@@ -12,5 +12,17 @@ if TYPE_CHECKING:
 MODELS: Registry[Denoiser] = Registry(
     __name__,
     "model family",
-    besides=frozenset({"attention", "gated", "int8", "layers", "packed", "rows", "weights"}),
+    besides=frozenset(
+        {
+            "adapter",
+            "attention",
+            "gated",
+            "int8",
+            "layers",
+            "packed",
+            "rows",
+            "side_by_side",
+            "weights",
+        }
+    ),
 )

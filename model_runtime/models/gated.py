@@ -4,6 +4,9 @@ One forward feeds base rows and canvas rows together. Base rows go through the u
 they are the base model to the last bit; the adapter, and the learned mask embedding, act on the
 canvas rows behind them (gated low-rank adaptation, Samragh et al. 2025, arXiv 2507.11851). The same
 code runs inference and training.
+
+The rows of several requests can go through one forward: each keeps to its own cache, and has the
+rows that it would have alone (`side_by_side`).
 """
 
 from __future__ import annotations
@@ -17,11 +20,13 @@ from torch.nn import functional
 
 from model_runtime.models.attention import attend_rows
 from model_runtime.models.layers import Linear, Rotary, rms_norm, rotate
+from model_runtime.models.side_by_side import SideBySide
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from model_runtime.caches.base import Cache
+    from model_runtime.models.adapter import Adapter, LowRank
 
 
 @dataclass(frozen=True)
@@ -55,58 +60,6 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class LowRank:
-    """x -> up(down(x)): what the adapter adds to one linear map, its scale folded into `up`."""
-
-    #: [rank, n_in] and [n_out, rank].
-    down: Tensor
-    up: Tensor
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Map [n, n_in] to [n, n_out]."""
-        return functional.linear(functional.linear(x, self.down), self.up)
-
-
-@dataclass(frozen=True)
-class Link:
-    """Corrects a canvas row once the token before its position is known.
-
-    Masks that are drafted side by side don't know of each other's tokens. This small map tells a
-    row, after the forward, which token was chosen in front of it; so a run of drafts hangs
-    together (as in Hydra, Ankner et al. 2024, arXiv 2402.05109, section 3).
-    """
-
-    #: [rank, 2 * width] and [width, rank].
-    down: Tensor
-    up: Tensor
-
-    def __call__(self, hidden: Tensor, previous: Tensor) -> Tensor:
-        """Map rows [n, width] and the embeddings before them [n, width] to rows [n, width]."""
-        both = torch.cat((_unit(hidden), _unit(previous).to(hidden.dtype)), dim=-1)
-        inner = functional.silu(functional.linear(both, self.down))
-        return hidden + functional.linear(inner, self.up)
-
-
-#: The linear maps of a layer that carry a low-rank part, in the order of `Adapter.layers`.
-ADAPTED = ("qkv", "out", "gate_up", "down")
-
-
-@dataclass(frozen=True)
-class Adapter:
-    """What training adds to the base: a mask embedding and low-rank parts."""
-
-    #: [n_depths, width]: what is fed for the first, second, … mask of a run; the last one serves
-    #: all further masks.
-    mask_embedding: Tensor
-    #: One tuple a layer, in the order of `ADAPTED`.
-    layers: Sequence[tuple[LowRank, LowRank, LowRank, LowRank]]
-    #: [n_draft] int64, ascending: the tokens that a canvas row can propose. Base rows can propose
-    #: any; proposing drafts from the common tokens alone spares most of the output projection.
-    vocabulary: Tensor
-    link: Link
-
-
-@dataclass(frozen=True)
 class Rows:
     """What one forward feeds: base rows first, canvas rows after them."""
 
@@ -123,6 +76,14 @@ class Rows:
     def is_causal(self) -> bool:
         """Whether every row sees all before it and nothing behind."""
         return self.n_base == len(self.token_ids)
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One request's part of a forward."""
+
+    rows: Rows
+    cache: Cache
 
 
 class GatedModel:
@@ -150,8 +111,8 @@ class GatedModel:
         #: Of activations, keys and values.
         self.dtype = embedding.dtype
         self.device = final_norm.device
-        #: Forwards since it was made: what a request costs is the difference.
-        self.n_forwards = 0
+        #: Who else goes through the model.
+        self.side_by_side = SideBySide()
         self.adapter: Adapter | None = None
         #: The head's rows for the adapter's vocabulary.
         self.draft_head: Linear | None = None
@@ -175,34 +136,46 @@ class GatedModel:
     def hidden(self, rows: Rows, cache: Cache) -> Tensor:
         """Run the fed rows and return [n_rows, width], normalised, ready for the head.
 
-        The rows may stand on any device; the work is done on the model's.
+        The rows may stand on any device; the work is done on the model's. Requests that run side by
+        side share the forward.
         """
-        self.n_forwards += 1
+        cache.n_forwards += 1
+        return self.side_by_side.call(self.forward, Feed(rows, cache), for_all=True)
+
+    def forward(self, feeds: Sequence[Feed]) -> list[Tensor]:
+        """Run the rows of several requests at once; see `hidden`."""
         config = self.config
-        n_rows, n_base = len(rows.token_ids), rows.n_base
         n_query = config.n_heads * config.head_dim
         n_key = config.n_kv_heads * config.head_dim
-        cos, sin = self._rotary.tables(rows.positions)
+        n_rows = [len(feed.rows.token_ids) for feed in feeds]
+        cos, sin = self._rotary.tables(torch.cat([feed.rows.positions for feed in feeds]))
         tables = cos.to(self.device), sin.to(self.device)
-        x = self._embed(rows.token_ids.to(self.device))
-        allowed = torch.zeros(rows.visible.shape, dtype=x.dtype, device=self.device)
-        allowed.masked_fill_(~rows.visible.to(self.device), float("-inf"))
-        adapter = self.adapter if n_base < n_rows else None
+        x = self._embed(torch.cat([feed.rows.token_ids for feed in feeds]).to(self.device))
+        allowed = [self._additive(feed.rows.visible, x.dtype) for feed in feeds]
+        canvas = _canvas_rows(feeds, self.device)
+        adapter = None if canvas is None else self.adapter
         for index, layer in enumerate(self._layers):
             low_rank = adapter.layers[index] if adapter else (None, None, None, None)
             fed = rms_norm(x, layer.attention_norm, config.norm_eps)
-            qkv = _gated(layer.qkv, low_rank[0], fed, n_base)
+            qkv = _gated(layer.qkv, low_rank[0], fed, canvas)
             queries, keys, values = torch.split(qkv, [n_query, n_key, n_key], dim=-1)
             queries = rotate(queries.unflatten(-1, (-1, config.head_dim)), tables)
             keys = rotate(keys.unflatten(-1, (-1, config.head_dim)), tables)
             values = values.unflatten(-1, (-1, config.head_dim))
-            keys, values = cache.extend(index, keys, values)
-            mixed = attend_rows(queries, keys, values, allowed, causal=rows.is_causal)
-            x = x + _gated(layer.out, low_rank[1], mixed, n_base)
+            own = (queries.split(n_rows), keys.split(n_rows), values.split(n_rows))
+            mixed = torch.cat(
+                [
+                    attend_rows(
+                        q, *feed.cache.extend(index, k, v), mask, causal=feed.rows.is_causal
+                    )
+                    for feed, mask, q, k, v in zip(feeds, allowed, *own, strict=True)
+                ]
+            )
+            x = x + _gated(layer.out, low_rank[1], mixed, canvas)
             fed = rms_norm(x, layer.mlp_norm, config.norm_eps)
-            gate, up = _gated(layer.gate_up, low_rank[2], fed, n_base).chunk(2, dim=-1)
-            x = x + _gated(layer.down, low_rank[3], functional.silu(gate) * up, n_base)
-        return rms_norm(x, self._final_norm, config.norm_eps)
+            gate, up = _gated(layer.gate_up, low_rank[2], fed, canvas).chunk(2, dim=-1)
+            x = x + _gated(layer.down, low_rank[3], functional.silu(gate) * up, canvas)
+        return list(rms_norm(x, self._final_norm, config.norm_eps).split(n_rows))
 
     def logits(self, hidden: Tensor, is_base: Tensor) -> Tensor:
         """Return [n, vocab_size] float32, on the CPU, where canvas and sampler are.
@@ -213,14 +186,20 @@ class GatedModel:
             hidden: [n, width] normalised rows.
             is_base: [n] bool, on the CPU: which of them are base rows.
         """
+        return self.side_by_side.call(self._logits, (hidden, is_base))
+
+    def _logits(self, asked: Sequence[tuple[Tensor, Tensor]]) -> list[Tensor]:
+        hidden = torch.cat([rows for rows, _ in asked])
+        is_base = torch.cat([kind for _, kind in asked])
+        n_rows = [len(rows) for rows, _ in asked]
         if self.adapter is None or self.draft_head is None or bool(is_base.all()):
-            return self._head(hidden).float().cpu()
+            return list(self._head(hidden).float().cpu().split(n_rows))
         rows = torch.full((len(hidden), self.config.vocab_size), float("-inf"))
         if bool(is_base.any()):
             rows[is_base] = self._head(hidden[is_base.to(self.device)]).float().cpu()
         drafts = self.draft_head(hidden[~is_base.to(self.device)]).float().cpu()
         rows[(~is_base).nonzero(), self.adapter.vocabulary.cpu()] = drafts
-        return rows
+        return list(rows.split(n_rows))
 
     def follow(self, hidden: Tensor, previous: Tensor) -> Tensor:
         """Return the logits [n, vocab_size] of canvas rows given the tokens before them.
@@ -242,6 +221,11 @@ class GatedModel:
         cos, sin = self._rotary.tables(torch.tensor([abs(n_positions)]))
         tables = cos.to(self.device), (sin if n_positions >= 0 else -sin).to(self.device)
         return rotate(keys, tables)
+
+    def _additive(self, visible: Tensor, dtype: torch.dtype) -> Tensor:
+        """Return a mask to add to scores."""
+        allowed = torch.zeros(visible.shape, dtype=dtype, device=self.device)
+        return allowed.masked_fill_(~visible.to(self.device), float("-inf"))
 
     def _embed(self, token_ids: Tensor) -> Tensor:
         is_mask = token_ids < 0
@@ -272,17 +256,27 @@ class Embedding:
         return rows if self._scale is None else rows.float() * self._scale[token_ids, None]
 
 
-def _unit(x: Tensor) -> Tensor:
-    """Scale each row of x [n, width] to unit root mean square."""
-    return x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + 1e-12)
+def _canvas_rows(feeds: Sequence[Feed], device: torch.device) -> slice | Tensor | None:
+    """Return which of the rows of a forward are canvas rows; None if there are none."""
+    rows = [feed.rows for feed in feeds]
+    if all(one.n_base == len(one.token_ids) for one in rows):
+        return None
+    if len(rows) == 1:
+        return slice(rows[0].n_base, None)
+    is_canvas = [torch.arange(len(one.token_ids)) >= one.n_base for one in rows]
+    return torch.cat(is_canvas).nonzero().squeeze(1).to(device)
 
 
-def _gated(linear: Linear, low_rank: LowRank | None, x: Tensor, n_base: int) -> Tensor:
-    """Apply a linear map to all rows and the adapter's part to the rows behind `n_base`."""
+def _gated(
+    linear: Linear, low_rank: LowRank | None, x: Tensor, canvas: slice | Tensor | None
+) -> Tensor:
+    """Apply a linear map to all rows and the adapter's part to those of the canvas."""
     y = linear(x)
     if low_rank is None:
         return y
-    if n_base == 0:
+    if isinstance(canvas, Tensor):
+        return y.index_add_(0, canvas, low_rank(x[canvas]))
+    if canvas == slice(0, None):
         return y + low_rank(x)
-    y[n_base:].add_(low_rank(x[n_base:]))
+    y[canvas].add_(low_rank(x[canvas]))
     return y

@@ -99,7 +99,7 @@ class Job:
         started = time.monotonic()
         context = laid_out.context
         cost.n_context_tokens += len(context)
-        n_earlier, n_before = cost.n_forwards, denoiser.model.n_forwards
+        n_earlier, n_before = cost.n_forwards, self.cache.n_forwards
         cost.n_cached_tokens += self._warm(context)
         laid_out = self._healed(laid_out)
         context = laid_out.context
@@ -111,7 +111,7 @@ class Job:
 
         def on_step(step: Step) -> None:
             first_draft.append(time.monotonic())
-            cost.n_forwards = n_earlier + denoiser.model.n_forwards - n_before
+            cost.n_forwards = n_earlier + self.cache.n_forwards - n_before
             drafts.see(step.canvas)
             if self.request.stream:
                 self._report(step, laid_out, texts, index)
@@ -184,9 +184,9 @@ class Job:
         """Ask the base about texts behind a context; see `CanvasDenoiser.judge_several`."""
         self.cancel.check()
         denoiser, started = self.model.denoiser, time.monotonic()
-        n_before = denoiser.model.n_forwards
+        n_before = self.cache.n_forwards
         judged = denoiser.judge_several(context, texts, self.cache, n_best)
-        self.cost.n_forwards += denoiser.model.n_forwards - n_before
+        self.cost.n_forwards += self.cache.n_forwards - n_before
         self.cost.denoise_s += time.monotonic() - started
         return judged
 

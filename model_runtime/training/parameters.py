@@ -8,10 +8,12 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from model_runtime.models.gated import ADAPTED, Adapter, BaseConfig, Link, LowRank
+from model_runtime.models.adapter import ADAPTED, Adapter, Link, LowRank
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from model_runtime.models.gated import BaseConfig
 
 
 class AdapterParameters(nn.Module):

@@ -11,8 +11,9 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from model_runtime.decoding.canvas import Canvas, Query
 from model_runtime.decoding.denoise import Budget, denoise
+from model_runtime.models.adapter import ADAPTED, Adapter, Link, LowRank
 from model_runtime.models.canvas import CanvasDenoiser
-from model_runtime.models.gated import ADAPTED, Adapter, Embedding, GatedModel, Layer, Link, LowRank
+from model_runtime.models.gated import Embedding, GatedModel, Layer
 from model_runtime.models.layers import DenseLinear
 from model_runtime.samplers.hybrid import Hybrid, HybridParams
 

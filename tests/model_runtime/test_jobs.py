@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from model_runtime.protocol import RuntimeMessage
 
 MAX_WAITING = 3
+N_AT_ONCE = 3
 
 
 class Somebody:
@@ -55,7 +56,7 @@ async def test_get_waits_for_a_job() -> None:
     queue.put(job)
 
     assert await getting is job
-    assert queue.running is job
+    assert queue.running == (job,)
 
 
 async def test_closed_queue_gives_no_job() -> None:
@@ -71,13 +72,32 @@ async def test_closed_queue_gives_no_job() -> None:
 
 async def test_clients_take_turns() -> None:
     """A client with one job does not wait for all the jobs of another."""
-    queue = JobQueue()
+    queue = JobQueue(n_at_once=5)
     ann, bob, _ = CLIENTS
     jobs = [Job(infill_request(str(i)), ann) for i in range(3)] + [Job(infill_request("b"), bob)]
     for job in jobs:
         queue.put(job)
 
     assert [(await queue.get()).request.id for _ in jobs] == ["0", "b", "1", "2"]
+
+
+async def test_edits_leave_a_place_for_ghost_text() -> None:
+    """Of three places two are for edits; the third is taken at once when ghost text is wanted."""
+    queue = JobQueue(n_at_once=3)
+    for i in range(3):
+        queue.put(Job(infill_request(str(i), lane="edit"), CLIENTS[0]))
+    running = [queue.take(), queue.take()]
+    waiting = asyncio.create_task(queue.get())
+    assert queue.take() is None
+    ghost_text = Job(infill_request("g", lane="inline"), CLIENTS[1])
+    queue.put(ghost_text)
+    assert await waiting is ghost_text
+
+    assert running[0] is not None
+    queue.done(running[0])
+    last = await queue.get()
+    assert last is not None
+    assert last.request.id == "2"
 
 
 async def test_unnamed_documents_do_not_supersede() -> None:
@@ -94,9 +114,9 @@ class QueueMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.queue = JobQueue(MAX_WAITING)
+        self.queue = JobQueue(MAX_WAITING, N_AT_ONCE)
         self.expected: list[Job] = []
-        self.running: Job | None = None
+        self.running: list[Job] = []
         self.n_jobs = 0
 
     @rule(
@@ -114,35 +134,36 @@ class QueueMachine(RuleBasedStateMachine):
             with pytest.raises(Busy):
                 self.queue.put(job)
             return
-        if self.running is not None and job.supersedes(self.running):
-            like.append(self.running)
+        like += [other for other in self.running if job.supersedes(other)]
         assert set(self.queue.put(job)) == set(like)
         assert lane == "inline" or not like
         self.expected = [other for other in self.expected if other not in like]
         self.expected.append(job)
 
-    @precondition(lambda self: self.running is None)
+    @precondition(lambda self: len(self.running) < N_AT_ONCE)
     @rule()
     def take(self) -> None:
         """Take a job: of the inline lane if it has any, and the client's own first."""
         job = self.queue.take()
-        if job is None:
-            assert not self.expected
-            return
         inline = [other for other in self.expected if other.lane == "inline"]
+        if job is None:
+            n_edits = sum(other.lane == "edit" for other in self.running)
+            assert not inline
+            assert not self.expected or n_edits == N_AT_ONCE - 1
+            return
         line = inline or self.expected
         assert job in line
         assert job is next(other for other in line if other.client is job.client)
         self.expected.remove(job)
-        self.running = job
+        self.running.append(job)
 
-    @precondition(lambda self: self.running is not None)
-    @rule()
-    def done(self) -> None:
-        """End the running job."""
-        assert self.running is not None
-        self.queue.done(self.running)
-        self.running = None
+    @precondition(lambda self: self.running)
+    @rule(data=st.data())
+    def done(self, data: st.DataObject) -> None:
+        """End a running job."""
+        job = data.draw(st.sampled_from(self.running))
+        self.queue.done(job)
+        self.running.remove(job)
 
     @precondition(lambda self: self.expected)
     @rule(data=st.data())
@@ -157,7 +178,7 @@ class QueueMachine(RuleBasedStateMachine):
     def holds_what_it_should(self) -> None:
         """Nothing is lost, nothing is there twice, and the bounds hold."""
         assert Counter(self.queue.waiting) == Counter(self.expected)
-        assert self.queue.running is self.running
+        assert self.queue.running == tuple(self.running)
         of_client = Counter(job.client for job in self.queue.waiting)
         assert all(n <= MAX_WAITING for n in of_client.values())
         inline = [job for job in self.queue.waiting if job.lane == "inline"]

@@ -56,9 +56,9 @@ def test_texts_judged_together_are_judged_alone(texts: list[list[int]]) -> None:
 def test_many_texts_are_judged_in_as_few_forwards_as_fit() -> None:
     """Three of 200 tokens need two forwards; what they stand behind is encoded once."""
     working = job()
-    before = working.model.denoiser.model.n_forwards
+    before = working.cache.n_forwards
     judged = working.judge_several([1, 2, 3], [[5] * 200] * 3)
-    assert working.model.denoiser.model.n_forwards - before == 2
+    assert working.cache.n_forwards - before == 2
     assert [len(one.own) for one in judged] == [200] * 3
 
 
