@@ -32,7 +32,7 @@ import torch
 
 from model_runtime.decoding.canvas import Query, Update
 from model_runtime.decoding.choose import at, clean_logits, pick, tempered
-from model_runtime.decoding.lookup import repeated
+from model_runtime.decoding.lookup import followers, repeated
 from model_runtime.samplers.base import NonNegative, Params, Sampler, Share
 
 if TYPE_CHECKING:
@@ -57,6 +57,9 @@ class HybridParams(Params, frozen=True):
     threshold: Share = 0.1
     #: So many tokens have to stand before for what followed them to be drafted; 0 never looks.
     n_repeated: Annotated[int, msgspec.Meta(ge=0, le=8)] = 2
+    #: A draft's logit is raised by this times log(1 + how often the token follows the one before it
+    #: in the text so far): what a file says, it says again.
+    follows: NonNegative = 2.0
     #: 0 takes the causal model's best token; above it, its tokens are drawn.
     temperature: NonNegative = 0.0
     #: A token of the text that stood on the canvas stays where its probability is at least this
@@ -163,7 +166,7 @@ class Hybrid(Sampler[Progress, HybridParams]):
         chances = [1.0] * len(fresh)
         if not fresh:
             fresh, chances = self._draft(
-                prediction, range(n_skipped, n_skipped + n_fresh), said[n_accepted], state
+                prediction, range(n_skipped, n_skipped + n_fresh), updated[: state.next], state
             )
         state.n_standing = len(fresh)
         placed = slice(state.next, state.next + len(fresh))
@@ -171,16 +174,17 @@ class Hybrid(Sampler[Progress, HybridParams]):
         return self._update(updated, confidence, state)
 
     def _draft(
-        self, prediction: Prediction, rows: range, previous: Tensor, state: Progress
+        self, prediction: Prediction, rows: range, settled: Tensor, state: Progress
     ) -> tuple[list[int], list[float]]:
         """Return drafts, and their probabilities, for as long as they are bold enough.
 
         Args:
             prediction: of this step.
             rows: the canvas rows behind the outcome of the check, in the order of the positions.
-            previous: the token that was settled last.
+            settled: [n] the canvas up to and with the token that was settled last.
             state: of the block.
         """
+        previous = settled[-1]
         drafts: list[int] = []
         chances: list[float] = []
         for index in rows:
@@ -189,7 +193,11 @@ class Hybrid(Sampler[Progress, HybridParams]):
                 if prediction.follow is None
                 else prediction.follow(torch.tensor([index]), previous[None])
             )
-            chance, token = clean_logits(row, state.block.mask_id)[0].softmax(-1).max(-1)
+            logits = clean_logits(row, state.block.mask_id)[0]
+            if self.params.follows:
+                token_ids, counts = followers(settled, int(previous))
+                logits = logits.index_add(0, token_ids, self.params.follows * counts.log1p())
+            chance, token = logits.softmax(-1).max(-1)
             if prod(chances) * float(chance) < self.params.threshold:
                 break
             previous = token

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import pairwise
+
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_runtime.decoding.lookup import repeated
+from model_runtime.decoding.lookup import followers, repeated
 
 
 def drafted(text: str, shortest: int = 2, n_next: int = 4) -> str:
@@ -43,3 +46,13 @@ def test_a_draft_stood_behind_the_same_tokens(text: str, shortest: int, n_next: 
     recurs = len(text) >= shortest and text[-shortest:] in text[:-1]
     assert bool(draft) == recurs
     assert not draft or text[-shortest:] + draft in text
+
+
+@given(st.text("abc", max_size=30), st.sampled_from("abc"))
+def test_followers_are_counted(text: str, letter: str) -> None:
+    """Each token that stands behind the one, as often as it does."""
+    token_ids, counts = followers(torch.tensor([ord(one) for one in text]), ord(letter))
+
+    found = dict(zip(map(chr, token_ids.tolist()), counts.tolist(), strict=True))
+    behind = [after for before, after in pairwise(text) if before == letter]
+    assert found == Counter(behind)
