@@ -1,4 +1,8 @@
-"""What one more client costs: a real runtime process, asked by several at once."""
+"""What one more client costs: a real runtime process, asked by several at once.
+
+Once with one request after the other, and once with several that share each forward: what that
+gains is for the machine to say.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
     from model_runtime.listen import Transport
 
 N_CLIENTS = (1, 4, 16)
+#: Requests that share a forward.
+N_AT_ONCE = (1, 4)
 #: Fills of each client for each repetition.
 N_FILLS = {1: 8, 4: 4, 16: 2}
 LENGTH = 16
@@ -39,15 +45,32 @@ def measure(setup: Setup) -> list[Table]:
     """Measure a runtime with the default model."""
     cutter = Cutter(tokenizer_of(setup.settings))
     gaps = [cutter.behind(gap, CONTEXTS[0]) for gap in islice(cutter.cut(LENGTH), 64)]
-    words = [sys.executable, "-m", "model_runtime", "run", *_flags(setup.settings)]
-    with _running(words) as folder:
-        return asyncio.run(measure_clients(folder, gaps, N_CLIENTS, setup.repeat))
+    rows: list[dict[str, Cell]] = []
+    for n_at_once in N_AT_ONCE:
+        settings = msgspec.structs.replace(setup.settings, requests_at_once=n_at_once)
+        words = [sys.executable, "-m", "model_runtime", "run", *_flags(settings)]
+        with _running(words) as folder:
+            found = asyncio.run(measure_clients(folder, gaps, N_CLIENTS, setup.repeat))
+        rows += [{"requests at once": n_at_once, **row} for row in found]
+    return [
+        Table(
+            part="clients",
+            title="Several clients at once",
+            says=(
+                f"One runtime process, each client asking for one-line fills behind "
+                f"{CONTEXTS[0]} tokens of context, one after another, every one in a document of "
+                "its own: no context is in a cache. Requests at once is the setting "
+                "`requests_at_once`: so many share each forward."
+            ),
+            rows=tuple(rows),
+        )
+    ]
 
 
 async def measure_clients(
     folder: Path, gaps: Sequence[Gap], n_clients: Sequence[int], repeat: int
-) -> list[Table]:
-    """Ask the runtime that listens in a folder, by so many connections at once.
+) -> list[dict[str, Cell]]:
+    """Ask the runtime that listens in a folder, by so many connections at once; return the rows.
 
     Args:
         folder: of a runtime that is ready.
@@ -76,18 +99,7 @@ async def measure_clients(
                 "slowest client's median over the quickest's": max(medians) / min(medians),
             }
         )
-    return [
-        Table(
-            part="clients",
-            title="Several clients at once",
-            says=(
-                f"One runtime process, each client asking for one-line fills behind "
-                f"{CONTEXTS[0]} tokens of context, one after another, every one in a document of "
-                "its own: no context is in a cache."
-            ),
-            rows=tuple(rows),
-        )
-    ]
+    return rows
 
 
 async def _fill_all(

@@ -47,4 +47,5 @@ def repeated(token_ids: Tensor, shortest: int, n_next: int) -> list[int]:
 def followers(token_ids: Tensor, token_id: int) -> tuple[Tensor, Tensor]:
     """Return which tokens [n] follow a token in the text, and how often each does [n]."""
     places = (token_ids[:-1] == token_id).nonzero().squeeze(1)
-    return token_ids[places + 1].unique(return_counts=True)
+    found, counts = token_ids[places + 1].unique(return_counts=True)
+    return found, counts
