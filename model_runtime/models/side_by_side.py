@@ -4,7 +4,8 @@ A request's work is straight code that calls the model wherever it needs it. Her
 coroutine of its own, all of them on one thread; a call of the model parks it. Once nothing else can
 be done, the parked calls of the same kind are made together: one forward takes one step in each
 request, as a server's continuous batching does (Yu et al. 2022, Orca, section 3). So requests may
-join and leave between any two forwards, and no mode, sampler or cache knows.
+join and leave between any two forwards, and no sampler or cache knows. A request whose own work
+comes in pieces that don't need each other has them done side by side as well.
 
 Greenlets, because the work is many plain calls deep and its libraries know no `await`; and not
 threads, because these would compute against each other for the same cores.
@@ -12,7 +13,9 @@ threads, because these would compute against each other for the same cores.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from greenlet import getcurrent, greenlet
@@ -41,6 +44,9 @@ class SideBySide:
     def __init__(self) -> None:
         self._hub: greenlet | None = None
         self._parked: list[_Call] = []
+        #: Pieces of work that no greenlet has begun, and requests whose pieces are all done.
+        self._pieces: deque[Callable[[], None]] = deque()
+        self._rejoining: deque[greenlet] = deque()
 
     def call(
         self,
@@ -73,14 +79,63 @@ class SideBySide:
         self._hub = getcurrent()
         try:
             while True:
-                while (work := take()) is not None:
+                while (work := self._pieces.popleft() if self._pieces else take()) is not None:
                     # Comes back when it is parked for the first time, or done.
                     greenlet(work).switch()
-                if not self._parked:
+                if self._rejoining:
+                    self._rejoining.popleft().switch()
+                elif self._parked:
+                    self._serve()
+                else:
                     return
-                self._serve()
         finally:
             self._hub = None
+
+    def each(self, works: Sequence[Callable[[], R]]) -> list[R]:
+        """Do pieces of a request's work side by side, and return what each returns.
+
+        What a piece raises is raised once all are done.
+        """
+        hub = self._hub
+        if hub is None:
+            return self._each_alone(works)
+        results: dict[int, R] = {}
+        failures: list[BaseException] = []
+        request, n_left = getcurrent(), len(works)
+
+        def do(index: int) -> None:
+            nonlocal n_left
+            try:
+                results[index] = works[index]()
+            except BaseException as error:  # noqa: BLE001  # raised in the request
+                failures.append(error)
+            n_left -= 1
+            if n_left == 0:
+                self._rejoining.append(request)
+
+        if works:
+            self._pieces.extend(partial(do, index) for index in range(len(works)))
+            hub.switch()
+        if failures:
+            raise failures[0]
+        return [results[index] for index in range(len(works))]
+
+    def _each_alone(self, works: Sequence[Callable[[], R]]) -> list[R]:
+        """Do pieces of work while no request runs: as the only request there is."""
+        ends: list[list[R] | BaseException] = []
+
+        def request() -> None:
+            try:
+                ends.append(self.each(works))
+            except BaseException as error:  # noqa: BLE001  # raised below
+                ends.append(error)
+
+        waiting = deque([request])
+        self.run(lambda: waiting.popleft() if waiting else None)
+        (end,) = ends
+        if isinstance(end, BaseException):
+            raise end
+        return end
 
     def _serve(self) -> None:
         """Make the calls of one kind, and let their requests go on to their next ones."""

@@ -1,9 +1,9 @@
 """Other ways to fill a span: where the likeliest text might as well have gone on otherwise.
 
 At every token of the fill the base had other tokens in mind. The likeliest of these departures,
-each with all that stands before it, are taken, and the span is settled again from there. So the
-alternatives differ, they are as likely as can be had for their number, and what they share with
-the fill costs nothing. (Drawn at random most would be the fill once more.)
+each with all that stands before it, are taken, and the span is settled again from there, for all of
+them side by side. So the alternatives differ, they are as likely as can be had for their number,
+and what they share with the fill costs nothing. (Drawn at random most would be the fill once more.)
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ def branches(job: Job, laid_out: LaidOut, fill: Fill, n_branches: int) -> Iterat
         n_branches: how many, at most.
     """
     seen = {fill.text}
-    for head_ids in departures(job, laid_out, fill)[: n_branches * N_TRIES]:
-        if len(seen) > n_branches:
-            return
-        n_open = laid_out.canvas.length - laid_out.span_start - len(head_ids)
-        branch = laid_out.resumed(head_ids, n_open)
-        other = job.settle(job.sampler, branch, [""], 0)
-        if other.text not in seen and other.text.strip():
-            seen.add(other.text)
-            yield other
+    untried = departures(job, laid_out, fill)[: n_branches * N_TRIES]
+    while untried and (n_missing := n_branches + 1 - len(seen)):
+        heads, untried = untried[:n_missing], untried[n_missing:]
+        n_open = laid_out.canvas.length - laid_out.span_start
+        canvases = [laid_out.resumed(head, n_open - len(head)) for head in heads]
+        for other in job.settle_each(canvases):
+            if other.text not in seen and other.text.strip():
+                seen.add(other.text)
+                yield other
 
 
 def departures(job: Job, laid_out: LaidOut, fill: Fill) -> list[list[int]]:

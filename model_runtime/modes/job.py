@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -52,6 +53,15 @@ class Cost:
     n_accepted: int = 0
     context_s: float = 0.0
     denoise_s: float = 0.0
+
+    def add_counts(self, other: Cost) -> None:
+        """Add what is counted, and no seconds: these may have passed at the same time."""
+        self.n_context_tokens += other.n_context_tokens
+        self.n_cached_tokens += other.n_cached_tokens
+        self.n_tokens += other.n_tokens
+        self.n_forwards += other.n_forwards
+        self.n_drafted += other.n_drafted
+        self.n_accepted += other.n_accepted
 
 
 @dataclass
@@ -141,6 +151,28 @@ class Job:
         if self.request.spans[index].text.strip():
             text = at_indentation(text, prefix)
         return replace(fill, text=text)
+
+    def settle_each(self, canvases: Sequence[LaidOut]) -> list[Fill]:
+        """Settle several canvases for the one span side by side, unseen; see `settle`.
+
+        Args:
+            canvases: each is changed in place.
+        """
+        started = time.monotonic()
+        unseen = msgspec.structs.replace(self.request, stream=False)
+        apart = [
+            replace(self, request=unseen, cache=self.cache.copy(), cost=Cost()) for _ in canvases
+        ]
+        fills = self.model.denoiser.model.side_by_side.each(
+            [
+                partial(job.settle, self.sampler, laid_out, [""], 0)
+                for job, laid_out in zip(apart, canvases, strict=True)
+            ]
+        )
+        for job in apart:
+            self.cost.add_counts(job.cost)
+        self.cost.denoise_s += time.monotonic() - started
+        return fills
 
     def _warm(self, context: list[int]) -> int:
         """Make the most of what the cache holds; return how many of the tokens it now holds.

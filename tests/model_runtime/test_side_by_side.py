@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,7 @@ def test_each_gets_its_own_results(requests: list[list[bool]]) -> None:
             argument = 100 * index + n_before
             found[index].append(together.call(function, argument, for_all=is_dear))
 
-    together.run(taker([lambda index=index: work(index) for index in range(len(requests))]))  # type: ignore[misc]  # a default binds it
+    together.run(taker([partial(work, index) for index in range(len(requests))]))
     for index, calls in enumerate(requests):
         assert found[index] == [2 * (100 * index + n) for n in range(len(calls))]
     assert len(doubling.dear) == max(map(sum, requests))
@@ -126,6 +127,46 @@ def test_a_failure_is_every_waiting_requests_own() -> None:
     assert sorted(ends) == [("a", "[1, 1]"), ("b", "done"), ("c", "[1, 1]")]
 
 
+@given(sizes=st.lists(st.lists(st.integers(0, 4), max_size=3), min_size=1, max_size=3))
+def test_pieces_of_a_request_are_done_side_by_side(sizes: list[list[int]]) -> None:
+    """Each returns its own; the dear calls of all requests' pieces are made together."""
+    doubling, together = Doubling(), SideBySide()
+    found: dict[int, list[int]] = {}
+
+    def piece(n_calls: int) -> int:
+        return sum(together.call(doubling.double_dearly, 1, for_all=True) for _ in range(n_calls))
+
+    def work(index: int) -> None:
+        found[index] = together.each([partial(piece, n_calls) for n_calls in sizes[index]])
+
+    together.run(taker([partial(work, index) for index in range(len(sizes))]))
+    assert found == {i: [2 * n_calls for n_calls in own] for i, own in enumerate(sizes)}
+    assert len(doubling.dear) == max((n for own in sizes for n in own), default=0)
+    assert together.each([partial(piece, 3), partial(piece, 1)]) == [6, 2]
+
+
+def test_what_a_piece_raises_is_raised_when_all_are_done() -> None:
+    """In the request, wherever it runs; and the next one runs as ever."""
+    together, done = SideBySide(), []
+
+    def fail() -> None:
+        raise Cancelled("enough")
+
+    def go_on() -> None:
+        together.call(Doubling().double, 1)
+        done.append("piece")
+
+    def work() -> None:
+        with pytest.raises(Cancelled, match="enough"):
+            together.each([fail, go_on])
+        done.append("request")
+
+    together.run(taker([work]))
+    work()
+    assert done == ["piece", "request"] * 2
+    assert together.each([]) == []
+
+
 def requests() -> list[InfillRequest]:
     """Return requests of several modes, lengths and documents, two of them for the same one."""
     common = {"suffix": "\nend", "seed": 3}
@@ -147,7 +188,7 @@ def fill_side_by_side(engine: LocalEngine, asked: list[InfillRequest]) -> dict[s
     def work(request: InfillRequest) -> None:
         found[request.id] = engine.infill(request, Listener(), Patience())
 
-    engine.run_side_by_side(taker([lambda one=one: work(one) for one in asked]))  # type: ignore[misc]  # a default binds it
+    engine.run_side_by_side(taker([partial(work, one) for one in asked]))
     return found
 
 
