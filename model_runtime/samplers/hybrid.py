@@ -23,7 +23,7 @@ left-to-right phase settles.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 _N_CHECKED = 32
 #: Tokens of a repeat that are checked in one forward.
 _N_LOOKED_UP = 4
+#: How often a token of a repeat is right.
+_P_REPEATED = 0.75
 #: How far behind a departure the first text is looked for again.
 _WINDOW = 16
 
@@ -55,6 +57,9 @@ class HybridParams(Params, frozen=True):
     n_drafts: Annotated[int, msgspec.Meta(ge=0, le=16)] = 3
     #: A draft stays only while the product of the drafts' probabilities is at least this.
     threshold: Share = 0.1
+    #: Behind an outcome of the check that is less likely than this nothing is drafted: every row
+    #: costs, and few of these would be of use.
+    least_outcome: Share = 0.2
     #: So many tokens have to stand before for what followed them to be drafted; 0 never looks.
     n_repeated: Annotated[int, msgspec.Meta(ge=0, le=8)] = 2
     #: A draft's logit is raised by this times log(1 + how often the token follows the one before it
@@ -81,10 +86,20 @@ class Progress:
     first_text: list[int]
     #: How much of it is done with: settled, replaced or left out.
     n_read: int = 0
-    #: Drafts standing at `next` and behind it, not yet checked.
-    n_standing: int = 0
+    #: Of each draft standing at `next` and behind it, not yet checked: how likely it is right.
+    chances: list[float] = field(default_factory=list)
     #: Whether they are of the first text; else the canvas's own.
     is_first_text: bool = False
+
+    @property
+    def n_standing(self) -> int:
+        """Drafts that the next check is of."""
+        return len(self.chances)
+
+    def outcome(self, n_accepted: int) -> float:
+        """Return how likely the check is to accept so many of them and no more."""
+        stops = 1 - self.chances[n_accepted] if n_accepted < self.n_standing else 1.0
+        return prod(self.chances[:n_accepted]) * stops
 
     @property
     def n_open(self) -> int:
@@ -107,7 +122,7 @@ class Hybrid(Sampler[Progress, HybridParams]):
         n_text = int((~block.masked(block.token_ids)).int().cumprod(0).sum())
         first_text = block.token_ids[first : first + n_text].tolist()
         state = Progress(block, rng, n_steps, first, end, first_text)
-        state.n_standing = min(n_text, _N_CHECKED)
+        state.chances = [1.0] * min(n_text, _N_CHECKED)
         state.is_first_text = n_text > 0
         return state
 
@@ -163,12 +178,12 @@ class Hybrid(Sampler[Progress, HybridParams]):
         if not fresh and self.params.n_drafts and self.params.n_repeated:
             n_next = min(_N_LOOKED_UP, state.n_open)
             fresh = repeated(updated[: state.next], self.params.n_repeated, n_next)
-        chances = [1.0] * len(fresh)
+        chances = [1.0 if state.is_first_text else _P_REPEATED] * len(fresh)
         if not fresh:
             fresh, chances = self._draft(
                 prediction, range(n_skipped, n_skipped + n_fresh), updated[: state.next], state
             )
-        state.n_standing = len(fresh)
+        state.chances = chances
         placed = slice(state.next, state.next + len(fresh))
         updated[placed], confidence[placed] = torch.tensor(fresh), torch.tensor(chances)
         return self._update(updated, confidence, state)
@@ -231,7 +246,7 @@ class Hybrid(Sampler[Progress, HybridParams]):
 
         None while the first text stands: mostly it goes on, and each check would need its own.
         """
-        if state.is_first_text:
+        if state.is_first_text or state.outcome(check - state.next) < self.params.least_outcome:
             return torch.arange(0)
         last = min(check + self.params.n_drafts, state.end - 1)
         return torch.arange(check + 1, max(check, last) + 1)
