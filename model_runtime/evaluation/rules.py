@@ -1,4 +1,4 @@
-"""`remask eval rules`: every decoding rule on the default model, over the same held-out tasks.
+"""`remask eval rules`: every decoding rule on the default model, over the same held-out lines.
 
 The rules are those that the folder `samplers/` has, each with its own defaults, and a few settings
 beside them that papers are known for. Outcomes are kept as they come: with `--resume` what is there
@@ -100,7 +100,9 @@ def main(arguments: argparse.Namespace) -> str:
     wanted = [rule for rule in rules() if not arguments.rule or rule.sampler in arguments.rule]
     for name in arguments.rule or ():
         SAMPLERS.check(name)
-    tasks = spread(read_tasks(arguments.tasks), arguments.limit)
+    # Several lines would take a rule that settles a token a forward most of a minute each.
+    lines = [task for task in read_tasks(arguments.tasks) if task.single_line]
+    tasks = spread(lines, arguments.limit)
     engine = LocalEngine(load_settings(flags_of(arguments)))
     measured: list[Measured] = []
     words = ""
@@ -143,9 +145,9 @@ def render(page: Page) -> str:
         "# Decoding rules on the default model\n\n"
         f"Made by `remask eval rules --out FOLDER --seed {page.seed} --limit {page.n_tasks}` on "
         f"{page.date}; do not edit.\n\n"
-        f"The same {page.n_tasks} held-out tasks for every rule, with the rule's own defaults "
-        "unless the row says otherwise: 64 masks where one line is asked for, 192 where several "
-        "are, settled in blocks of 16. *Exact* is the share of fills that are the text that stood "
+        f"The same {page.n_tasks} held-out lines and parts of lines for every rule, in nine "
+        "languages, with the rule's own defaults unless the row says otherwise: 64 masks, settled "
+        "in blocks of 16. *Exact* is the share of fills that are the text that stood "
         "there; *forwards per token* counts all evaluations of the model, the context's included. "
         "The default model was trained as a masked model, so rules that want a score get it from "
         "the identity score = p(x0) e^-sigma / (1 - e^-sigma).\n\n"

@@ -44,8 +44,6 @@ APPLICATION = "remask"
 #: Documents whose encoded context a replica keeps, as the local engine does.
 N_DOCUMENTS = 4
 MAX_SEED = 2**63 - 1
-#: One fills, one waits to be next; the others wait where any replica can take them.
-MAX_ONGOING = 2
 #: How many replicas may die on one request before it is given up.
 MAX_TRIES = 4
 #: Characters of a file's beginning that tell it from others, where it has no name.
@@ -64,9 +62,9 @@ class Replica:
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._settings = RuntimeSettings(**values)
         self._worker = Worker(self.make_engine)
-        self._turn = asyncio.Lock()
+        self._turns = asyncio.Semaphore(self._settings.requests_at_once)
         self._started = time.monotonic()
-        self._n_waiting = 0
+        self._n_waiting = self._n_running = 0
 
     def make_engine(self) -> Engine:
         """Make the engine that the settings name; see `run.make_engine`."""
@@ -87,8 +85,9 @@ class Replica:
         job = Job(request, client=self)
         news: asyncio.Queue[RuntimeMessage] = asyncio.Queue()
         self._n_waiting += 1
-        async with self._turn:
+        async with self._turns:
             self._n_waiting -= 1
+            self._n_running += 1
             filling = asyncio.create_task(self._worker.run(job, news.put_nowait))
             filling.add_done_callback(lambda done: news.put_nowait(done.result()))
             try:
@@ -98,6 +97,7 @@ class Replica:
             finally:
                 job.token.stop(Cancelled("its client left"))
                 await asyncio.wait({filling})
+                self._n_running -= 1
 
     async def status(self) -> bytes:
         """Return this replica's `Status`, packed."""
@@ -111,7 +111,7 @@ class Replica:
                 device="" if engine is None else engine.device,
                 loaded=engine is not None and engine.loaded,
                 n_waiting=self._n_waiting,
-                n_running=int(self._turn.locked()),
+                n_running=self._n_running,
                 uptime_s=time.monotonic() - self._started,
                 peak_memory_bytes=peak_memory_bytes(),
                 log_path="",
@@ -207,6 +207,7 @@ class Replicas:
 
     def _deploy(self) -> Any:
         own = self._settings
+        n_at_once = RuntimeSettings(**self._values).requests_at_once
         ray.init(
             address=own.address or None,
             log_to_driver=False,
@@ -218,13 +219,14 @@ class Replicas:
         deployment = serve.deployment(self._replica).options(
             name="Replica",
             user_config=self._values,
-            max_ongoing_requests=MAX_ONGOING,
+            # One waits to be next; the others wait where any replica can take them.
+            max_ongoing_requests=n_at_once + 1,
             ray_actor_options={"num_cpus": own.cpus, "num_gpus": own.gpus},
             autoscaling_config={
                 "min_replicas": own.min_replicas,
                 "initial_replicas": own.min_replicas,
                 "max_replicas": own.max_replicas,
-                "target_ongoing_requests": 1,
+                "target_ongoing_requests": n_at_once,
             },
             health_check_period_s=5,
             graceful_shutdown_timeout_s=30,

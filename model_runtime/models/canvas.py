@@ -229,10 +229,15 @@ class CanvasDenoiser(Denoiser):
     def _predict_among(
         self, canvas: Canvas, masked: Tensor, positions: Tensor, cache: CausalCache
     ) -> Prediction:
-        """Predict rows that also see settled tokens to their right: canvas rows all of them."""
+        """Predict rows that also see settled tokens to their right: canvas rows all of them.
+
+        Masks behind the last row that is asked for, and behind all settled ones, are not fed: they
+        say nothing, and training knows no longer runs of them than a block's.
+        """
         first = int(canvas.open_positions()[0]) - 1
+        last = max(int(positions.max()) - 1, int((~masked).nonzero()[-1]))
         self.encode(canvas.token_ids[:first].tolist(), cache)
-        fed = torch.where(masked, -mask_depths(masked), canvas.token_ids)[first:-1]
+        fed = torch.where(masked, -mask_depths(masked), canvas.token_ids)[first : last + 1]
         n_rows, n_kept = len(fed), len(cache)
         rows = Rows(
             token_ids=fed,
