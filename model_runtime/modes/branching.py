@@ -61,7 +61,7 @@ def departures(job: Job, laid_out: LaidOut, fill: Fill) -> list[list[int]]:
         for chance, token_id in places:
             head_ids = [*fill.token_ids[:at], token_id]
             likely = float(before[at]) + chance
-            if token_id != own and likely > least and decode(head_ids).startswith(laid_out.half):
+            if token_id != own and likely > least and decode(head_ids).startswith(laid_out.lead):
                 found.append((likely, head_ids))
     found.sort(key=lambda pair: pair[0], reverse=True)
     return [head_ids for _, head_ids in found]

@@ -189,9 +189,9 @@ class Job:
         return self.cache.n_common(context)
 
     def _healed(self, laid_out: LaidOut) -> LaidOut:
-        """Let the base spell the half token that a span begins with, if it does; see `healing`."""
+        """Let the base spell what a span has to begin with; see `healing`."""
         has_begun = bool(laid_out.canvas.given[laid_out.span_start :].any())
-        half, head_ids = "" if has_begun else laid_out.half, list[int]()
+        half, head_ids = "" if has_begun else laid_out.lead, list[int]()
         tokenizer = self.model.layout.template.tokenizer
         while half:
             own_ids = own_tokens(tokenizer, half)

@@ -25,6 +25,7 @@ class LaidOut:
         ending: where the fill is known to end, whatever the canvas says.
         blanks: what the fill begins with though it stands before the span in the file.
         half: the same, but the fill is made to begin with it; see `healing`.
+        opening: what it is made to begin with behind that, and keeps; see `indentation`.
         n_end: tokens behind a text to start from that say where it ends.
     """
 
@@ -33,7 +34,13 @@ class LaidOut:
     ending: Ending = field(default_factory=Ending)
     blanks: str = ""
     half: str = ""
+    opening: str = ""
     n_end: int = 0
+
+    @property
+    def lead(self) -> str:
+        """What the fill is made to begin with."""
+        return self.half + self.opening
 
     @property
     def context(self) -> list[int]:

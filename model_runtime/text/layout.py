@@ -21,6 +21,7 @@ from model_runtime.protocol import ContextFile
 from model_runtime.text.chat import ChatTask, ChatTemplate
 from model_runtime.text.ending import ONE_LINE, Ending, ending_at, ending_in
 from model_runtime.text.healing import find_half
+from model_runtime.text.indentation import indentation_in_block
 from model_runtime.text.laid_out import Fill, LaidOut
 from model_runtime.text.trim import n_shared
 
@@ -62,6 +63,7 @@ class _Frame:
     ending: Ending
     blanks: str = ""
     half: str = ""
+    opening: str = ""
 
 
 class CanvasLayout:
@@ -70,7 +72,8 @@ class CanvasLayout:
     Args:
         template: the base's prompt.
         max_context_tokens: what is farther from the span is cut.
-        heals: whether a half token before a span is spelled anew; see `healing`.
+        heals: whether a half token before a span is spelled anew, see `healing`, and the first line
+            of a block indented, see `indentation`.
         ends_early: whether a span may end though the model goes on; see `ending`.
     """
 
@@ -125,7 +128,9 @@ class CanvasLayout:
         given = torch.arange(len(token_ids)) < n_context
         canvas = Canvas(token_ids, given, self.template.mask_id)
         ending = ONE_LINE if span.single_line else frame.ending
-        laid_out = LaidOut(canvas, n_context, ending, frame.blanks, frame.half, len(frame.end))
+        laid_out = LaidOut(
+            canvas, n_context, ending, frame.blanks, frame.half, frame.opening, len(frame.end)
+        )
         return laid_out.restarted(text_ids) if text_ids else laid_out
 
     def _encode_text(self, text: str, mode: str) -> list[int]:
@@ -139,12 +144,14 @@ class CanvasLayout:
 
     def _frame(self, request: InfillRequest, _: MaskSpan, prefix: str, suffix: str) -> _Frame:
         """Return the fill-in-the-middle prompt around a span."""
-        half = ""
+        half = opening = ""
         if self._heals and request.mode in ("infill", "holes"):
             half = find_half(prefix, self.template.tokenizer)
+            opening = indentation_in_block(prefix, request.language)
+            opening = opening[n_shared(opening, prefix.rpartition("\n")[2]) :]
         context = self._fim_context(request, prefix.removesuffix(half), suffix)
         ending = ending_in(prefix, suffix) if self._ends_early else Ending()
-        return _Frame(context, [self.template.end_id], ending, half=half)
+        return _Frame(context, [self.template.end_id], ending, half=half, opening=opening)
 
     def _ask(self, request: InfillRequest, span: MaskSpan, prefix: str, suffix: str) -> _Frame:
         """Return the chat prompt around a span."""

@@ -143,3 +143,15 @@ def test_steps_are_told_for_every_span() -> None:
     assert [report.step_index for report in listener.steps] == list(range(len(listener.steps)))
     assert listener.steps[0].drafts[1:] == ("░", "░")
     assert listener.steps[0].committed[1:] == ("", "")
+
+
+@pytest.mark.parametrize("n_alternatives", [1, 3])
+@pytest.mark.parametrize(("before", "missing"), [("", "    "), ("  ", "  "), ("    ", "")])
+def test_the_first_line_of_a_block_is_indented(
+    before: str, missing: str, n_alternatives: int
+) -> None:
+    """By what the cursor's line lacks of it; every alternative."""
+    finished = ask("", prefix=f"if a:\n{before}", language="python", n_alternatives=n_alternatives)
+    assert all(one.texts[0].startswith(missing) for one in finished.alternatives)
+    free = ask("", prefix=f"if a:\n{before}", n_alternatives=n_alternatives)
+    assert before or not free.alternatives[0].texts[0].startswith("    ")
