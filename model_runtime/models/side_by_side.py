@@ -89,7 +89,10 @@ class SideBySide:
                 else:
                     return
         finally:
-            self._hub = None
+            # Nothing is left but where the run itself was broken off.
+            self._hub, self._parked = None, []
+            self._pieces.clear()
+            self._rejoining.clear()
 
     def each(self, works: Sequence[Callable[[], R]]) -> list[R]:
         """Do pieces of a request's work side by side, and return what each returns.
