@@ -39,7 +39,7 @@ class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     #: Threads of one forward; 0 takes one for each core.
     threads: int = 0
     #: Requests that go through the model side by side, where the engine can. More than one pays
-    #: where a forward of many rows costs little more than one of few: on a GPU.
+    #: with several clients, the more so the less a forward's cost depends on its rows.
     requests_at_once: int = 1
     #: Seconds without a request after which the runtime leaves; 0 for never.
     idle_exit_s: float = 1800.0
