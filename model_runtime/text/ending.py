@@ -14,6 +14,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from model_runtime.text.indentation import indentation
+
 #: Letters and digits that lines behind a span must have for nobody to mistake them: of `}` and
 #: `i += 1` a file has many. And those that the whole file behind it must have, where it is short.
 MIN_SURE = 10
@@ -93,11 +95,7 @@ def _floor(prefix: str, suffix: str) -> int:
     """
     here = next((line for line in reversed(prefix.split("\n")) if line.strip()), "")
     last = prefix.rpartition("\n")[2]
-    own = len(last) if last and not last.strip() else _indentation(here)
+    own = len(last) if last and not last.strip() else len(indentation(here))
     own += not last and here.rstrip().endswith(_OPENERS)
     behind = next((line for line in suffix.split("\n")[1:] if line.strip()), "")
-    return min(own, max(1, _indentation(behind)))
-
-
-def _indentation(line: str) -> int:
-    return len(line) - len(line.lstrip())
+    return min(own, max(1, len(indentation(behind))))

@@ -32,19 +32,20 @@ def indentation_in_block(prefix: str, language: str) -> str:
     code = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
     if not code or not _OPENS.match(code[-1]):
         return ""
-    return _indentation(code[-1]) + _step(code)
+    return indentation(code[-1]) + _step(code)
 
 
 def _step(code: list[str]) -> str:
     """Return what the last block before indents by."""
     for before, after in reversed(list(pairwise(code))):
-        outer, inner = _indentation(before), _indentation(after)
+        outer, inner = indentation(before), indentation(after)
         if _OPENS.match(before) and inner.startswith(outer) and inner != outer:
             return inner[len(outer) :]
     return _USUAL
 
 
-def _indentation(line: str) -> str:
+def indentation(line: str) -> str:
+    """Return the blanks that a line begins with."""
     return line[: len(line) - len(line.lstrip())]
 
 

@@ -219,8 +219,7 @@ def test_a_document_in_use_lends_a_copy_of_its_context() -> None:
     """What the first request had encoded, the second one does not encode again."""
     engine = tiny_canvas.engine()
     first, second = (
-        infill_request(name, "x = 1\\n" * 20, document="f.py", suffix="\\n", seed=1)
-        for name in "ab"
+        infill_request(name, "x = 1\n" * 20, document="f.py", suffix="\n", seed=1) for name in "ab"
     )
     engine.infill(first, Listener(), Patience())
     found = fill_side_by_side(engine, [first, second])
