@@ -71,7 +71,7 @@ class RuntimeServer:
         idle_exit_s: seconds without a request after which to leave; 0 for never.
         log_path: told in `Status`.
         problems: what is wrong from the start, one sentence each.
-        n_at_once: requests that the worker may have at the same time.
+        n_at_once: requests that the worker may have at the same time, if its engine can.
     """
 
     def __init__(
@@ -135,7 +135,9 @@ class RuntimeServer:
 
     async def _work(self) -> None:
         await self._worker.warm()
-        await asyncio.gather(*(self._take_turns() for _ in range(self._n_at_once)))
+        # Where they run one after the other, the queue decides who is next, and not the worker.
+        n_at_once = self._n_at_once if self._worker.is_side_by_side else 1
+        await asyncio.gather(*(self._take_turns() for _ in range(n_at_once)))
 
     async def _take_turns(self) -> None:
         while (job := await self._queue.get()) is not None:

@@ -38,9 +38,10 @@ class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     device: str = "auto"
     #: Threads of one forward; 0 takes one for each core.
     threads: int = 0
-    #: Requests that go through the model side by side, where the engine can. More than one pays
-    #: with several clients, the more so the less a forward's cost depends on its rows.
-    requests_at_once: int = 1
+    #: Requests that go through the model side by side, where the engine can: more than one pays
+    #: with several clients, the more so the less a forward's cost depends on its rows; and ghost
+    #: text need not wait until an edit is done.
+    requests_at_once: int = 4
     #: Seconds without a request after which the runtime leaves; 0 for never.
     idle_exit_s: float = 1800.0
     #: The most tokens of context one request may have; what is farther from the span is cut.

@@ -51,6 +51,11 @@ class Worker:
         #: The last thing that kept the engine or its model from loading; None when all is well.
         self.problem: str | None = None
 
+    @property
+    def is_side_by_side(self) -> bool:
+        """Whether there is an engine, and it can have several jobs at the same time."""
+        return isinstance(self._engine, SideBySideEngine)
+
     async def warm(self) -> None:
         """Make the engine ahead of the first job. A failure shows in `problem`."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._warm)

@@ -55,8 +55,9 @@ class Plan:
     """How to train.
 
     Args:
-        n_steps: the learning rate falls over the last fifth of them.
+        n_steps: how many.
         learning_rate: at its highest.
+        share_falling: the learning rate falls over this share of the steps, the last ones.
         n_warmup: steps of linear rise.
         clip: largest norm of the gradient.
         seed: of the step's canvases.
@@ -66,6 +67,7 @@ class Plan:
 
     n_steps: int
     learning_rate: float = 5e-4
+    share_falling: float = 0.2
     n_warmup: int = 20
     clip: float = 1.0
     seed: int = 0
@@ -74,7 +76,7 @@ class Plan:
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step: rise, plateau, linear fall."""
-        fall = max(1, self.n_steps // 5)
+        fall = max(1.0, self.share_falling * self.n_steps)
         rise = min(1.0, (step + 1) / self.n_warmup)
         return self.learning_rate * rise * min(1.0, max(0.0, (self.n_steps - step) / fall))
 

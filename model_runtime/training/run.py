@@ -45,6 +45,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--rank", type=int, default=32)
     parser.add_argument("--rate", type=float, default=5e-4, help="highest learning rate")
+    parser.add_argument(
+        "--falling", type=float, default=0.2, help="share of the steps, the last, the rate falls in"
+    )
     parser.add_argument("--start", type=Path, help="an adapter to begin with, instead of nothing")
     parser.add_argument("--vocabulary", type=int, default=16384, help="tokens drafts may have")
     parser.add_argument("--max-tokens", type=int, default=448, help="of one example")
@@ -72,7 +75,7 @@ def main(arguments: argparse.Namespace) -> int:
     heldout = Examples(
         Corpus(read_documents(arguments.data, "heldout")), template, arguments.max_tokens, seed=1
     )
-    plan = Plan(arguments.steps, learning_rate=arguments.rate, seed=arguments.seed)
+    plan = Plan(arguments.steps, arguments.rate, arguments.falling, seed=arguments.seed)
     mixture = Mixture()
     trainer = Trainer(
         CanvasDenoiser(model, template.mask_id, arguments.max_tokens),

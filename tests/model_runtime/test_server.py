@@ -574,6 +574,23 @@ async def test_engine_has_one_thread(engine: SteppedEngine, short_path: Path) ->
         assert "engine" in next(iter(engine.thread_names))
 
 
+async def test_ghost_text_goes_first(engine: SteppedEngine, short_path: Path) -> None:
+    """An engine that does one job at a time has one; of those that wait ghost text is the next."""
+    async with serving(engine, short_path):
+        wire = await Wire.greet(short_path)
+        for request_id in ("runs", "waits"):
+            wire.send(infill_request(request_id))
+        await until_n_waiting(wire, 1)
+        wire.send(infill_request("ghost", lane="inline"))
+        await until_n_waiting(wire, 2)
+
+        for request_id in ("runs", "ghost", "waits"):
+            assert (await engine.started()).id == request_id
+            engine.finish()
+            assert code(await wire.terminal(request_id)) == "finished"
+        await wire.close()
+
+
 async def until_n_waiting(wire: Wire, n_waiting: int) -> None:
     """Ask until so many jobs wait."""
     while True:

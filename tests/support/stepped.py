@@ -13,6 +13,7 @@ from model_runtime.engines.base import EngineDescription
 from model_runtime.errors import Stopped
 from model_runtime.protocol import Alternative, Finished, StepReport, Usage
 from model_runtime.server import RuntimeServer
+from model_runtime.settings import RuntimeSettings
 from model_runtime.worker import Worker
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ async def serving(
         model="stepped",
         idle_exit_s=idle_exit_s,
         log_path=Path("runtime.log"),
+        n_at_once=RuntimeSettings().requests_at_once,
     )
     is_ready = asyncio.Event()
     task = asyncio.create_task(server.serve(directory, "unix", is_ready.set))
