@@ -40,7 +40,12 @@ def branches(job: Job, laid_out: LaidOut, fill: Fill, n_branches: int) -> Iterat
     while untried and (n_missing := n_branches + 1 - len(seen)):
         heads, untried = untried[:n_missing], untried[n_missing:]
         n_open = laid_out.canvas.length - laid_out.span_start
-        canvases = [laid_out.resumed(head, n_open - len(head), fill.token_ids[len(head):]) for head in heads]
+        # Behind another token mostly the same follows: with a sampler that checks a text, it is few
+        # forwards.
+        text_ids = fill.token_ids if job.sampler.takes_text else []
+        canvases = [
+            laid_out.resumed(head, n_open - len(head), text_ids[len(head) :]) for head in heads
+        ]
         for other in job.settle_each(canvases):
             if other.text not in seen and other.text.strip():
                 seen.add(other.text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,14 +12,17 @@ from hypothesis import strategies as st
 from support.tiny_canvas import Listener, Patience, ask, engine, tokenizer
 
 from model_runtime.caches.causal import CausalCache
-from model_runtime.modes.branching import departures
+from model_runtime.modes.branching import branches, departures
 from model_runtime.modes.job import Job
 from model_runtime.modes.ranking import distinct, ranked
 from model_runtime.protocol import Alternative, InfillRequest, MaskSpan
 from model_runtime.samplers.hybrid import Hybrid, HybridParams
+from model_runtime.samplers.low_confidence import LowConfidence, LowConfidenceParams
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from model_runtime.modes.job import AnySampler
 
 TOKENIZER = tokenizer()
 
@@ -155,3 +159,20 @@ def test_no_branch_loses_the_half_token(prefix: str) -> None:
     assert TOKENIZER.decode(fill.token_ids).startswith(laid_out.half)
     for head_ids in heads:
         assert TOKENIZER.decode(head_ids).startswith(laid_out.half)
+
+
+@pytest.mark.parametrize("sampler", [Hybrid(HybridParams()), LowConfidence(LowConfidenceParams())])
+def test_a_branch_is_what_the_sampler_says_behind_its_departure(sampler: AnySampler) -> None:
+    """What the fill says there is at most a draft, and only for a sampler that checks it."""
+    working = dataclasses.replace(job(), sampler=sampler)
+    laid_out = working.lay_out([""], 0)
+    fill = working.settle(sampler, laid_out, [""], 0)
+    found = [other.text for other in branches(working, laid_out, fill, 3)]
+    n_open = laid_out.canvas.length - laid_out.span_start
+    alone = []
+    for head in departures(working, laid_out, fill):
+        other = working.settle(sampler, laid_out.resumed(head, n_open - len(head)), [""], 0)
+        alone.append(other.text)
+    kept = [text for text in dict.fromkeys(alone) if text.strip() and text != fill.text]
+    assert found
+    assert found == kept[: len(found)]
