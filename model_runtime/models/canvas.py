@@ -10,9 +10,7 @@ Alignment: the base predicts the next token, so the row that predicts position i
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -23,7 +21,13 @@ from model_runtime.decoding.canvas import Prediction
 from model_runtime.errors import CanvasTooLong
 from model_runtime.models.base import Denoiser
 from model_runtime.models.gated import GatedModel, Rows
-from model_runtime.models.rows import base_rows, mask_depths, rows_behind, rows_of_texts
+from model_runtime.models.rows import (
+    Trie,
+    base_rows,
+    mask_depths,
+    rows_behind,
+    rows_of_texts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -47,14 +51,6 @@ class Judgement:
     #: [n, n_best] float32 and int64: the likeliest tokens' log-probabilities, and which they are.
     best: Tensor
     best_ids: Tensor
-
-    def spliced(self, at: int, rest: Judgement) -> Judgement:
-        """Return this judgement of the first `at` tokens, and another one of those behind."""
-        return Judgement(
-            torch.cat((self.own[:at], rest.own)),
-            torch.cat((self.best[:at], rest.best)),
-            torch.cat((self.best_ids[:at], rest.best_ids)),
-        )
 
 
 class CanvasDenoiser(Denoiser):
@@ -148,7 +144,8 @@ class CanvasDenoiser(Denoiser):
     ) -> list[Judgement]:
         """Say how likely the base finds each token of each text, given all to its left.
 
-        One forward for as many texts as have `PREFILL_ROWS` tokens together.
+        What texts have in common at their start is computed once, and one forward serves as many
+        of them as have `PREFILL_ROWS` tokens without that, and the one that has more.
 
         Args:
             context: [n_context] what stands before each of them, at least one token; kept in the
@@ -159,41 +156,45 @@ class CanvasDenoiser(Denoiser):
         """
         judged: list[Judgement] = []
         while len(judged) < len(texts):
-            n_tokens = list(accumulate(map(len, texts[len(judged) :])))
-            n_texts = max(1, bisect_right(n_tokens, PREFILL_ROWS))
-            group = texts[len(judged) : len(judged) + n_texts]
-            judged += self._judge_together(context, group, cache, n_best)
+            trie, paths = Trie(), list[list[int]]()
+            for text in texts[len(judged) :]:
+                if len(trie) >= PREFILL_ROWS:
+                    break
+                # Nothing is asked about what comes behind a text.
+                paths.append(trie.add(text[:-1]))
+            group = texts[len(judged) : len(judged) + len(paths)]
+            hidden = self._read(context, trie, cache)
+            judged += self._judge(hidden, paths, group, n_best)
         return judged
 
-    def _judge_together(
-        self,
-        context: list[int],
-        texts: Sequence[Sequence[int]],
-        cache: CausalCache,
-        n_best: int,
-    ) -> Iterator[Judgement]:
+    def _read(self, context: list[int], texts: Trie, cache: CausalCache) -> Tensor:
+        """Return the hidden rows of the context's last token and of each node behind it."""
         cache.rewind(context[:-1])
         if len(context) - len(cache) > PREFILL_ROWS:
             self.encode(context[:-PREFILL_ROWS], cache)
         first = len(cache)
-        ahead = [list(text[:-1]) for text in texts]
-        hidden = self.model.hidden(rows_of_texts(context[first:], first, ahead), cache)
+        hidden = self.model.hidden(rows_of_texts(context[first:], first, texts), cache)
         cache.keep(context[first:-1])
-        # The context's last row says the first token of every text.
-        shared, *rows = hidden[len(context) - first - 1 :].split([1, *map(len, ahead)])
-        for text, own_rows in zip(texts, rows, strict=True):
-            pieces = torch.cat((shared, own_rows)).split(JUDGED_ROWS)
-            token_ids = torch.tensor(text).split(JUDGED_ROWS)
-            parts = [self._judge(*pair, n_best) for pair in zip(pieces, token_ids, strict=True)]
-            yield Judgement(*(torch.cat(part) for part in zip(*parts, strict=True)))
+        return hidden[len(context) - first - 1 :]
 
     def _judge(
-        self, hidden: Tensor, token_ids: Tensor, n_best: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        is_base = torch.ones(len(hidden), dtype=torch.bool)
-        log_p = self.model.logits(hidden, is_base).log_softmax(-1)
-        best = log_p.topk(n_best)
-        return log_p.gather(1, token_ids[:, None]).squeeze(1), best.values, best.indices
+        self, hidden: Tensor, paths: list[list[int]], texts: Sequence[Sequence[int]], n_best: int
+    ) -> Iterator[Judgement]:
+        """Judge texts by the rows of `_read`: the first one says the first token of each."""
+        row = torch.tensor([node + 1 for path in paths for node in (-1, *path)])
+        token_ids = torch.tensor([token_id for text in texts for token_id in text])
+        own = torch.empty(len(row))
+        best = []
+        for start in range(0, len(hidden), JUDGED_ROWS):
+            rows = hidden[start : start + JUDGED_ROWS]
+            is_base = torch.ones(len(rows), dtype=torch.bool)
+            log_p = self.model.logits(rows, is_base).log_softmax(-1)
+            here = (row >= start) & (row < start + len(rows))
+            own[here] = log_p[row[here] - start, token_ids[here]]
+            best.append(log_p.topk(n_best))
+        parts = (own, *(torch.cat(part)[row] for part in zip(*best, strict=True)))
+        n_tokens = [len(text) for text in texts]
+        yield from map(Judgement, *(part.split(n_tokens) for part in parts))
 
     def _predict_behind(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import torch
@@ -59,8 +58,50 @@ def rows_behind(
     return Rows(torch.cat(token_ids), place, torch.cat((kept, sees), dim=1), n_base), wanted
 
 
-class _Texts(Rows):
-    """Base rows of several texts that don't see each other."""
+class Trie:
+    """Texts that may begin alike: what they share is there once.
+
+    Attributes:
+        token_ids: [n_nodes] each behind the one that it follows.
+        parents: [n_nodes] the node that each follows; -1 for the first token of a text.
+    """
+
+    def __init__(self) -> None:
+        self.token_ids: list[int] = []
+        self.parents: list[int] = []
+        self._nodes: dict[tuple[int, int], int] = {}
+
+    def __len__(self) -> int:
+        """Return the number of nodes."""
+        return len(self.token_ids)
+
+    def add(self, text: Sequence[int]) -> list[int]:
+        """Add a text [n] and return its nodes [n]."""
+        path = [-1]
+        for token_id in text:
+            node = self._nodes.setdefault((path[-1], token_id), len(self))
+            if node == len(self):
+                self.token_ids.append(token_id)
+                self.parents.append(path[-1])
+            path.append(node)
+        return path[1:]
+
+    @property
+    def is_one_text(self) -> bool:
+        """Whether every node follows the one before it."""
+        return self.parents == list(range(-1, len(self) - 1))
+
+    def visible(self) -> Tensor:
+        """Return [n_nodes, n_nodes] bool: each node sees itself and what it follows."""
+        sees = torch.eye(len(self), dtype=torch.bool)
+        for node, parent in enumerate(self.parents):
+            if parent >= 0:
+                sees[node] |= sees[parent]
+        return sees
+
+
+class _Branching(Rows):
+    """Base rows that don't all see each other."""
 
     @property
     def is_causal(self) -> bool:
@@ -68,26 +109,24 @@ class _Texts(Rows):
         return False
 
 
-def rows_of_texts(context: list[int], start: int, texts: Sequence[Sequence[int]]) -> Rows:
-    """Return base rows for a context behind `start` kept ones, and for each text right behind it.
+def rows_of_texts(context: list[int], start: int, texts: Trie) -> Rows:
+    """Return base rows for a context behind `start` kept ones, and for texts right behind it.
 
     Args:
         context: [n_context] what is not kept yet.
         start: what is.
         texts: each a continuation of its own.
     """
-    if len(texts) == 1:
-        return base_rows([*context, *texts[0]], start)
-    n_context = len(context)
-    lengths = torch.tensor([n_context, *map(len, texts)])
-    group = torch.arange(len(lengths)).repeat_interleave(lengths)
-    place = torch.cat([torch.arange(length) for length in lengths.tolist()])
-    place = place + torch.where(group > 0, n_context, 0)
-    sees = (group == group[:, None]) | (group == 0)
-    sees &= place <= place[:, None]
-    kept = torch.ones(len(place), start, dtype=torch.bool)
-    fed = [*context, *chain.from_iterable(texts)]
-    return _Texts(torch.tensor(fed), place + start, torch.cat((kept, sees), dim=1), len(fed))
+    fed = [*context, *texts.token_ids]
+    if texts.is_one_text:
+        return base_rows(fed, start)
+    n_context, n_rows = len(context), len(fed)
+    sees = torch.ones(n_rows, n_rows, dtype=torch.bool).tril()
+    sees[n_context:, n_context:] = texts.visible()
+    # As many stand before a row as it sees beside itself.
+    places = start + sees.sum(-1) - 1
+    kept = torch.ones(n_rows, start, dtype=torch.bool)
+    return _Branching(torch.tensor(fed), places, torch.cat((kept, sees), dim=1), n_rows)
 
 
 def base_rows(token_ids: list[int], start: int) -> Rows:

@@ -13,16 +13,15 @@ where that text does not parse.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from model_runtime.modes.ranking import distinct
 from model_runtime.protocol import Alternative
 from model_runtime.samplers.hybrid import Hybrid, HybridParams
-from model_runtime.text.trim import n_shared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from model_runtime.models.canvas import Judgement
     from model_runtime.modes.job import Job
@@ -60,18 +59,17 @@ def repair(job: Job) -> list[Alternative]:
     """Return the text of the one span, and what it might better be."""
     (span,) = job.request.spans
     laid_out = job.lay_out([span.text], 0, text=span.text)
-    best = original = _judge(job, laid_out, laid_out.text_ids)
-    found = {original.token_ids: original}
+    (best,) = found = _judge(job, laid_out, [tuple(laid_out.text_ids)])
     for _ in range(N_ROUNDS):
-        for token_ids in list(_propose(job, laid_out, best)):
-            if token_ids not in found:
-                found[token_ids] = _judge(job, laid_out, token_ids, best)
-        likeliest = max(found.values(), key=lambda text: text.score)
+        known = {text.token_ids for text in found}
+        proposed = dict.fromkeys(_propose(job, laid_out, best))
+        found += _judge(job, laid_out, [one for one in proposed if one not in known])
+        likeliest = max(found, key=lambda text: text.score)
         if likeliest.score < best.score + DOUBT:
             break
         best = likeliest
     decode = job.model.layout.template.tokenizer.decode
-    said = ((_in_place(decode(list(text.token_ids)), span.text), text) for text in found.values())
+    said = ((_in_place(decode(list(text.token_ids)), span.text), text) for text in found)
     # What stands there is given a lead: most code is right.
     ranked = sorted(
         said, key=lambda pair: pair[1].score + MARGIN * (pair[0] == span.text), reverse=True
@@ -94,31 +92,22 @@ def _in_place(text: str, before: str) -> str:
     return before[:start] + text.strip() + before[start + len(stripped) :]
 
 
-def _judge(
-    job: Job, laid_out: LaidOut, token_ids: Sequence[int], known: _Text | None = None
-) -> _Text:
-    """Judge a text; what it has in common with a known one at its start is not judged again."""
-    n_known = 0
-    if known:
-        n_known = min(n_shared(known.token_ids, token_ids), len(token_ids) - 1)
-    context = [*laid_out.context, *token_ids[:n_known]]
-    judged = job.judge(context, list(token_ids[n_known:]), 1 + N_PROPOSED)
-    if known:
-        judged = known.judged.spliced(n_known, judged)
-    return _Text(tuple(token_ids), judged)
+def _judge(job: Job, laid_out: LaidOut, texts: list[tuple[int, ...]]) -> list[_Text]:
+    judged = job.judge_several(laid_out.context, texts, 1 + N_PROPOSED)
+    return [_Text(*pair) for pair in zip(texts, judged, strict=True)]
 
 
 def _propose(job: Job, laid_out: LaidOut, text: _Text) -> Iterator[tuple[int, ...]]:
     """Yield texts that differ from `text` where it is suspicious."""
     doubt = text.judged.best[:, 0] - text.judged.own
     worst = doubt.argsort(descending=True)[:N_SUSPECTS].tolist()
-    suspects = {at for at in worst if doubt[at] > DOUBT}
+    found = {at for at in worst if doubt[at] > DOUBT}
     # A wrong name may begin like the right one.
-    suspects |= {_word(job, text.token_ids, at)[0] for at in suspects}
-    # From left to right: the cache then only grows.
-    for at in sorted(suspects):
+    suspects = sorted(found | {_word(job, text.token_ids, at)[0] for at in found})
+    again = _denoised_again(job, laid_out, text.token_ids, suspects)
+    for at, token_ids in zip(suspects, again, strict=True):
         yield from _at(text, at, _word(job, text.token_ids, at)[1])
-        yield from _spliced(text.token_ids, at, _denoised_again(job, laid_out, text, at))
+        yield from _spliced(text.token_ids, at, token_ids)
 
 
 def _goes_on(job: Job, token_ids: tuple[int, ...], at: int) -> bool:
@@ -153,12 +142,17 @@ def _at(text: _Text, at: int, end: int) -> Iterator[tuple[int, ...]]:
         yield (*head, *tail)
 
 
-def _denoised_again(job: Job, laid_out: LaidOut, text: _Text, at: int) -> tuple[int, ...]:
-    """Return the text as the model goes on from a place."""
-    n_open = min(len(text.token_ids) - at + 4, N_AGAIN)
-    again = laid_out.resumed(text.token_ids[:at], n_open)
-    fill = job.settle(Hybrid(HybridParams()), again, [""], 0)
-    return tuple(fill.token_ids)
+def _denoised_again(
+    job: Job, laid_out: LaidOut, token_ids: tuple[int, ...], places: list[int]
+) -> Iterator[tuple[int, ...]]:
+    """Yield the text as the model goes on from each of some places."""
+    # Where it says what stands there already, that is checked and not drafted.
+    canvases = [
+        laid_out.resumed(token_ids[:at], min(len(token_ids) - at + 4, N_AGAIN), token_ids[at:])
+        for at in places
+    ]
+    for fill in replace(job, sampler=Hybrid(HybridParams())).settle_each(canvases):
+        yield tuple(fill.token_ids)
 
 
 def _spliced(text: tuple[int, ...], at: int, again: tuple[int, ...]) -> Iterator[tuple[int, ...]]:

@@ -57,13 +57,25 @@ def test_texts_judged_together_are_judged_alone(texts: list[list[int]]) -> None:
         torch.testing.assert_close(judged.best, alone.best)
 
 
-def test_many_texts_are_judged_in_as_few_forwards_as_fit() -> None:
-    """Three of 200 tokens need two forwards; what they stand behind is encoded once."""
+@pytest.mark.parametrize(
+    ("texts", "n_forwards"),
+    [
+        # Each of them of its own.
+        ([[first] * 200 for first in (5, 6, 7, 8)], 2),
+        # One of them is the beginning of the next.
+        ([[5] * 300, [5] * 200, [*[5] * 299, 6]], 1),
+        ([[5]], 1),
+    ],
+)
+def test_many_texts_are_judged_in_as_few_forwards_as_fit(
+    texts: list[list[int]], n_forwards: int
+) -> None:
+    """What they have in common counts once, and so does what they stand behind."""
     working = job()
     before = working.cache.n_forwards
-    judged = working.judge_several([1, 2, 3], [[5] * 200] * 3)
-    assert working.cache.n_forwards - before == 2
-    assert [len(one.own) for one in judged] == [200] * 3
+    judged = working.judge_several([1, 2, 3], texts)
+    assert working.cache.n_forwards - before == n_forwards
+    assert [len(one.own) for one in judged] == [len(text) for text in texts]
 
 
 class CountingCache(CausalCache):
