@@ -68,6 +68,9 @@ class InlineSettings(msgspec.Struct, frozen=True, rename="camel"):
     #: costs more than a second of reading, once.
     context_bytes: Count = 0
     deadline_seconds: Seconds | None = 20.0
+    #: Whether the suggestion behind one that is shown is made before that is accepted. Off, for
+    #: it takes power, and at a remote engine money, for what often nobody wants.
+    prefetch: bool = False
 
 
 class Settings(msgspec.Struct, frozen=True, rename="camel"):

@@ -36,12 +36,22 @@ class Suggestion:
         Returns:
             Nothing where the document has gone another way, or has all of the texts.
         """
-        if behind != self.behind or not before.startswith(self.before):
+        typed = self._typed(before, behind)
+        if typed is None:
             return []
-        typed = to_newlines(before[len(self.before) :])
         return [
             text[len(typed) :] for text in self.texts if text.startswith(typed) and text != typed
         ]
+
+    def is_accepted(self, before: str, behind: str) -> bool:
+        """Return whether the document reads like this because one of the texts was put in."""
+        return self._typed(before, behind) in self.texts
+
+    def _typed(self, before: str, behind: str) -> str | None:
+        """Return what was put in at the place since; None where the rest is not the same."""
+        if behind != self.behind or not before.startswith(self.before):
+            return None
+        return to_newlines(before[len(self.before) :])
 
 
 class Suggestions:
@@ -58,11 +68,18 @@ class Suggestions:
 
     def rest(self, uri: str, settings: Settings, before: str, behind: str) -> list[str]:
         """Return what is left of the document's suggestion; see `Suggestion.rest`."""
-        made_with, suggestion = self._by_uri.get(uri, (None, None))
-        if suggestion is None or made_with != settings:
-            return []
-        return suggestion.rest(before, behind)
+        suggestion = self._made_with(uri, settings)
+        return suggestion.rest(before, behind) if suggestion else []
+
+    def is_accepted(self, uri: str, settings: Settings, before: str, behind: str) -> bool:
+        """Return whether the document's suggestion was; see `Suggestion.is_accepted`."""
+        suggestion = self._made_with(uri, settings)
+        return suggestion is not None and suggestion.is_accepted(before, behind)
 
     def forget(self, uri: str) -> None:
         """Drop a document's suggestion, if it has one."""
         self._by_uri.pop(uri, None)
+
+    def _made_with(self, uri: str, settings: Settings) -> Suggestion | None:
+        made_with, suggestion = self._by_uri.get(uri, (None, None))
+        return suggestion if made_with == settings else None

@@ -2,25 +2,29 @@
 
 Editors ask with every pause in typing and do not all cancel what they asked before, so here the
 newest request of a document gives the older one its answer: none. Who writes along with what was
-suggested gets the rest of it, without the model.
+suggested gets the rest of it, without the model; who accepts all of it need not pause for the next.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from lsprotocol import types
 
 from lsp_server.documents import LINE_END, Span
 from lsp_server.edits import check_current, to_newlines
+from lsp_server.errors import ServerFault
+from lsp_server.prefetch import Prefetch
 from lsp_server.prompts import build_infill, choose_context
 from lsp_server.protocol_ext import InfillParams
 from lsp_server.suggestions import Suggestions
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable
+    from collections.abc import Callable, Coroutine, Iterable
     from typing import Any
 
     from lsp_server.documents import DocumentSnapshot
@@ -77,7 +81,7 @@ def is_worth_asking(
 
 def register(server: RemaskServer) -> None:
     """Offer ghost text."""
-    newest, suggestions = Newest(), Suggestions()
+    newest, suggestions, prefetch = Newest(), Suggestions(), Prefetch()
 
     @server.feature(
         types.TEXT_DOCUMENT_INLINE_COMPLETION,
@@ -85,12 +89,14 @@ def register(server: RemaskServer) -> None:
         types.InlineCompletionOptions(),
     )
     async def complete(params: types.InlineCompletionParams) -> Any:
-        return await server.answer(_complete(server, newest, suggestions, params), popup=False)
+        work = _complete(server, newest, suggestions, prefetch, params)
+        return await server.answer(work, popup=False)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def did_close(params: types.DidCloseTextDocumentParams) -> None:
         newest.drop(params.text_document.uri)
         suggestions.forget(params.text_document.uri)
+        prefetch.drop(params.text_document.uri)
         server.alternatives.forget(params.text_document.uri)
 
 
@@ -98,6 +104,7 @@ async def _complete(
     server: RemaskServer,
     newest: Newest,
     suggestions: Suggestions,
+    prefetch: Prefetch,
     params: types.InlineCompletionParams,
 ) -> list[types.InlineCompletionItem] | None:
     # Before any other task can run: the next message may change the document.
@@ -122,9 +129,11 @@ async def _complete(
     if is_automatic and (rest := suggestions.rest(*around)):
         newest.drop(snapshot.uri)
         return _items(rest, shown, place)
-    pause_s = settings.debounce_ms / _MILLISECONDS if is_automatic else 0
-    work = _infill(server, snapshot, replaced, shown, pause_s)
-    finished = await newest.run(snapshot.uri, work)
+    pauses = is_automatic and not suggestions.is_accepted(*around)
+    pause_s = settings.debounce_ms / _MILLISECONDS if pauses else 0
+    ahead = prefetch.take(*around)
+    ask = partial(_infill, server, snapshot, replaced, shown, pause_s)
+    finished = await newest.run(snapshot.uri, _awaited(ahead, ask))
     if finished is None:
         return None
     check_current(snapshot, server.documents.opened(snapshot.uri))
@@ -134,7 +143,22 @@ async def _complete(
     if not texts:
         server.status.say("The model suggests nothing here.")
     suggestions.remember(*around, texts)
+    if texts and settings.prefetch:
+        accepted = shown + texts[0]
+        work = _infill(server, snapshot, replaced, accepted, pause_s=0)
+        uri, *_, behind = around
+        prefetch.begin(uri, server.settings, before + texts[0], behind, work)
     return _items(texts, shown, place)
+
+
+async def _awaited(
+    ahead: asyncio.Task[Finished] | None, ask: Callable[[], Coroutine[Any, Any, Finished]]
+) -> Finished:
+    """Return what was asked for ahead; ask where nothing was, or it came to nothing."""
+    if ahead is not None:
+        with contextlib.suppress(ServerFault):
+            return await ahead
+    return await ask()
 
 
 def _items(
