@@ -81,11 +81,11 @@ def build_infill(
         params=settings.params if params.params is None else params.params,
         seed=settings.seed if params.seed is None else params.seed,
         n_alternatives=(
-            max(settings.alternatives, N_REPAIRS if params.mode == "repair" else 1)
+            max(settings.alternatives or 1, N_REPAIRS if params.mode == "repair" else 1)
             if n_alternatives is None
             else n_alternatives
         ),
-        best_only=not inline,
+        best_only=not inline and settings.alternatives != 1,
         deadline_s=settings.inline.deadline_seconds if inline else settings.deadline_seconds,
         lane=lane,
         document=snapshot.uri,

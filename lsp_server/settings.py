@@ -83,7 +83,9 @@ class Settings(msgspec.Struct, frozen=True, rename="camel"):
     seed: int | None = None
     #: Share of a selection's own tokens that a rewrite masks.
     strength: Share = 0.5
-    alternatives: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
+    #: How many results to compute. None: one of ghost text, and for an edit as many as it pays to
+    #: look at for the best one.
+    alternatives: Annotated[int, msgspec.Meta(ge=1, le=16)] | None = None
     max_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
     #: How long a requested edit may take; None for no limit (the first one may download a model).
     deadline_seconds: Seconds | None = None

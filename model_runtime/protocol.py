@@ -115,7 +115,8 @@ class InfillRequest(Message, kw_only=True, frozen=True):
     seed: int | None = None
     n_alternatives: int = 1
     #: Whether the alternatives serve but to find the best fill: then none is made where the first
-    #: one is sure, nor one that has no chance.
+    #: one is sure, nor one that has no chance; and an engine that makes others at little cost may
+    #: make and return more of them than are asked for.
     best_only: bool = False
     #: Seconds from arrival after which the request fails with "deadline"; None for no limit.
     deadline_s: float | None = None

@@ -37,6 +37,8 @@ class Stage(msgspec.Struct, frozen=True):
     sampler: str = "hybrid"
     params: dict[str, Any] = {}
     n_alternatives: int = 1
+    #: Whether these serve but to find the best one; see `InfillRequest.best_only`.
+    best_only: bool = False
     #: How often the syntax loop asks again.
     n_rounds: int = 0
     #: Whether a line that is filled keeps its line end in the file, as in an editor; the benchmark
@@ -64,7 +66,9 @@ STAGES = (
     Stage("one pass over the canvas", sampler="low_confidence", params={"threshold": 0.0}),
     Stage("canvas and causal check"),
     Stage("+ syntax loop", n_rounds=2),
-    Stage("+ 4 alternatives, ranked", n_rounds=2, n_alternatives=4),
+    Stage("+ 4 alternatives, ranked", n_rounds=2, n_alternatives=4, best_only=True),
+    # Of a single line it takes as many.
+    Stage("as an editor has it", n_rounds=2, best_only=True, is_for_lines=False),
 )
 
 
@@ -101,8 +105,8 @@ class EditorFiller:
         if self._stage.keeps_line_end and task.single_line and task.reference.endswith("\n"):
             suffix = f"\n{suffix}"
         started = time.process_time()
-        n_alternatives = self._stage.n_alternatives
-        found = [self._ask(task, seed, task.prefix, suffix, n_alternatives, best_only=True)]
+        n_alternatives, best_only = self._stage.n_alternatives, self._stage.best_only
+        found = [self._ask(task, seed, task.prefix, suffix, n_alternatives, best_only=best_only)]
         text = _first_that_parses(task, _texts(found[0]))
         for n_round in range(self._stage.n_rounds):
             if parses(task, text):

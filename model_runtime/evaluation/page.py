@@ -36,7 +36,9 @@ _FILLS = """
 - *canvas and causal check*: `hybrid`. Its text is the base's own, in fewer forwards.
 - *syntax loop*: where the file parses no more, other fills are asked for, at most twice.
 - *4 alternatives, ranked*: by how likely the base finds the fill and what follows it, read from
-  left to right; of those the first that parses (`modes/ranking.py`, `modes/branching.py`).
+  left to right; of those the first that parses (`modes/ranking.py`, `modes/branching.py`). None is
+  made where the first is sure.
+- *as an editor has it*: of one line, those four; of several, one beside the first.
 
 *Won, lost*: tasks that pass and did not in the first row, and the other way round. Both run the
 same tasks, so these say more than the two intervals do.

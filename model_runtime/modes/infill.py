@@ -7,7 +7,8 @@ stays is checked at many tokens a forward. It is coordinate ascent on the text's
 against a tie.
 
 Alternatives for one span branch off from the likeliest text, and end where the file may go on; for
-several spans they are drawn.
+several spans they are drawn. Branches cost little and the best of a few is much better than the
+first, so where the best one counts some are made unasked.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 #: How often a hole is filled at most.
 MAX_ROUNDS = 3
+#: Fills looked at, beside the first, where only the best is wanted: of one line, and of several.
+N_OTHER_LINES = 3
+N_OTHER_BLOCKS = 1
 
 
 def infill(job: Job) -> list[Alternative]:
@@ -42,8 +46,8 @@ def holes(job: Job) -> list[Alternative]:
 
 def _alternatives(job: Job, n_rounds: int) -> Iterator[Alternative]:
     sampler, n_others = job.sampler, job.request.n_alternatives - 1
-    if len(job.request.spans) == 1 and n_others and _is_greedy(sampler):
-        for fill in _branches(job, n_others):
+    if len(job.request.spans) == 1 and _is_greedy(sampler) and (n_branches := _n_branches(job)):
+        for fill in _branches(job, n_branches):
             yield Alternative(texts=(fill.text,), finish=fill.finish)
             if not job.request.spans[0].single_line:
                 for text in filter(str.strip, cuts(fill.text, job.request.suffix)):
@@ -52,6 +56,15 @@ def _alternatives(job: Job, n_rounds: int) -> Iterator[Alternative]:
     yield _fill(job, sampler, n_rounds)
     for _ in range(n_others):
         yield _fill(job, warmer(sampler), n_rounds)
+
+
+def _n_branches(job: Job) -> int:
+    request = job.request
+    n_asked = request.n_alternatives - 1
+    # What is said in words no score knows of.
+    if n_asked or not request.best_only or request.instruction:
+        return n_asked
+    return N_OTHER_LINES if request.spans[0].single_line else N_OTHER_BLOCKS
 
 
 def _branches(job: Job, n_others: int) -> Iterator[Fill]:

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 def ranked(job: Job, alternatives: Iterable[Alternative]) -> list[Alternative]:
     """Return as many distinct alternatives as are asked for, scored, best first.
 
+    Where only the best is wanted, all that were made: the client may know better which that is.
     A single one needs no score; and where nothing follows, they stay in the order they came in.
     """
     layout, request, found = job.model.layout, job.request, distinct(alternatives)
+    wanted = slice(None if request.best_only else request.n_alternatives)
     if len(found) == 1 or not request.suffix.strip():
-        return found[: request.n_alternatives]
+        return found[wanted]
     context, texts = layout.lay_out_plain(request, [list(one.texts) for one in found])
     n_tokens = max(map(len, texts))
     scored = [
@@ -37,7 +39,7 @@ def ranked(job: Job, alternatives: Iterable[Alternative]) -> list[Alternative]:
         for one, judged in zip(found, job.judge_several(context, texts), strict=True)
     ]
     scored.sort(key=lambda one: one.score or 0.0, reverse=True)
-    return scored[: request.n_alternatives]
+    return scored[wanted]
 
 
 def distinct(alternatives: Iterable[Alternative]) -> list[Alternative]:

@@ -73,8 +73,9 @@ def test_a_fill_that_parses_is_taken_at_once() -> None:
 def test_of_alternatives_the_first_that_parses_is_taken() -> None:
     """The engine's order counts among those."""
     engine = Listing(["    a +=\n", "    b = 1\n", "    c = 1\n"])
-    assert EditorFiller(engine, STAGES[-1])(TASK, 0).text == "    b = 1\n"
-    assert engine.asked[0].n_alternatives == STAGES[-1].n_alternatives == 4
+    ranked = Stage("4 alternatives", n_alternatives=4, best_only=True)
+    assert EditorFiller(engine, ranked)(TASK, 0).text == "    b = 1\n"
+    assert (engine.asked[0].n_alternatives, engine.asked[0].best_only) == (4, True)
 
 
 def test_the_faulty_line_is_asked_for_again_and_then_the_span() -> None:

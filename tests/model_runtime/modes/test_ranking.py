@@ -143,6 +143,20 @@ def test_where_only_the_best_counts_fewer_are_made(seed: int) -> None:
     assert best.usage.n_forwards <= several.usage.n_forwards
 
 
+@pytest.mark.parametrize(("single_line", "n_most"), [(True, 4), (False, 2)])
+def test_where_the_best_counts_others_are_made_unasked(*, single_line: bool, n_most: int) -> None:
+    """Few, and neither where they would be several spans' nor where they would need a judge."""
+    (plain,) = ask("", n_alternatives=1).alternatives
+    fields = {"spans": (MaskSpan(single_line=single_line, max_tokens=12),), "n_alternatives": 1}
+    found = ask("", best_only=True, **fields).alternatives
+    asked = ask("", **{**fields, "n_alternatives": n_most}, best_only=True).alternatives
+    assert 1 < len(found) <= n_most
+    assert found == asked
+    assert plain.texts in [one.texts for one in found]
+    assert len(ask("", best_only=True, instruction="add", **fields).alternatives) == 1
+    assert len(ask("", "", best_only=True).alternatives) == 1
+
+
 def test_distinct_keeps_the_first() -> None:
     """Of equal texts."""
     found = distinct(Alternative(texts=(text,), finish="closed") for text in "abac")
