@@ -200,7 +200,7 @@ def _ask(
 ) -> Finished:
     request = InfillRequest(
         id=name, document=name, language="python", prefix=prefix, suffix=suffix, spans=spans,
-        mode=mode, seed=seed, n_alternatives=n_alternatives,
+        mode=mode, seed=seed, n_alternatives=n_alternatives, best_only=True,
     )  # fmt: skip
     return engine.infill(request, Deaf(), Unstoppable())
 

@@ -8,7 +8,7 @@ against a tie.
 
 Alternatives for one span branch off from the likeliest text, and end where the file may go on; for
 several spans they are drawn. Branches cost little and the best of a few is much better than the
-first, so where the best one counts some are made unasked.
+first, so where the best one counts some are made unasked, of each of several spans.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from model_runtime.modes.job import AnySampler, Job
-    from model_runtime.text.laid_out import Fill
+    from model_runtime.text.laid_out import Fill, LaidOut
 
 #: How often a hole is filled at most.
 MAX_ROUNDS = 3
@@ -92,6 +92,8 @@ def _fill(job: Job, sampler: AnySampler, n_rounds: int) -> Alternative:
             start = texts[index] if index in fills else None
             laid_out = job.lay_out(texts, index, text=start)
             fill = job.settle(sampler, laid_out, texts, index)
+            if job.request.n_alternatives == 1 and _is_greedy(sampler):
+                fill = _best_of(job.alone(texts, index), laid_out, fill, fills.get(index))
             fills[index] = fill
             if fill.text != texts[index]:
                 texts[index] = fill.text
@@ -100,3 +102,13 @@ def _fill(job: Job, sampler: AnySampler, n_rounds: int) -> Alternative:
         texts=tuple(texts),
         finish="closed" if all(fill.finish == "closed" for fill in fills.values()) else "length",
     )
+
+
+def _best_of(job: Job, laid_out: LaidOut, fill: Fill, earlier: Fill | None) -> Fill:
+    """Return the best of a span's fill and a few others; later on, of it and what stands there."""
+    if earlier is None:
+        fills = [fill, *branches(job, laid_out, fill, _n_branches(job))]
+    else:
+        fills = [fill, earlier] if job.request.best_only else [fill]
+    best = ranked(job, [Alternative(texts=(one.text,)) for one in fills])[0]
+    return next(one for one in fills if (one.text,) == best.texts)

@@ -88,6 +88,15 @@ class Job:
         behind = spans[index].following + "".join(pieces[index + 1 :]) + self.request.suffix
         return before, behind
 
+    def alone(self, texts: Sequence[str], index: int) -> Job:
+        """Return the job that one span would be of its own, the others as they stand in `texts`."""
+        prefix, suffix = self.around(texts, index)
+        span = msgspec.structs.replace(self.request.spans[index], following="")
+        request = msgspec.structs.replace(
+            self.request, prefix=prefix, suffix=suffix, spans=(span,), stream=False
+        )
+        return replace(self, request=request)
+
     def lay_out(self, texts: Sequence[str], index: int, *, text: str | None = None) -> LaidOut:
         """Lay a span out among the others; see `CanvasLayout.lay_out`."""
         prefix, suffix = self.around(texts, index)

@@ -157,6 +157,20 @@ def test_where_the_best_counts_others_are_made_unasked(*, single_line: bool, n_m
     assert len(ask("", "", best_only=True).alternatives) == 1
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_of_several_spans_each_has_its_best_fill(seed: int) -> None:
+    """It is what the span would get alone, the spans before it filled and those behind it empty."""
+    fields = {"weights": seed, "best_only": True}
+    line = MaskSpan(single_line=True, max_tokens=12)
+    spans = (MaskSpan(following="; y = ", single_line=True, max_tokens=12), line)
+    first, second = ask(spans=spans, suffix="\nend\n", **fields).alternatives[0].texts
+    alone = ask(spans=(line,), suffix="; y = \nend\n", **fields).alternatives[0].texts
+    assert alone == (first,)
+    prefix = f"x = {first}; y = "
+    alone = ask(spans=(line,), prefix=prefix, suffix="\nend\n", **fields).alternatives[0].texts
+    assert alone == (second,)
+
+
 def test_distinct_keeps_the_first() -> None:
     """Of equal texts."""
     found = distinct(Alternative(texts=(text,), finish="closed") for text in "abac")
