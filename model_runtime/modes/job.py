@@ -114,7 +114,7 @@ class Job:
             texts: of all the spans, as they stand; not changed.
             index: of the span that is settled.
         """
-        layout, denoiser, cost = self.model.layout, self.model.denoiser, self.cost
+        reader, denoiser, cost = self.model.layout.reader, self.model.denoiser, self.cost
         started = time.monotonic()
         context = laid_out.context
         cost.n_context_tokens += len(context)
@@ -145,9 +145,9 @@ class Job:
             self.rng,
             check=self.cancel.check,
             on_step=on_step,
-            is_closed=lambda: layout.is_closed(laid_out),
+            is_closed=lambda: reader.is_closed(laid_out),
         )
-        fill = layout.read(laid_out)
+        fill = reader.read(laid_out)
         cost.n_tokens += len(fill.token_ids)
         cost.n_drafted += drafts.n_drafted
         cost.n_accepted += drafts.n_accepted
@@ -232,11 +232,11 @@ class Job:
         return judged
 
     def _report(self, step: Step, laid_out: LaidOut, texts: Sequence[str], index: int) -> None:
-        layout = self.model.layout
+        reader = self.model.layout.reader
         # A span that nothing is known of yet is a mask.
         drafts, committed = [text or MARK for text in texts], list(texts)
-        drafts[index] = layout.draft(laid_out, MARK)
-        committed[index] = layout.committed(laid_out)
+        drafts[index] = reader.draft(laid_out, MARK)
+        committed[index] = reader.committed(laid_out)
         self.listener.step(
             StepReport(
                 id=self.request.id,

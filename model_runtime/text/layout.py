@@ -1,4 +1,4 @@
-"""Request to canvas and back, for the default family.
+"""Request to canvas, for the default family; `reading` is the way back.
 
 The context is the base's own fill-in-the-middle prompt, other files of the repository before it;
 where the user says in words what is wanted, it is the base's chat prompt. Behind it stands the
@@ -10,7 +10,6 @@ for, in a chat where the code block is closed, else see `ending`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby, takewhile
 from typing import TYPE_CHECKING
 
 import torch
@@ -22,13 +21,12 @@ from model_runtime.text.chat import ChatTask, ChatTemplate
 from model_runtime.text.ending import ONE_LINE, Ending, ending_at, ending_in
 from model_runtime.text.healing import find_half
 from model_runtime.text.indentation import indentation_in_block
-from model_runtime.text.laid_out import Fill, LaidOut
+from model_runtime.text.laid_out import LaidOut
+from model_runtime.text.reading import CanvasReader
 from model_runtime.text.trim import n_shared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from torch import Tensor
+    from collections.abc import Sequence
 
     from model_runtime.protocol import InfillRequest, MaskSpan
     from model_runtime.text.fim import FimTemplate
@@ -50,8 +48,6 @@ CHAT_FRAME = 128
 PROBLEMS = "problems.txt"
 #: Tokens behind a fill by which it is judged.
 N_BEHIND = 16
-#: Masks shown at most behind the settled text of a draft.
-MASKS_SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -86,6 +82,7 @@ class CanvasLayout:
         ends_early: bool = True,
     ) -> None:
         self.template = template
+        self.reader = CanvasReader(template)
         self.chat = ChatTemplate(template.tokenizer)
         self._max_context_tokens = max_context_tokens
         self._heals = heals
@@ -227,33 +224,6 @@ class CanvasLayout:
         texts = [half + "".join(text + gap for text, gap in pairs) + behind for pairs in pieces]
         return context[:n_before], [encode(text) or [self.template.end_id] for text in texts]
 
-    def is_closed(self, laid_out: LaidOut) -> bool:
-        """Say whether the settled text already holds the span's end."""
-        return self._end(laid_out, self._settled(laid_out)) is not None
-
-    def read(self, laid_out: LaidOut) -> Fill:
-        """Read the span: its settled text up to its end."""
-        settled = self._settled(laid_out)
-        end = self._end(laid_out, settled)
-        kept = settled if end is None else settled[:end]
-        text = self._shown(laid_out, self.template.tokenizer.decode(self._content(kept)))
-        return Fill(text, "length" if end is None else "closed", kept)
-
-    def draft(self, laid_out: LaidOut, mark: str) -> str:
-        """Show the canvas as it stands: masks between and behind the settled text as `mark`."""
-        shown, n_masks = "", 0
-        for is_mask, run in groupby(self._up_to_end(laid_out), self.template.mask_id.__eq__):
-            token_ids = list(run)
-            shown += mark * n_masks
-            n_masks = len(token_ids) if is_mask else 0
-            shown += "" if is_mask else self.template.tokenizer.decode(token_ids)
-        shown += mark * min(n_masks, MASKS_SHOWN)
-        return self._shown(laid_out, shown)
-
-    def committed(self, laid_out: LaidOut) -> str:
-        """Return the settled text from the span's start up to its first mask."""
-        return self.read(laid_out).text
-
     def _lay_out_others(self, files: Sequence[ContextFile], budget: int, path: str) -> list[int]:
         """Lay other files out, nearest to the span first served, each whole or not at all."""
         laid_out: list[list[int]] = []
@@ -266,37 +236,6 @@ class CanvasLayout:
             return []
         here = self.template.open_file(path)
         return [token_id for one in reversed(laid_out) for token_id in one] + here
-
-    def _up_to_end(self, laid_out: LaidOut) -> Iterator[int]:
-        token_ids: list[int] = laid_out.canvas.token_ids[laid_out.span_start :].tolist()
-        return takewhile(lambda token_id: token_id not in self.template.end_ids, token_ids)
-
-    def _settled(self, laid_out: LaidOut) -> list[int]:
-        """Return the span's committed tokens up to the first that is not."""
-        span = slice(laid_out.span_start, None)
-        committed: Tensor = laid_out.canvas.committed[span]
-        n_settled = int(committed.int().cumprod(0).sum())
-        token_ids: list[int] = laid_out.canvas.token_ids[span][:n_settled].tolist()
-        return token_ids
-
-    def _end(self, laid_out: LaidOut, settled: list[int]) -> int | None:
-        """Return how many of the settled tokens the span has, its end included; None if open."""
-        decode = self.template.tokenizer.decode
-        said = list(takewhile(lambda token_id: token_id not in self.template.end_ids, settled))
-        if found := laid_out.ending.find(decode(said)):
-            counts = range(1, len(said) + 1)
-            return next(n for n in counts if len(decode(said[:n])) >= found[1])
-        return None if len(said) == len(settled) else len(said) + 1
-
-    def _content(self, token_ids: list[int]) -> list[int]:
-        return [token_id for token_id in token_ids if token_id not in self.template.end_ids]
-
-    def _shown(self, laid_out: LaidOut, text: str) -> str:
-        """Return what of a canvas's text belongs into the file."""
-        if found := laid_out.ending.find(text):
-            text = text[: found[0]]
-        text = text[n_shared(laid_out.half, text) :]
-        return text[n_shared(laid_out.blanks, text) :]
 
 
 def _tail(text: str, n_tokens: int) -> str:

@@ -146,7 +146,7 @@ def check_finalize(fixture: Fixture) -> None:
         n_given = len(before) - meta["canvas_length"]
         canvas = Canvas(before, torch.arange(len(before)) < n_given, None)
         canvas.committed[:] = True
-        fill = layout.read(LaidOut(canvas, n_given))
+        fill = layout.reader.read(LaidOut(canvas, n_given))
         assert (fill.finish == "closed") == bool(is_finished)
         n_padded = meta["canvas_length"] - len(fill.token_ids)
         assert after[n_given:].tolist() == [*fill.token_ids, *[meta["pad"]] * n_padded]

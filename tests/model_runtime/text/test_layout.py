@@ -60,7 +60,7 @@ def test_a_text_comes_back_as_it_was_laid_out(instruction: str, text: str) -> No
     laid_out = LAYOUT.lay_out(asked, asked.spans[0], asked.prefix, asked.suffix, text=text)
     canvas = laid_out.canvas
     canvas.committed = canvas.token_ids != LAYOUT.template.mask_id
-    fill = LAYOUT.read(laid_out)
+    fill = LAYOUT.reader.read(laid_out)
     assert fill.finish == "closed"
     assert fill.text == text
 
@@ -86,5 +86,5 @@ def test_a_fill_ends_where_the_next_line_comes() -> None:
     canvas = laid_out.canvas
     canvas.token_ids[laid_out.span_start :][: len(said)] = torch.tensor(said)
     canvas.committed = canvas.token_ids != LAYOUT.template.mask_id
-    assert LAYOUT.is_closed(laid_out)
-    assert LAYOUT.read(laid_out).text == "a = 1"
+    assert LAYOUT.reader.is_closed(laid_out)
+    assert LAYOUT.reader.read(laid_out).text == "a = 1"

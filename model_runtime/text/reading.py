@@ -1,0 +1,89 @@
+"""Canvas to text, for the default family: what was settled, where it ends, what of it is shown."""
+
+from __future__ import annotations
+
+from itertools import groupby, takewhile
+from typing import TYPE_CHECKING
+
+from model_runtime.text.laid_out import Fill
+from model_runtime.text.trim import n_shared
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+    from model_runtime.text.fim import FimTemplate
+    from model_runtime.text.laid_out import LaidOut
+
+#: Masks shown at most behind the settled text of a draft.
+MASKS_SHOWN = 8
+
+
+class CanvasReader:
+    """Reads spans that were laid out.
+
+    Args:
+        template: the base's prompt.
+    """
+
+    def __init__(self, template: FimTemplate) -> None:
+        self._template = template
+
+    def is_closed(self, laid_out: LaidOut) -> bool:
+        """Say whether the settled text already holds the span's end."""
+        return self._end(laid_out, self._settled(laid_out)) is not None
+
+    def read(self, laid_out: LaidOut) -> Fill:
+        """Read the span: its settled text up to its end."""
+        settled = self._settled(laid_out)
+        end = self._end(laid_out, settled)
+        kept = settled if end is None else settled[:end]
+        text = self._shown(laid_out, self._template.tokenizer.decode(self._content(kept)))
+        return Fill(text, "length" if end is None else "closed", kept)
+
+    def draft(self, laid_out: LaidOut, mark: str) -> str:
+        """Show the canvas as it stands: masks between and behind the settled text as `mark`."""
+        shown, n_masks = "", 0
+        for is_mask, run in groupby(self._up_to_end(laid_out), self._template.mask_id.__eq__):
+            token_ids = list(run)
+            shown += mark * n_masks
+            n_masks = len(token_ids) if is_mask else 0
+            shown += "" if is_mask else self._template.tokenizer.decode(token_ids)
+        shown += mark * min(n_masks, MASKS_SHOWN)
+        return self._shown(laid_out, shown)
+
+    def committed(self, laid_out: LaidOut) -> str:
+        """Return the settled text from the span's start up to its first mask."""
+        return self.read(laid_out).text
+
+    def _up_to_end(self, laid_out: LaidOut) -> Iterator[int]:
+        token_ids: list[int] = laid_out.canvas.token_ids[laid_out.span_start :].tolist()
+        return takewhile(lambda token_id: token_id not in self._template.end_ids, token_ids)
+
+    def _settled(self, laid_out: LaidOut) -> list[int]:
+        """Return the span's committed tokens up to the first that is not."""
+        span = slice(laid_out.span_start, None)
+        committed: Tensor = laid_out.canvas.committed[span]
+        n_settled = int(committed.int().cumprod(0).sum())
+        token_ids: list[int] = laid_out.canvas.token_ids[span][:n_settled].tolist()
+        return token_ids
+
+    def _end(self, laid_out: LaidOut, settled: list[int]) -> int | None:
+        """Return how many of the settled tokens the span has, its end included; None if open."""
+        decode = self._template.tokenizer.decode
+        said = list(takewhile(lambda token_id: token_id not in self._template.end_ids, settled))
+        if found := laid_out.ending.find(decode(said)):
+            counts = range(1, len(said) + 1)
+            return next(n for n in counts if len(decode(said[:n])) >= found[1])
+        return None if len(said) == len(settled) else len(said) + 1
+
+    def _content(self, token_ids: list[int]) -> list[int]:
+        return [token_id for token_id in token_ids if token_id not in self._template.end_ids]
+
+    def _shown(self, laid_out: LaidOut, text: str) -> str:
+        """Return what of a canvas's text belongs into the file."""
+        if found := laid_out.ending.find(text):
+            text = text[: found[0]]
+        text = text[n_shared(laid_out.half, text) :]
+        return text[n_shared(laid_out.blanks, text) :]
