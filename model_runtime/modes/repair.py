@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from model_runtime.modes.job import Job
     from model_runtime.text.laid_out import LaidOut
 
-#: Nats by which a change has to be likelier than the text as it stands.
-MARGIN = 4.0
+#: Nats by which a change has to be likelier than the text as it stands; and where a diagnostic has
+#: told that something is wrong there.
+MARGIN = 8.0
+MARGIN_TOLD = 4.0
 #: Nats by which another token has to be likelier to make one suspicious.
 DOUBT = 0.7
 #: Suspicious tokens looked at in a round, the worst first, and rounds.
@@ -68,11 +70,12 @@ def repair(job: Job) -> list[Alternative]:
         if likeliest.score < best.score + DOUBT:
             break
         best = likeliest
+    margin = MARGIN_TOLD if job.request.instruction else MARGIN
     decode = job.model.layout.template.tokenizer.decode
     said = ((_in_place(decode(list(text.token_ids)), span.text), text) for text in found)
     # What stands there is given a lead: most code is right.
     ranked = sorted(
-        said, key=lambda pair: pair[1].score + MARGIN * (pair[0] == span.text), reverse=True
+        said, key=lambda pair: pair[1].score + margin * (pair[0] == span.text), reverse=True
     )
     alternatives = distinct(
         Alternative(
