@@ -12,8 +12,9 @@ from it, the canvas drafts again, until the text is met once more (Yang et al. 2
 2304.04487). With `lenience` below 1 its tokens need not be the base's best to stay (typical
 acceptance, Cai et al. 2024, arXiv 2401.10774, section 3.3.1).
 
-Where the text ends as it ended once before, what followed then is drafted in place of the canvas's
-own tokens (`decoding.lookup`).
+Where the text ends as it ended once before, what followed then is a draft as well
+(`decoding.lookup`); of it and the canvas's own tokens the one is checked of which more are likely
+to be right.
 
 After speculative decoding (Leviathan et al. 2023, arXiv 2211.17192, Algorithm 1) with drafts from
 masks in the verifying forward itself (Samragh et al. 2025, arXiv 2507.11851, section 3.2), which is
@@ -24,7 +25,9 @@ left-to-right phase settles.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import accumulate, takewhile
 from math import prod
+from operator import mul
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import msgspec
@@ -32,7 +35,7 @@ import torch
 
 from model_runtime.decoding.canvas import Query, Update
 from model_runtime.decoding.choose import at, clean_logits, pick, tempered
-from model_runtime.decoding.lookup import followers, repeated
+from model_runtime.decoding.lookup import chances_of, followers, repeated
 from model_runtime.samplers.base import NonNegative, Params, Sampler, Share
 
 if TYPE_CHECKING:
@@ -42,10 +45,8 @@ if TYPE_CHECKING:
 
 #: Tokens of the first text that are checked in one forward: more would cost more than they save.
 _N_CHECKED = 32
-#: Tokens of a repeat that are checked in one forward.
-_N_LOOKED_UP = 4
-#: How often a token of a repeat is right.
-_P_REPEATED = 0.75
+#: Tokens of a repeat that are checked in one forward, at most.
+_N_LOOKED_UP = 12
 #: How far behind a departure the first text is looked for again.
 _WINDOW = 16
 
@@ -61,7 +62,7 @@ class HybridParams(Params, frozen=True):
     #: costs, and few of these would be of use.
     least_outcome: Share = 0.2
     #: So many tokens have to stand before for what followed them to be drafted; 0 never looks.
-    n_repeated: Annotated[int, msgspec.Meta(ge=0, le=8)] = 2
+    n_repeated: Annotated[int, msgspec.Meta(ge=0, le=8)] = 1
     #: A draft's logit is raised by this times log(1 + how often the token follows the one before it
     #: in the text so far): what a file says, it says again.
     follows: NonNegative = 2.0
@@ -175,18 +176,32 @@ class Hybrid(Sampler[Progress, HybridParams]):
         updated[state.next : state.end] = self._mask(state)
         fresh = self._read_on(state, n_accepted, int(said[n_accepted]))
         state.is_first_text = bool(fresh)
-        if not fresh and self.params.n_drafts and self.params.n_repeated:
-            n_next = min(_N_LOOKED_UP, state.n_open)
-            fresh = repeated(updated[: state.next], self.params.n_repeated, n_next)
-        chances = [1.0 if state.is_first_text else _P_REPEATED] * len(fresh)
-        if not fresh:
-            fresh, chances = self._draft(
-                prediction, range(n_skipped, n_skipped + n_fresh), updated[: state.next], state
+        chances = [1.0] * len(fresh)
+        if not fresh and self.params.n_drafts:
+            settled_text, rows = updated[: state.next], range(n_skipped, n_skipped + n_fresh)
+            fresh, chances = max(
+                self._draft(prediction, rows, settled_text, state),
+                self._repeat(settled_text, state),
+                key=lambda draft: _n_right(draft[1]),
             )
         state.chances = chances
         placed = slice(state.next, state.next + len(fresh))
         updated[placed], confidence[placed] = torch.tensor(fresh), torch.tensor(chances)
         return self._update(updated, confidence, state)
+
+    def _repeat(self, settled: Tensor, state: Progress) -> tuple[list[int], list[float]]:
+        """Return drafts that are looked up, and their probabilities; see `_draft`."""
+        if not self.params.n_repeated:
+            return [], []
+        n_next = min(_N_LOOKED_UP, state.n_open)
+        drafts, n_agreed = repeated(settled, self.params.n_repeated, n_next)
+        return self._bold(drafts, chances_of(n_agreed, len(drafts)))
+
+    def _bold(self, drafts: list[int], chances: list[float]) -> tuple[list[int], list[float]]:
+        """Return the drafts up to where they are too unlikely to be right."""
+        likely = takewhile(lambda p: p >= self.params.threshold, accumulate(chances, mul))
+        n_bold = sum(1 for _ in likely)
+        return drafts[:n_bold], chances[:n_bold]
 
     def _draft(
         self, prediction: Prediction, rows: range, settled: Tensor, state: Progress
@@ -272,3 +287,8 @@ class Hybrid(Sampler[Progress, HybridParams]):
         committed = torch.zeros(len(updated), dtype=torch.bool)
         committed[int(state.block.positions[0]) : state.next] = True
         return Update(updated, committed, done=state.next == state.end, confidence=confidence)
+
+
+def _n_right(chances: list[float]) -> float:
+    """Return how many drafts of a run are right on average: each one, if all before it are."""
+    return sum(accumulate(chances, mul))

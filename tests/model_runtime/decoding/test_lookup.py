@@ -9,13 +9,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_runtime.decoding.lookup import followers, repeated
+from model_runtime.decoding.lookup import chances_of, followers, repeated
 
 
 def drafted(text: str, shortest: int = 2, n_next: int = 4) -> str:
     """Return what is looked up for a text of one-letter tokens."""
     token_ids = torch.tensor([ord(letter) for letter in text])
-    return "".join(map(chr, repeated(token_ids, shortest, n_next)))
+    return "".join(map(chr, repeated(token_ids, shortest, n_next)[0]))
 
 
 def test_what_followed_then_is_drafted_now() -> None:
@@ -56,3 +56,13 @@ def test_followers_are_counted(text: str, letter: str) -> None:
     found = dict(zip(map(chr, token_ids.tolist()), counts.tolist(), strict=True))
     behind = [after for before, after in pairwise(text) if before == letter]
     assert found == Counter(behind)
+
+
+@given(st.integers(1, 16), st.integers(0, 12))
+def test_a_longer_agreement_is_trusted_more(n_agreed: int, n_drafts: int) -> None:
+    """And each draft more than the one before it, which it takes for right."""
+    chances = chances_of(n_agreed, n_drafts)
+    assert len(chances) == n_drafts
+    assert chances == sorted(chances)
+    assert all(0 < chance < 1 for chance in chances)
+    assert chances_of(n_agreed + 1, n_drafts)[:-1] == chances[1:]
