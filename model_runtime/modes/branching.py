@@ -35,6 +35,8 @@ def branches(job: Job, laid_out: LaidOut, fill: Fill, n_branches: int) -> Iterat
         fill: what it was settled to.
         n_branches: how many, at most.
     """
+    if n_branches == 0:
+        return
     seen = {fill.text}
     untried = departures(job, laid_out, fill)[: n_branches * N_TRIES]
     while untried and (n_missing := n_branches + 1 - len(seen)):

@@ -92,7 +92,7 @@ def _fill(job: Job, sampler: AnySampler, n_rounds: int) -> Alternative:
             start = texts[index] if index in fills else None
             laid_out = job.lay_out(texts, index, text=start)
             fill = job.settle(sampler, laid_out, texts, index)
-            if job.request.n_alternatives == 1 and _is_greedy(sampler):
+            if job.request.best_only and job.request.n_alternatives == 1 and _is_greedy(sampler):
                 fill = _best_of(job.alone(texts, index), laid_out, fill, fills.get(index))
             fills[index] = fill
             if fill.text != texts[index]:
@@ -106,9 +106,7 @@ def _fill(job: Job, sampler: AnySampler, n_rounds: int) -> Alternative:
 
 def _best_of(job: Job, laid_out: LaidOut, fill: Fill, earlier: Fill | None) -> Fill:
     """Return the best of a span's fill and a few others; later on, of it and what stands there."""
-    if earlier is None:
-        fills = [fill, *branches(job, laid_out, fill, _n_branches(job))]
-    else:
-        fills = [fill, earlier] if job.request.best_only else [fill]
+    others = branches(job, laid_out, fill, _n_branches(job)) if earlier is None else [earlier]
+    fills = [fill, *others]
     best = ranked(job, [Alternative(texts=(one.text,)) for one in fills])[0]
     return next(one for one in fills if (one.text,) == best.texts)

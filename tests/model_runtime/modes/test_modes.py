@@ -132,6 +132,16 @@ def test_a_marker_is_never_shown_to_the_model() -> None:
     assert ask("HOLE", "HOLE", mode="holes").alternatives == one
 
 
+@pytest.mark.parametrize("n_spans", [1, 3])
+def test_a_plain_fill_costs_its_steps_and_no_more(n_spans: int) -> None:
+    """Nothing is judged where there is nothing to choose."""
+    spans = tuple(MaskSpan(following="\n", max_tokens=4) for _ in range(n_spans))
+    request = InfillRequest(id="r", prefix="x\n", suffix="", spans=spans, seed=1, stream=True)
+    listener = Listener()
+    finished = engine().infill(request, listener, Patience())
+    assert finished.usage.n_forwards == len(listener.steps)
+
+
 def test_steps_are_told_for_every_span() -> None:
     """Reports count on over the spans, and what nothing is known of yet is a mask."""
     spans = tuple(MaskSpan(text="___", following=";", max_tokens=4) for _ in range(3))
