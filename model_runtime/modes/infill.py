@@ -106,7 +106,9 @@ def _fill(job: Job, sampler: AnySampler, n_rounds: int) -> Alternative:
 
 def _best_of(job: Job, laid_out: LaidOut, fill: Fill, earlier: Fill | None) -> Fill:
     """Return the best of a span's fill and a few others; later on, of it and what stands there."""
-    others = branches(job, laid_out, fill, _n_branches(job)) if earlier is None else [earlier]
-    fills = [fill, *others]
+    if earlier is None:
+        fills = [fill, *branches(job, laid_out, fill, _n_branches(job))]
+    else:
+        fills = [fill, earlier]
     best = ranked(job, [Alternative(texts=(one.text,)) for one in fills])[0]
     return next(one for one in fills if (one.text,) == best.texts)

@@ -178,10 +178,10 @@ class Hybrid(Sampler[Progress, HybridParams]):
         state.is_first_text = bool(fresh)
         chances = [1.0] * len(fresh)
         if not fresh and self.params.n_drafts:
-            settled_text, rows = updated[: state.next], range(n_skipped, n_skipped + n_fresh)
+            so_far, behind = updated[: state.next], range(n_skipped, n_skipped + n_fresh)
             fresh, chances = max(
-                self._draft(prediction, rows, settled_text, state),
-                self._repeat(settled_text, state),
+                self._draft(prediction, behind, so_far, state),
+                self._repeat(so_far, state),
                 key=lambda draft: _n_right(draft[1]),
             )
         state.chances = chances
@@ -291,4 +291,5 @@ class Hybrid(Sampler[Progress, HybridParams]):
 
 def _n_right(chances: list[float]) -> float:
     """Return how many drafts of a run are right on average: each one, if all before it are."""
-    return sum(accumulate(chances, mul))
+    n_right: float = sum(accumulate(chances, mul))
+    return n_right

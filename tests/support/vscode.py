@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Seconds after which something that has not happened is not going to.
 PATIENCE_S = 15.0
+#: Seconds after which a key that showed no effect is pressed again.
+KEY_S = 3.0
 START_S = 180.0
 
 VSIX = editors.EXTENSION / "remask.vsix"
@@ -251,6 +253,24 @@ class Workbench:
         found = self.page.locator(selector).first
         found.wait_for(timeout=PATIENCE_S * 1000)
         return found
+
+    def light_bulb(self) -> Locator:
+        """Open the menu of code actions.
+
+        VS Code drops the key, or closes the menu again, where it asks anew what there is to offer.
+        """
+        menu = self.page.locator(".action-widget").first
+
+        def is_open() -> bool:
+            self.focus()
+            self.press("Control+.")
+            end = time.monotonic() + KEY_S
+            while time.monotonic() < end and not menu.is_visible():
+                self.page.wait_for_timeout(50)
+            return menu.is_visible()
+
+        self.until(is_open, "the menu of code actions")
+        return menu
 
     @property
     def ghost(self) -> str:

@@ -163,9 +163,7 @@ def test_the_light_bulb_edits_the_selection(code: Workbench, title: str) -> None
     code.open("π = öld + rest\n")
     code.select((0, 4, 0, 7))
     code.until(lambda: title in titles(code), "a code action")
-    code.focus()
-    code.press("Control+.")
-    menu = code.shows(".action-widget")
+    menu = code.light_bulb()
     code.shoot("light-bulb")
     menu.get_by_text(title).click()
     code.becomes("π = new() + rest\n")
@@ -184,9 +182,7 @@ def test_a_problem_is_repaired_from_the_light_bulb(code: Workbench) -> None:
         globalThis.problems.set(document.uri, [new vscode.Diagnostic(range, 'old is gone')]);
     """)
     code.select((0, 1, 0, 1))
-    code.focus()
-    code.press("Control+.")
-    code.shows(".action-widget").get_by_text("Repair: old is gone").click()
+    code.light_bulb().get_by_text("Repair: old is gone").click()
     code.becomes("new()\n")
     code.ask("globalThis.problems.clear()")
 
