@@ -144,10 +144,9 @@ async def _complete(
         server.status.say("The model suggests nothing here.")
     suggestions.remember(*around, texts)
     if texts and settings.prefetch:
-        accepted = shown + texts[0]
-        work = _infill(server, snapshot, replaced, accepted, pause_s=0)
-        uri, *_, behind = around
-        prefetch.begin(uri, server.settings, before + texts[0], behind, work)
+        uri, made_with, before, behind = around
+        work = _infill(server, snapshot, replaced, shown + texts[0], pause_s=0)
+        prefetch.begin(uri, made_with, before + texts[0], behind, work)
     return _items(texts, shown, place)
 
 

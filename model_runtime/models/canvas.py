@@ -21,13 +21,7 @@ from model_runtime.decoding.canvas import Prediction
 from model_runtime.errors import CanvasTooLong
 from model_runtime.models.base import Denoiser
 from model_runtime.models.gated import GatedModel, Rows
-from model_runtime.models.rows import (
-    Trie,
-    base_rows,
-    mask_depths,
-    rows_behind,
-    rows_of_texts,
-)
+from model_runtime.models.rows import Trie, base_rows, mask_depths, rows_behind, rows_of_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
