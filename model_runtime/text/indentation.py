@@ -2,13 +2,16 @@
 
 A line behind `if x:` that stands no further in than the `if` breaks the file, whatever it says. The
 model often says one, since the line that the file goes on with may well stand there. So where a
-fill begins a block it is made to begin with the block's indentation, or more of it.
+fill begins a block it is made to begin with the block's indentation, or more of it; behind the
+colon itself, with a new line before that.
 """
 
 from __future__ import annotations
 
 import re
 from itertools import pairwise
+
+from model_runtime.text.trim import n_shared
 
 _OPENS = re.compile(
     r"[ \t]*"
@@ -19,20 +22,29 @@ _OPENS = re.compile(
 _USUAL = "    "
 
 
-def indentation_in_block(prefix: str, language: str) -> str:
-    """Return what the line that a text ends with has to begin with; empty where anything may.
+def block_opening(prefix: str, rest: str, language: str, *, single_line: bool) -> str:
+    """Return what a fill that begins a block has to begin with; empty where anything may.
 
     Args:
         prefix: the file up to a span.
+        rest: what stands behind the span on its last line.
         language: LSP language id.
+        single_line: whether the fill is to have one line.
     """
+    if language != "python" or _is_in_string(prefix):
+        return ""
     *lines, here = prefix.split("\n")
-    if language != "python" or here.strip() or _is_in_string(prefix):
+    is_behind = bool(here.strip())
+    if is_behind and (single_line or rest.strip() or _is_in_brackets(here)):
+        # A body may stand behind the colon, and this one is to; or the colon opens none.
         return ""
     code = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    if is_behind:
+        code.append(here)
     if not code or not _OPENS.match(code[-1]):
         return ""
-    return indentation(code[-1]) + _step(code)
+    block = indentation(code[-1]) + _step(code)
+    return f"\n{block}" if is_behind else block[n_shared(block, here) :]
 
 
 def _step(code: list[str]) -> str:
@@ -52,3 +64,8 @@ def indentation(line: str) -> str:
 def _is_in_string(text: str) -> bool:
     """Say whether a text ends inside of a string of several lines."""
     return any(text.count(quotes) % 2 for quotes in ('"""', "'''"))
+
+
+def _is_in_brackets(line: str) -> bool:
+    """Say whether a line opens more brackets than it closes."""
+    return sum(map(line.count, "([{")) > sum(map(line.count, ")]}"))

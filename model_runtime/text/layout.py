@@ -20,10 +20,9 @@ from model_runtime.protocol import ContextFile
 from model_runtime.text.chat import ChatTask, ChatTemplate
 from model_runtime.text.ending import ONE_LINE, Ending, ending_at, ending_in
 from model_runtime.text.healing import find_half
-from model_runtime.text.indentation import indentation_in_block
+from model_runtime.text.indentation import block_opening
 from model_runtime.text.laid_out import LaidOut
 from model_runtime.text.reading import CanvasReader
-from model_runtime.text.trim import n_shared
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,13 +138,13 @@ class CanvasLayout:
             )
         return text_ids
 
-    def _frame(self, request: InfillRequest, _: MaskSpan, prefix: str, suffix: str) -> _Frame:
+    def _frame(self, request: InfillRequest, span: MaskSpan, prefix: str, suffix: str) -> _Frame:
         """Return the fill-in-the-middle prompt around a span."""
         half = opening = ""
         if self._heals and request.mode in ("infill", "holes"):
             half = find_half(prefix, self.template.tokenizer)
-            opening = indentation_in_block(prefix, request.language)
-            opening = opening[n_shared(opening, prefix.rpartition("\n")[2]) :]
+            rest = suffix.partition("\n")[0]
+            opening = block_opening(prefix, rest, request.language, single_line=span.single_line)
         context = self._fim_context(request, prefix.removesuffix(half), suffix)
         ending = ending_in(prefix, suffix) if self._ends_early else Ending()
         return _Frame(context, [self.template.end_id], ending, half=half, opening=opening)
