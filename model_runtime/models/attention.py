@@ -5,7 +5,8 @@ many masked keys stand behind the ones it sees; so a token checked among others 
 the base says alone. Two things make it so: grouped heads are folded into one product for all rows,
 and the sum over values runs in pieces of fixed length (a product over more terms than that is cut
 up by their number, and then the rounding depends on it). It is also several times as fast as
-torch's own attention for a few rows in float32.
+torch's own attention for a few rows in float32. Many rows go in tiles, whose scores stay in the
+processor's cache; and a tile of causal rows does not look at the keys behind it.
 """
 
 from __future__ import annotations
@@ -24,31 +25,43 @@ except ImportError:  # an extra, for CUDA alone
 #: Terms of one product over values. x86 sums up to 384 of them in one order with AVX-512, and up to
 #: 192 with AVX2.
 VALUES_AT_A_TIME = 128
+#: Rows of one tile. Encoding 2,000 tokens took 4.4 s at once, 2.5 s so and 2.7 s with half or twice
+#: as many (Zen 4, two cores).
+ROWS_AT_A_TIME = 64
 #: Products over fewer keys run in other code, which rounds otherwise; so there are never fewer.
 FEWEST_KEYS = 16
 
 
 def attend_rows(
-    queries: Tensor, keys: Tensor, values: Tensor, allowed: Tensor, *, causal: bool
+    queries: Tensor, keys: Tensor, values: Tensor, allowed: Tensor, *, n_causal: int
 ) -> Tensor:
     """Scaled dot-product attention with grouped heads.
 
     Args:
-        queries: [n, n_heads, head_dim].
+        queries: [n, n_heads, head_dim]; their own keys are the last n.
         keys: [n_keys, n_kv_heads, head_dim].
         values: as keys.
         allowed: [n, n_keys] additive mask, in the dtype of the queries.
-        causal: the mask is the causal one, the last row seeing every key.
+        n_causal: so many of the first rows see every key up to their own, and none behind it.
 
     Returns:
         [n, n_heads * head_dim].
     """
     if queries.is_cuda:
-        if causal and flash_attn_func is not None:
+        if n_causal == len(queries) and flash_attn_func is not None:
             mixed: Tensor = flash_attn_func(queries[None], keys[None], values[None], causal=True)
             return mixed[0].flatten(1)
         return attend(queries, keys, values, allowed)
-    return _attend_exactly(queries, keys, values, allowed)
+    if len(queries) <= ROWS_AT_A_TIME:
+        return _attend_exactly(queries, keys, values, allowed)
+    n_kept = len(keys) - len(queries)
+    mixed_rows = []
+    for start in range(0, len(queries), ROWS_AT_A_TIME):
+        stop = start + ROWS_AT_A_TIME
+        rows, seen = slice(start, stop), slice(n_kept + stop if stop <= n_causal else None)
+        tile = _attend_exactly(queries[rows], keys[seen], values[seen], allowed[rows, seen])
+        mixed_rows.append(tile)
+    return torch.cat(mixed_rows)
 
 
 def _attend_exactly(queries: Tensor, keys: Tensor, values: Tensor, allowed: Tensor) -> Tensor:

@@ -73,9 +73,9 @@ class Rows:
     n_base: int
 
     @property
-    def is_causal(self) -> bool:
-        """Whether every row sees all before it and nothing behind."""
-        return self.n_base == len(self.token_ids)
+    def n_causal(self) -> int:
+        """How many of the first rows see all rows before them, and none behind."""
+        return self.n_base
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class GatedModel:
             mixed = torch.cat(
                 [
                     attend_rows(
-                        q, *feed.cache.extend(index, k, v), mask, causal=feed.rows.is_causal
+                        q, *feed.cache.extend(index, k, v), mask, n_causal=feed.rows.n_causal
                     )
                     for feed, mask, q, k, v in zip(feeds, allowed, *own, strict=True)
                 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -100,13 +101,17 @@ class Trie:
         return sees
 
 
+@dataclass(frozen=True)
 class _Branching(Rows):
     """Base rows that don't all see each other."""
 
+    #: So many of them stand before the first branch.
+    n_context: int
+
     @property
-    def is_causal(self) -> bool:
-        """Not as a whole."""
-        return False
+    def n_causal(self) -> int:
+        """See `Rows.n_causal`."""
+        return self.n_context
 
 
 def rows_of_texts(context: list[int], start: int, texts: Trie) -> Rows:
@@ -126,7 +131,8 @@ def rows_of_texts(context: list[int], start: int, texts: Trie) -> Rows:
     # As many stand before a row as it sees beside itself.
     places = start + sees.sum(-1) - 1
     kept = torch.ones(n_rows, start, dtype=torch.bool)
-    return _Branching(torch.tensor(fed), places, torch.cat((kept, sees), dim=1), n_rows)
+    visible = torch.cat((kept, sees), dim=1)
+    return _Branching(torch.tensor(fed), places, visible, n_base=n_rows, n_context=n_context)
 
 
 def base_rows(token_ids: list[int], start: int) -> Rows:

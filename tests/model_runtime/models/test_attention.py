@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_runtime.models.attention import attend_rows
+from model_runtime.models.attention import ROWS_AT_A_TIME, attend_rows
 from model_runtime.models.layers import attend
 
 N_HEADS, N_KV_HEADS, HEAD_DIM = 14, 2, 64
@@ -15,29 +15,33 @@ N_HEADS, N_KV_HEADS, HEAD_DIM = 14, 2, 64
 @settings(deadline=None)
 @given(
     n_kept=st.integers(1, 900),
-    n_rows=st.integers(1, 40),
-    n_behind=st.integers(0, 60),
+    n_rows=st.integers(1, 40) | st.integers(ROWS_AT_A_TIME, 3 * ROWS_AT_A_TIME),
+    n_others=st.integers(0, 60),
     seed=st.integers(0, 2**16),
     chosen=st.data(),
 )
 def test_a_row_is_the_same_alone_and_among_others(
-    n_kept: int, n_rows: int, n_behind: int, seed: int, chosen: st.DataObject
+    n_kept: int, n_rows: int, n_others: int, seed: int, chosen: st.DataObject
 ) -> None:
-    """However many rows there are, and however many keys that it does not see behind it."""
+    """However many rows there are, and however many that see all of them stand behind it."""
     rng = torch.Generator().manual_seed(seed)
-    n_keys = n_kept + n_rows + n_behind
-    queries = torch.randn(n_rows, N_HEADS, HEAD_DIM, generator=rng)
+    n_fed = n_rows + n_others
+    n_keys = n_kept + n_fed
+    queries = torch.randn(n_fed, N_HEADS, HEAD_DIM, generator=rng)
     keys = torch.randn(n_keys, N_KV_HEADS, HEAD_DIM, generator=rng)
     values = torch.randn(n_keys, N_KV_HEADS, HEAD_DIM, generator=rng)
-    hidden = torch.ones(n_rows, n_keys, dtype=torch.bool).triu(n_kept + 1)
-    allowed = torch.zeros(n_rows, n_keys).masked_fill(hidden, float("-inf"))
+    allowed = torch.zeros(n_fed, n_keys)
+    allowed[:n_rows].masked_fill_(
+        torch.ones(n_rows, n_keys, dtype=torch.bool).triu(n_kept + 1), float("-inf")
+    )
 
-    together = attend_rows(queries, keys, values, allowed, causal=False)
+    together = attend_rows(queries, keys, values, allowed, n_causal=n_rows)
 
     row = chosen.draw(st.integers(0, n_rows - 1))
     seen = slice(n_kept + row + 1)
     alone = attend_rows(
-        queries[row : row + 1], keys[seen], values[seen], allowed[row : row + 1, seen], causal=True
+        queries[row : row + 1], keys[seen], values[seen], allowed[row : row + 1, seen], n_causal=1
     )
     assert torch.equal(alone[0], together[row])
+    assert torch.equal(together, attend_rows(queries, keys, values, allowed, n_causal=0))
     assert torch.allclose(together, attend(queries, keys, values, allowed), atol=1e-5)
