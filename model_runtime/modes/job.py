@@ -14,6 +14,7 @@ from model_runtime.models.canvas import PREFILL_ROWS
 from model_runtime.modes.carried import carry_tail
 from model_runtime.modes.drafted import DraftCount
 from model_runtime.protocol import StepReport
+from model_runtime.text.brackets import within_brackets
 from model_runtime.text.healing import own_tokens, spell
 from model_runtime.text.trim import at_indentation, without_repeated_suffix
 
@@ -156,7 +157,7 @@ class Job:
         cost.context_s += draft_at - started
         cost.denoise_s += ended - draft_at
         prefix, suffix = self.around(texts, index)
-        text = without_repeated_suffix(fill.text, suffix)
+        text = within_brackets(without_repeated_suffix(fill.text, suffix), prefix, suffix)
         if self.request.spans[index].text.strip():
             text = at_indentation(text, prefix)
         return replace(fill, text=text)
@@ -205,7 +206,9 @@ class Job:
         while half:
             own_ids = own_tokens(tokenizer, half)
             judged = self.judge([*laid_out.context, *head_ids], own_ids, N_HEALING)
-            chosen, half = spell(tokenizer, half, judged.best_ids.tolist())
+            chosen, half = spell(
+                tokenizer, half, judged.best_ids.tolist(), is_indented=bool(laid_out.opening)
+            )
             head_ids += chosen
         if not head_ids:
             return laid_out

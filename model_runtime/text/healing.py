@@ -46,7 +46,11 @@ def own_tokens(tokenizer: CodeTokenizer, half: str) -> list[int]:
 
 
 def spell(
-    tokenizer: CodeTokenizer, half: str, ranked: Sequence[Iterable[int]]
+    tokenizer: CodeTokenizer,
+    half: str,
+    ranked: Sequence[Iterable[int]],
+    *,
+    is_indented: bool = False,
 ) -> tuple[list[int], str]:
     """Choose tokens that spell a half token, the likeliest at each place.
 
@@ -54,6 +58,7 @@ def spell(
         tokenizer: of the model.
         half: what is to be spelled.
         ranked: for each of its `own_tokens` in turn, given those before it, the likeliest tokens.
+        is_indented: whether no more blanks may follow: it ends with a line's indentation.
 
     Returns:
         the tokens up to the first that is not one of its own, and what of `half` they leave
@@ -61,7 +66,8 @@ def spell(
     """
     chosen: list[int] = []
     for own, likeliest in zip(own_tokens(tokenizer, half), ranked, strict=True):
-        fits = (token_id for token_id in likeliest if _fits(tokenizer.decode([token_id]), half))
+        texts = ((token_id, tokenizer.decode([token_id])) for token_id in likeliest)
+        fits = (token_id for token_id, text in texts if _fits(text, half, is_indented=is_indented))
         token_id = next(fits, own)
         chosen.append(token_id)
         half = half[len(tokenizer.decode([token_id])) :]
@@ -70,6 +76,8 @@ def spell(
     return chosen, half
 
 
-def _fits(text: str, half: str) -> bool:
-    """Say whether a token goes on with a half token or holds a part of it."""
-    return bool(text) and (text.startswith(half) or half.startswith(text))
+def _fits(text: str, half: str, *, is_indented: bool) -> bool:
+    """Say whether a token holds a part of a half token, or goes on with it."""
+    if half.startswith(text):
+        return bool(text)
+    return text.startswith(half) and not (is_indented and text[len(half)].isspace())

@@ -2,8 +2,8 @@
 
 A line behind `if x:` that stands no further in than the `if` breaks the file, whatever it says. The
 model often says one, since the line that the file goes on with may well stand there. So where a
-fill begins a block it is made to begin with the block's indentation, or more of it; behind the
-colon itself, with a new line before that.
+fill begins a block it is made to begin with the block's indentation; behind the colon itself, with
+a new line before that.
 """
 
 from __future__ import annotations

@@ -47,7 +47,18 @@ class Words:
         return "".join(self.texts[token_id] for token_id in token_ids)
 
 
+class Blanks(Words):
+    """The same, of four blanks and what may stand behind them."""
+
+    texts = ("   ", " a", "     ", " ")
+
+    def encode(self, text: str) -> list[int]:
+        """Return three of the blanks, and the last one with a word if there is any."""
+        return {"    a": [0, 1], " ": [3], "": []}[text]
+
+
 WORDS: CodeTokenizer = Words()  # type: ignore[assignment]  # as much of one as is asked for
+BLANKS: CodeTokenizer = Blanks()  # type: ignore[assignment]
 
 
 @pytest.mark.parametrize(("prefix", "half"), HALVES)
@@ -96,6 +107,14 @@ def test_the_likeliest_token_that_fits_is_taken(
 ) -> None:
     """The half's own tokens go on to the next place; another one ends the choice."""
     assert spell(WORDS, "retu", ranked) == expected
+
+
+@pytest.mark.parametrize(("is_indented", "expected"), [(False, ([2], "")), (True, ([0, 1], ""))])
+def test_an_indentation_is_not_lengthened(
+    *, is_indented: bool, expected: tuple[list[int], str]
+) -> None:
+    """Where it is a block's; one that stands before the cursor may be."""
+    assert spell(BLANKS, "    ", [[2, 0], [2, 1]], is_indented=is_indented) == expected
 
 
 @given(prefix=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12))
