@@ -72,6 +72,14 @@ class Filled:
         return f"Remask has no grammar for {language or 'this kind of file'}: syntax is unchecked."
 
     @property
+    def warning(self) -> str:
+        """What to look at twice, for the user; empty where no fault of syntax came in."""
+        if not self.new_faults:
+            return ""
+        line = len(LINE_END.findall(self.text[: self.new_faults[0].start])) + 1
+        return f"The result does not parse, from line {line} on; look twice."
+
+    @property
     def text(self) -> str:
         """The whole document after the edit."""
         return apply_replacements(self.plan.snapshot.text, self.replacements)

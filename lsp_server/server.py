@@ -185,6 +185,8 @@ class RemaskServer(LanguageServer):
         self.status.filled(filled.finished)
         if filled.no_judge:
             self.tell_once(filled.no_judge)
+        if filled.warning:
+            self.inform(filled.warning)
         return filled
 
     async def answer(self, work: Awaitable[T], *, popup: bool = True) -> T | None:

@@ -246,8 +246,8 @@ def _print_result(filled: Filled, output: Output) -> None:
         return
     if filled.no_judge:
         say(filled.no_judge, style="dim")
-    if filled.new_faults:
-        say("The result does not parse; look twice.", style="yellow")
+    if filled.warning:
+        say(filled.warning, style="yellow")
     text, stdout = diff(filled), Console(highlight=False)
     if stdout.is_terminal:
         stdout.print(Syntax(text.rstrip("\n"), "diff", background_color="default"))

@@ -71,6 +71,16 @@ async def test_a_fill_that_changes_nothing_applies_nothing(editor: Editor) -> No
     assert "workspace/applyEdit" not in editor.heard
 
 
+async def test_a_result_that_does_not_parse_is_told(editor: Editor) -> None:
+    """It is applied, for the user can judge; but not in silence."""
+    editor.open("y = 1\r\nx = 0\r\n")
+
+    await run(editor, {"uri": URI, "ranges": [at(1, 4, 5)]})
+
+    (shown,) = editor.heard["window/showMessage"]
+    assert shown["message"] == "The result does not parse, from line 2 on; look twice."
+
+
 @pytest.mark.parametrize(("name", "mode"), COMMANDS.items())
 async def test_each_mode_has_a_command(editor: Editor, name: str, mode: str) -> None:
     """The command's name says the mode; the rest of the parameters is passed on."""
