@@ -35,8 +35,9 @@ class _Typed:
 
 def measure(setup: Setup) -> list[Table]:
     """Measure the default model."""
-    engine = LocalEngine(setup.long_settings)
-    cutter = Cutter(tokenizer_of(setup.long_settings))
+    # As an editor has it: of the longest files a part is cut off.
+    engine = LocalEngine(setup.settings)
+    cutter = Cutter(tokenizer_of(setup.settings))
     return measure_typing(engine, cutter, setup.contexts, setup.repeat)
 
 
@@ -58,7 +59,8 @@ def measure_typing(
             says=(
                 f"One-line fills of one document, the prefix one to {N_TYPED} characters longer: "
                 "milliseconds until the first draft can be shown and until the final text. "
-                "Opened: the request before, its context not in the cache."
+                "Opened: the request before, its context not in the cache. Of a file that is "
+                "longer than `max_context_tokens` a part is shown to the model."
             ),
             rows=tuple(rows),
         )

@@ -23,6 +23,7 @@ from model_runtime.text.healing import find_half
 from model_runtime.text.indentation import block_opening
 from model_runtime.text.laid_out import LaidOut
 from model_runtime.text.reading import CanvasReader
+from model_runtime.text.window import SUFFIX_SHARE, around, head, tail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,8 +39,7 @@ MAX_TEXT_TOKENS = 640
 #: How much longer than the text it starts from a fill may get.
 MORE_TOKENS = 64
 GROWTH = 1.25
-#: Share of the context that may be suffix, and share that may be other files.
-SUFFIX_SHARE = 0.3
+#: Share of the context that may be other files.
 OTHER_FILES_SHARE = 0.4
 #: Tokens of a chat prompt beside the code and the instruction, and more than enough.
 CHAT_FRAME = 128
@@ -165,31 +165,27 @@ class CanvasLayout:
 
     def _fim_context(self, request: InfillRequest, prefix: str, suffix: str) -> list[int]:
         """Return the fill-in-the-middle prompt [n], as much as fits."""
-        encode, budget = self.template.tokenizer.encode, self._max_context_tokens
-        after = encode(_head(suffix, budget))
-        before = encode(_tail(prefix, budget))
-        n_after = min(len(after), max(int(budget * SUFFIX_SHARE), budget - len(before)))
-        before = before[max(0, len(before) - (budget - n_after)) :]
-        n_free = budget - n_after - len(before)
+        budget = self._max_context_tokens
+        before, after, n_free = around(prefix, suffix, budget, self.template.tokenizer)
         files = request.context
         if request.mode == "repair" and request.instruction:
             files = (ContextFile(path=PROBLEMS, text=request.instruction), *files)
         others = self._lay_out_others(
             files, min(n_free, int(budget * OTHER_FILES_SHARE)), request.path
         )
-        return [*others, *self.template.lay_out(before, after[:n_after])]
+        return [*others, *self.template.lay_out(before, after)]
 
     def _task(
         self, request: InfillRequest, prefix: str, suffix: str, text: str, n_text: int
     ) -> ChatTask:
         """Return what to tell the model in words, as much of the file as fits."""
         tokenizer, budget = self.template.tokenizer, self._max_context_tokens
-        head, _, line_start = prefix.rpartition("\n")
+        lines, _, line_start = prefix.rpartition("\n")
         n_told = len(tokenizer.encode(request.instruction)) + n_text
         n_free = max(0, budget - n_told - CHAT_FRAME)
-        after = tokenizer.encode(_head(suffix, n_free))
+        after = tokenizer.encode(head(suffix, n_free))
         n_after = min(len(after), int(n_free * SUFFIX_SHARE))
-        before = tokenizer.encode(_tail(head, n_free))
+        before = tokenizer.encode(tail(lines, n_free))
         n_before = min(len(before), n_free - n_after)
         return ChatTask(
             instruction=request.instruction,
@@ -215,7 +211,7 @@ class CanvasLayout:
         encode, decode = self.template.tokenizer.encode, self.template.tokenizer.decode
         half = find_half(request.prefix, self.template.tokenizer)
         before = request.prefix.removesuffix(half)
-        behind = decode(encode(_head(request.suffix, N_BEHIND))[:N_BEHIND])
+        behind = decode(encode(head(request.suffix, N_BEHIND))[:N_BEHIND])
         context = self._fim_context(request, before, request.suffix)
         n_before = context.index(self.template.suffix_id)
         following = [span.following for span in request.spans]
@@ -235,16 +231,3 @@ class CanvasLayout:
             return []
         here = self.template.open_file(path)
         return [token_id for one in reversed(laid_out) for token_id in one] + here
-
-
-def _tail(text: str, n_tokens: int) -> str:
-    """Return the end of a text, more than enough for so many tokens of source code."""
-    return text[-_CHARACTERS_PER_TOKEN * n_tokens :]
-
-
-def _head(text: str, n_tokens: int) -> str:
-    return text[: _CHARACTERS_PER_TOKEN * n_tokens]
-
-
-#: No more than this is tokenised for each token that can be used; long texts cost time.
-_CHARACTERS_PER_TOKEN = 12

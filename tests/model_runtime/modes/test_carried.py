@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from support.tiny_canvas import Listener, Patience, engine
+from support.tiny_canvas import MAX_CONTEXT, Listener, Patience, engine
 
 from model_runtime.modes.carried import MAX_UNSEEN, N_ANEW, carry_tail
 from model_runtime.protocol import Finished, InfillRequest, Lane, MaskSpan
@@ -93,10 +93,13 @@ def test_a_tail_is_encoded_again_when_it_has_missed_too_much() -> None:
     assert carry_tail(denoiser(), [*head, 4, *TAIL], len(head) + 1, cache)
 
 
-def ask(local: LocalEngine, typed: str, lane: Lane, document: str = "d") -> Finished:
+def ask(
+    local: LocalEngine, typed: str, lane: Lane, document: str = "d", above: str = ""
+) -> Finished:
     """Ask for a line behind what is typed."""
     request = InfillRequest(
-        id="r", document=document, prefix=f"value = {typed}", suffix="\nprint(value)\n" * 4,
+        id="r", document=document, prefix=f"{above}value = {typed}",
+        suffix="\nprint(value)\n" * 4,
         spans=(MaskSpan(max_tokens=6, single_line=True),), lane=lane, seed=1,
     )  # fmt: skip
     return local.infill(request, Listener(), Patience())
@@ -111,3 +114,12 @@ def test_ghost_text_carries_what_an_edit_encodes_anew() -> None:
     edited, fresh = ask(local, "(1, (", "edit"), ask(local, "(1, (", "edit", "another")
     assert edited.alternatives == fresh.alternatives
     assert edited.usage.n_cached_tokens < typed.usage.n_cached_tokens
+
+
+def test_a_file_that_does_not_fit_is_not_encoded_at_every_key() -> None:
+    """What is cut off above stays the same while something is typed."""
+    local, above = engine(), "line = 1\n" * (2 * MAX_CONTEXT // 9)
+    ask(local, "", "inline", above=above)
+    for typed in ("(", "(1", "(1,"):
+        usage = ask(local, typed, "inline", above=above).usage
+        assert usage.n_cached_tokens > usage.n_context_tokens - 6
