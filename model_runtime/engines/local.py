@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import OrderedDict
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import torch
 
@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from model_runtime.settings import RuntimeSettings
 
 DEFAULT_SAMPLER = "hybrid"
-#: Documents whose encoded context is kept: what a few editors have open at a time.
-N_DOCUMENTS = 4
+#: Encoded contexts that are kept: of a few documents, edits apart that are shown other files.
+N_CONTEXTS = 4
+#: What a prompt begins with: the document, whether it asks in words, and the other files.
+ContextKey: TypeAlias = tuple[str, bool, tuple[str, ...]]
 #: What each mode does with the spans; best alternative first.
 MODES: Mapping[Task, Callable[[Job], list[Alternative]]] = {
     "infill": infill,
@@ -56,9 +58,9 @@ class LocalEngine:
     def __init__(self, settings: RuntimeSettings) -> None:
         self._settings = settings
         self._model: LoadedModel | None = None
-        #: Of the documents that no request works on, and of those that one does.
-        self._caches: OrderedDict[str, CausalCache] = OrderedDict()
-        self._lent: dict[str, CausalCache] = {}
+        #: Those that no request works on, and those that one does.
+        self._caches: OrderedDict[ContextKey, CausalCache] = OrderedDict()
+        self._lent: dict[ContextKey, CausalCache] = {}
         self._side_by_side = SideBySide()
 
     def describe(self) -> EngineDescription:
@@ -72,7 +74,7 @@ class LocalEngine:
         self._caches.clear()
 
     def forget(self) -> None:
-        """Drop every document's encoded context: the next request pays for its own."""
+        """Drop every encoded context: the next request pays for its own."""
         self._caches.clear()
 
     @torch.inference_mode()
@@ -83,7 +85,7 @@ class LocalEngine:
         model = self._load(listener, cancel)
         seed = secrets.randbelow(MAX_SEED) if request.seed is None else request.seed
         rng = torch.Generator().manual_seed(seed)
-        with self._cache(request.document, model) as cache:
+        with self._cache(_context_key(request), model) as cache:
             check_pairing(model.denoiser, sampler, cache)
             job = Job(request, listener, cancel, model, cache, rng, sampler)
             return Finished(
@@ -114,21 +116,26 @@ class LocalEngine:
         return self._model
 
     @contextmanager
-    def _cache(self, document: str, model: LoadedModel) -> Iterator[CausalCache]:
-        """Lend the document's cache: what its last request encoded need not be encoded again.
+    def _cache(self, key: ContextKey, model: LoadedModel) -> Iterator[CausalCache]:
+        """Lend a cache: what the last request of its kind encoded need not be encoded again.
 
         While another request has it, a copy.
         """
-        cache = self._caches.pop(document, None)
+        cache = self._caches.pop(key, None)
         if cache is None:
-            lent = self._lent.get(document)
+            lent = self._lent.get(key)
             cache = model.denoiser.new_cache() if lent is None else lent.copy()
-        self._lent[document] = cache
+        self._lent[key] = cache
         try:
             yield cache
         finally:
-            if self._lent.get(document) is cache:
-                del self._lent[document]
-            self._caches[document] = cache
-            if len(self._caches) > N_DOCUMENTS:
+            if self._lent.get(key) is cache:
+                del self._lent[key]
+            self._caches[key] = cache
+            if len(self._caches) > N_CONTEXTS:
                 self._caches.popitem(last=False)
+
+
+def _context_key(request: InfillRequest) -> ContextKey:
+    files = tuple(file.path for file in request.context)
+    return request.document, bool(request.instruction.strip()), files

@@ -9,7 +9,7 @@ import torch
 from support.tiny_canvas import MAX_CONTEXT, Listener, Patience, engine
 
 from model_runtime.modes.carried import MAX_UNSEEN, N_ANEW, carry_tail
-from model_runtime.protocol import Finished, InfillRequest, Lane, MaskSpan
+from model_runtime.protocol import ContextFile, Finished, InfillRequest, Lane, MaskSpan
 
 if TYPE_CHECKING:
     from model_runtime.caches.causal import CausalCache
@@ -94,13 +94,18 @@ def test_a_tail_is_encoded_again_when_it_has_missed_too_much() -> None:
 
 
 def ask(
-    local: LocalEngine, typed: str, lane: Lane, document: str = "d", above: str = ""
+    local: LocalEngine,
+    typed: str,
+    lane: Lane,
+    document: str = "d",
+    above: str = "",
+    context: tuple[ContextFile, ...] = (),
 ) -> Finished:
     """Ask for a line behind what is typed."""
     request = InfillRequest(
         id="r", document=document, prefix=f"{above}value = {typed}",
         suffix="\nprint(value)\n" * 4,
-        spans=(MaskSpan(max_tokens=6, single_line=True),), lane=lane, seed=1,
+        spans=(MaskSpan(max_tokens=6, single_line=True),), lane=lane, seed=1, context=context,
     )  # fmt: skip
     return local.infill(request, Listener(), Patience())
 
@@ -122,4 +127,14 @@ def test_a_file_that_does_not_fit_is_not_encoded_at_every_key() -> None:
     ask(local, "", "inline", above=above)
     for typed in ("(", "(1", "(1,"):
         usage = ask(local, typed, "inline", above=above).usage
+        assert usage.n_cached_tokens > usage.n_context_tokens - 6
+
+
+def test_an_edit_that_sees_other_files_takes_nothing_from_ghost_text() -> None:
+    """Nor the other way round: the two prompts have nothing in common, and both are kept."""
+    local, others = engine(), (ContextFile(path="b.py", text="b = 1\n"),)
+    ask(local, "", "inline")
+    ask(local, "", "edit", context=others)
+    for lane, context in (("inline", ()), ("edit", others)):
+        usage = ask(local, "", lane, context=context).usage
         assert usage.n_cached_tokens > usage.n_context_tokens - 6
