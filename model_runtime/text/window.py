@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 #: Steps that make up the room there is: with more of them less is cut off, but oftener.
 N_STEPS = 4
 #: No more than this is tokenised for each token that can be used; long texts cost time.
-CHARACTERS_PER_TOKEN = 12
+CHARACTERS_PER_TOKEN = 8
 #: Share of the room that what follows the span may have.
 SUFFIX_SHARE = 0.3
 
@@ -32,14 +32,14 @@ def around(
         tokenizer: of the model.
     """
     step = max(1, n_tokens // N_STEPS)
-    after = tokenizer.encode(head(suffix, n_tokens))
     before = tokenizer.encode(tail(prefix, n_tokens))
     # As if there were a little more before the span, so that not every key takes from behind it.
     n_before = stepped(len(before), step)
-    n_after = min(len(after), max(int(n_tokens * SUFFIX_SHARE), n_tokens - n_before))
-    n_before = min(n_before, n_tokens - n_after)
+    n_after = max(int(n_tokens * SUFFIX_SHARE), n_tokens - n_before)
+    after = tokenizer.encode(head(suffix, n_after))[:n_after]
+    n_before = min(n_before, n_tokens - len(after))
     before = before[stepped(len(before) - n_before, step) :]
-    return before, after[:n_after], n_tokens - n_after - n_before
+    return before, after, n_tokens - len(after) - n_before
 
 
 def tail(text: str, n_tokens: int) -> str:
