@@ -1,8 +1,9 @@
 """`remask eval typing`: what ghost text loses by carrying the file behind the cursor along.
 
 A line is typed character by character, and at some of them ghost text is asked for: once in a
-document that was asked about before, and once in one that was not. What differs between the two is
-what `modes.carried` spares and what it costs.
+document that was asked about before, and once in one that was not. The same where whole lines were
+put in since the document was asked about, as whoever accepts a suggestion does. What differs
+between the two is what `modes.carried` spares and what it costs.
 """
 
 from __future__ import annotations
@@ -30,13 +31,16 @@ if TYPE_CHECKING:
 PAGE_NAME = "typing.md"
 #: Characters of a line after which ghost text is asked for.
 TYPED = (1, 2, 4, 7, 10)
+#: Lines above it that the document did not have when it was asked about before.
+LINES = (1, 3, 6)
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """One line with some of it typed."""
+    """One line with some of it, or some lines above it, typed."""
 
     id: str
-    n_typed: int
+    #: How much was, in words.
+    typed: str
     #: Whether the fill is what stood there: carried along, and encoded anew.
     carried_exact: bool
     fresh_exact: bool
@@ -52,13 +56,15 @@ def main(arguments: argparse.Namespace) -> str:
     engine = LocalEngine(load_settings(flags_of(arguments)))
     asked: list[Asked] = []
     try:
-        _ask(engine, tasks[0], 0, "warm-up", arguments.seed)
+        _ask(engine, tasks[0], tasks[0].prefix, "warm-up", arguments.seed)
         machine = describe_machine(engine)
         depends = machine | {"seed": str(arguments.seed)}
         journal = Journal(arguments.out / "typing.jsonl", depends, Asked, resume=arguments.resume)
         done = journal.read()
         for task in spread(tasks, arguments.limit):
-            found = [one for one in done if one.id == task.id] or _type(engine, task, arguments)
+            found = [one for one in done if one.id == task.id] or _type(
+                engine, task, arguments.seed
+            )
             for one in found if found[0] not in done else ():
                 journal.append(one)
             asked += found
@@ -69,38 +75,51 @@ def main(arguments: argparse.Namespace) -> str:
     return words
 
 
-def _type(engine: Engine, task: EvalTask, arguments: argparse.Namespace) -> list[Asked]:
-    """Type a line; its beginning is asked about once, so that there is something to carry."""
-    _ask(engine, task, 0, task.id, arguments.seed)
-    found = []
-    for n_typed in (n for n in TYPED if n < len(task.reference)):
-        carried, carried_s = _ask(engine, task, n_typed, task.id, arguments.seed)
-        fresh, fresh_s = _ask(engine, task, n_typed, f"{task.id} {n_typed}", arguments.seed)
-        rest = task.reference[n_typed:].rstrip()
-        found.append(
-            Asked(
-                id=task.id,
-                n_typed=n_typed,
-                carried_exact=carried.rstrip() == rest,
-                fresh_exact=fresh.rstrip() == rest,
-                same=carried == fresh,
-                carried_s=carried_s,
-                fresh_s=fresh_s,
-            )
-        )
+def _type(engine: Engine, task: EvalTask, seed: int) -> list[Asked]:
+    """Type a line, and the lines above it; before each there is something to carry."""
+    _ask(engine, task, task.prefix, task.id, seed)
+    found = [
+        _compare(engine, task, n_typed, f"{n_typed} characters", task.id, seed)
+        for n_typed in TYPED
+        if n_typed < len(task.reference)
+    ]
+    *above, _ = task.prefix.split("\n")
+    for n_lines in (n for n in LINES if n < len(above)):
+        document = f"{task.id} without {n_lines} lines"
+        _ask(engine, task, "\n".join(above[:-n_lines]) + "\n", document, seed)
+        words = f"{n_lines} line" if n_lines == 1 else f"{n_lines} lines"
+        found.append(_compare(engine, task, 0, words, document, seed))
     return found
 
 
+def _compare(
+    engine: Engine, task: EvalTask, n_typed: int, words: str, document: str, seed: int
+) -> Asked:
+    """Ask in a document that was asked about before, and in one that was not."""
+    prefix, rest = task.prefix + task.reference[:n_typed], task.reference[n_typed:].rstrip()
+    carried, carried_s = _ask(engine, task, prefix, document, seed)
+    fresh, fresh_s = _ask(engine, task, prefix, f"{task.id} {words}, new", seed)
+    return Asked(
+        id=task.id,
+        typed=words,
+        carried_exact=carried.rstrip() == rest,
+        fresh_exact=fresh.rstrip() == rest,
+        same=carried == fresh,
+        carried_s=carried_s,
+        fresh_s=fresh_s,
+    )
+
+
 def _ask(
-    engine: Engine, task: EvalTask, n_typed: int, document: str, seed: int
+    engine: Engine, task: EvalTask, prefix: str, document: str, seed: int
 ) -> tuple[str, float]:
-    """Ask for ghost text behind what is typed; return it, and the seconds it took."""
+    """Ask for ghost text behind a prefix; return it, and the seconds it took."""
     request = InfillRequest(
         id="typing",
         path=task.path,
         document=document,
         language=task.language,
-        prefix=task.prefix + task.reference[:n_typed],
+        prefix=prefix,
         suffix=task.suffix,
         spans=(MaskSpan(single_line=True),),
         lane="inline",
@@ -113,10 +132,11 @@ def _ask(
 
 def page(asked: list[Asked], machine: dict[str, str], date: str) -> str:
     """Write the page as Markdown."""
-    groups = [[one for one in asked if one.n_typed == n_typed] for n_typed in TYPED]
-    rows = [(f"{group[0].n_typed} characters", *_figures(group)) for group in groups if group] + [
-        ("all", *_figures(asked))
-    ]
+    by_words: dict[str, list[Asked]] = {}
+    for one in sorted(asked, key=lambda one: _order(one.typed)):
+        by_words.setdefault(one.typed, []).append(one)
+    rows = [(words, *_figures(group)) for words, group in by_words.items()]
+    rows.append(("all", *_figures(asked)))
     head = ("typed", "asked", "exact %, carried", "exact %, anew", "same text %", "times as fast")
     described = ", ".join(f"{key} {value}" for key, value in machine.items())
     n_lines = len({one.id for one in asked})
@@ -124,10 +144,17 @@ def page(asked: list[Asked], machine: dict[str, str], date: str) -> str:
         "# Ghost text while typing\n\n"
         f"Made by `remask eval typing` on {date}; do not edit. {n_lines} held-out lines, typed: "
         "ghost text is asked for where the tail of the prompt was carried along from the request "
-        "before, and in a document that nothing is known of. *Exact* is the share of fills that "
+        "before, and in a document that nothing is known of. *Lines* are put in above, between the "
+        "two requests. *Exact* is the share of fills that "
         "are the rest of the line; *times as fast* is the median of the pairs.\n\n"
         f"{table(head, rows)}\nMachine: {described}.\n"
     )
+
+
+def _order(words: str) -> tuple[bool, int]:
+    """Put characters before lines, and few before many."""
+    n, unit = words.split()
+    return unit.startswith("line"), int(n)
 
 
 def _figures(group: list[Asked]) -> tuple[str, ...]:

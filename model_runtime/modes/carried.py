@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from model_runtime.models.canvas import CanvasDenoiser
 
 #: Tokens that may be typed or taken away before a tail is encoded again.
-MAX_UNSEEN = 16
+MAX_UNSEEN = 64
 #: Tokens at a tail's beginning that are always encoded again: they look most at what was typed.
 N_ANEW = 16
 
