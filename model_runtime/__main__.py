@@ -11,6 +11,8 @@ import os
 import sys
 from importlib import import_module
 
+from model_runtime.process import keep_freed_memory
+
 #: Name, module, and what it does.
 COMMANDS = {
     "run": ("model_runtime.run", "serve infill requests to editors (they start it themselves)"),
@@ -34,6 +36,7 @@ def main(words: list[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else words
     # Read once, when torch is loaded.
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
+    keep_freed_memory()
     parser = argparse.ArgumentParser("python -m model_runtime", description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (module_name, purpose) in COMMANDS.items():

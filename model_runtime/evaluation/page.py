@@ -31,7 +31,8 @@ _FILLS = """
 - *ended early*: the fill ends where it says what the file goes on with, leaves its block or opens a
   code fence (`text/ending.py`); *healed*: a half token before the cursor is spelled anew
   (`text/healing.py`), and a block's first line begun at its indentation (`text/indentation.py`).
-  All stages below have both, and a line that is filled keeps its line end.
+  All stages below have both, and a line that is filled keeps its line end. In all stages a fill
+  does not say again what follows it, nor closes the file's own brackets (`text/brackets.py`).
 - *one pass over the canvas*: each 16 tokens in one forward, unchecked.
 - *canvas and causal check*: `hybrid`. Its text is the base's own, in fewer forwards.
 - *syntax loop*: where the file parses no more, other fills are asked for, at most twice.
