@@ -26,14 +26,15 @@ def within_brackets(text: str, prefix: str, suffix: str) -> str:
         suffix: the file behind it.
     """
     here, rest = prefix.rpartition("\n")[2], suffix.partition("\n")[0]
-    parts = _without_strings(here), _without_strings(text), _without_strings(rest)
+    parts = [_without_strings(part) for part in (here, text, rest)]
     if any(map(_QUOTES.search, parts)):
         return text
-    n_opened, (closed, n_left_open) = _unmatched(parts[0])[1], _unmatched(parts[1])
-    n_own = max(0, n_opened - len(_unmatched(parts[2])[0]))
-    if len(closed) <= n_own + n_left_open:
+    (_, n_open), (closing, n_opened), (closed_behind, _) = map(_unmatched, parts)
+    # What the line opens and nothing behind closes is the fill's to close.
+    n_own = max(0, n_open - len(closed_behind))
+    if len(closing) - n_opened <= n_own:
         return text
-    at = closed[n_own]
+    at = closing[n_own]
     return text[:at] if rest.lstrip().startswith(text[at]) else text
 
 
