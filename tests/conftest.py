@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,3 +31,11 @@ def _own_folders(tmp_path: Path, short_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("REMASK_RUNTIME_DIR", str(short_path))
+
+
+@pytest.fixture(autouse=True)
+def _gradients() -> Iterator[None]:
+    """Look that no test leaves them switched off: it would be another one that fails."""
+    yield
+    if torch := sys.modules.get("torch"):
+        assert torch.is_grad_enabled()

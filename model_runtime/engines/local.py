@@ -98,9 +98,6 @@ class LocalEngine:
                 scores=tuple(job.scores),
             )
 
-    # Around all requests, for it belongs to the thread: one that leaves it must not end it for
-    # the others.
-    @torch.inference_mode()
     def run_side_by_side(self, take: Callable[[], Callable[[], None] | None]) -> None:
         """See `SideBySideEngine.run_side_by_side`."""
         self._side_by_side.run(take)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import torch
 from greenlet import getcurrent, greenlet
 
 if TYPE_CHECKING:
@@ -69,6 +70,9 @@ class SideBySide:
         result: R = self._hub.switch()
         return result
 
+    # Around all requests, for it belongs to the thread: one that leaves it must neither end it for
+    # the others nor leave it behind.
+    @torch.inference_mode()
     def run(self, take: Callable[[], Callable[[], None] | None]) -> None:
         """Run requests until none is left.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from support import tiny_canvas
@@ -57,6 +58,20 @@ class Doubling:
         """The dear way."""
         self.dear.append(len(numbers))
         return [2 * number for number in numbers]
+
+
+def test_the_thread_is_left_as_it_was() -> None:
+    """Requests enter torch's inference mode and leave it again, but not last in, first out."""
+    doubling, together = Doubling(), SideBySide()
+
+    def work(n_calls: int) -> None:
+        with torch.inference_mode():
+            for _ in range(n_calls):
+                together.call(doubling.double, 1)
+                assert torch.is_inference_mode_enabled()
+
+    together.run(taker([partial(work, 1), partial(work, 2)]))
+    assert torch.is_grad_enabled()
 
 
 @given(requests=st.lists(CALLS, min_size=1, max_size=5))
