@@ -79,7 +79,7 @@ def _type(engine: Engine, task: EvalTask, seed: int) -> list[Asked]:
     """Type a line, and the lines above it; before each there is something to carry."""
     _ask(engine, task, task.prefix, task.id, seed)
     found = [
-        _compare(engine, task, n_typed, f"{n_typed} characters", task.id, seed)
+        _compare(engine, task, n_typed, _characters(n_typed), task.id, seed)
         for n_typed in TYPED
         if n_typed < len(task.reference)
     ]
@@ -87,9 +87,16 @@ def _type(engine: Engine, task: EvalTask, seed: int) -> list[Asked]:
     for n_lines in (n for n in LINES if n < len(above)):
         document = f"{task.id} without {n_lines} lines"
         _ask(engine, task, "\n".join(above[:-n_lines]) + "\n", document, seed)
-        words = f"{n_lines} line" if n_lines == 1 else f"{n_lines} lines"
-        found.append(_compare(engine, task, 0, words, document, seed))
+        found.append(_compare(engine, task, 0, _lines(n_lines), document, seed))
     return found
+
+
+def _characters(n: int) -> str:
+    return f"{n} characters"
+
+
+def _lines(n: int) -> str:
+    return f"{n} line" if n == 1 else f"{n} lines"
 
 
 def _compare(
@@ -132,10 +139,11 @@ def _ask(
 
 def page(asked: list[Asked], machine: dict[str, str], date: str) -> str:
     """Write the page as Markdown."""
-    by_words: dict[str, list[Asked]] = {}
-    for one in sorted(asked, key=lambda one: _order(one.typed)):
-        by_words.setdefault(one.typed, []).append(one)
-    rows = [(words, *_figures(group)) for words, group in by_words.items()]
+    groups = {
+        words: [one for one in asked if one.typed == words]
+        for words in (*map(_characters, TYPED), *map(_lines, LINES))
+    }
+    rows = [(words, *_figures(group)) for words, group in groups.items() if group]
     rows.append(("all", *_figures(asked)))
     head = ("typed", "asked", "exact %, carried", "exact %, anew", "same text %", "times as fast")
     described = ", ".join(f"{key} {value}" for key, value in machine.items())
@@ -149,12 +157,6 @@ def page(asked: list[Asked], machine: dict[str, str], date: str) -> str:
         "are the rest of the line; *times as fast* is the median of the pairs.\n\n"
         f"{table(head, rows)}\nMachine: {described}.\n"
     )
-
-
-def _order(words: str) -> tuple[bool, int]:
-    """Put characters before lines, and few before many."""
-    n, unit = words.split()
-    return unit.startswith("line"), int(n)
 
 
 def _figures(group: list[Asked]) -> tuple[str, ...]:
