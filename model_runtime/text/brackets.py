@@ -38,6 +38,11 @@ def within_brackets(text: str, prefix: str, suffix: str) -> str:
     return text[:at] if rest.lstrip().startswith(text[at]) else text
 
 
+def n_left_open(line: str) -> int:
+    """Return how many brackets a line opens and does not close, those in its strings left out."""
+    return _unmatched(_without_strings(line))[1]
+
+
 def _without_strings(text: str) -> str:
     """Return a text of the same length with nothing in its strings."""
     return _STRING.sub(lambda found: " " * len(found.group()), text)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from model_runtime.text.brackets import n_left_open
 from model_runtime.text.trim import n_shared
 
 _OPENS = re.compile(
@@ -35,7 +36,7 @@ def block_opening(prefix: str, rest: str, language: str, *, single_line: bool) -
         return ""
     *lines, here = prefix.split("\n")
     is_behind = bool(here.strip())
-    if is_behind and (single_line or rest.strip() or _is_in_brackets(here)):
+    if is_behind and (single_line or rest.strip() or n_left_open(here)):
         # A body may stand behind the colon, and this one is to; or the colon opens none.
         return ""
     code = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
@@ -64,8 +65,3 @@ def indentation(line: str) -> str:
 def _is_in_string(text: str) -> bool:
     """Say whether a text ends inside of a string of several lines."""
     return any(text.count(quotes) % 2 for quotes in ('"""', "'''"))
-
-
-def _is_in_brackets(line: str) -> bool:
-    """Say whether a line opens more brackets than it closes."""
-    return sum(map(line.count, "([{")) > sum(map(line.count, ")]}"))

@@ -37,6 +37,7 @@ def test_a_block_is_indented_as_the_file_indents(
     ("prefix", "expected"),
     [
         ("while a:", "\n    "),
+        ('if a == "(":', "\n    "),
         ("class A:\n  def f(self):\n    for a in b: ", "\n      "),
         ("def f():\n\tif a:\n\t\tpass\n\telse:  # not so", "\n\t\t"),
         ("# if a:\na = {b:", ""),
