@@ -44,8 +44,9 @@ def around(
 
 def tail(text: str, n_tokens: int) -> str:
     """Return the end of a text, more than enough for so many tokens of source code."""
-    n_characters = CHARACTERS_PER_TOKEN * n_tokens
-    return text[stepped(len(text) - n_characters, max(1, n_characters // N_STEPS)) :]
+    # Whole steps of `around`, each with characters enough: the two cuts don't shift each other.
+    step = CHARACTERS_PER_TOKEN * max(1, n_tokens // N_STEPS)
+    return text[stepped(len(text) - CHARACTERS_PER_TOKEN * n_tokens, step) :]
 
 
 def head(text: str, n_tokens: int) -> str:
