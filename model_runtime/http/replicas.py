@@ -2,8 +2,9 @@
 
 The front keeps its place, its dialects and its limits; only the backend is another one. Ray Serve
 starts the replicas, on any machine of its cluster, watches their health, adds some when requests
-queue and removes them again. A fill changes nothing, so one whose replica dies is filled again by
-another, with the same seed; the client never learns of it. Needs the extra `ray`.
+queue and removes them again. A document's name says which replica fills it, the one that holds its
+encoded context; where that one is busy, the next. A fill changes nothing: one whose replica dies is
+filled again by another, with the same seed; the client never learns of it. Needs the extra `ray`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ import msgspec
 import ray
 from ray import serve
 from ray.exceptions import RayError
+from ray.serve.config import RequestRouterConfig
+from ray.serve.experimental.consistent_hash_router import ConsistentHashRouter
 
 from model_runtime.errors import Cancelled
 from model_runtime.framing import encode, runtime_message_decoder
@@ -41,8 +44,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 APPLICATION = "remask"
-#: Documents whose encoded context a replica keeps, as the local engine does.
-N_DOCUMENTS = 4
 MAX_SEED = 2**63 - 1
 #: How many replicas may die on one request before it is given up.
 MAX_TRIES = 4
@@ -73,15 +74,9 @@ class Replica:
     def send(self, message: RuntimeMessage, *, conflate: Hashable = None) -> None:
         """Drop it: `fill` yields what is to be told."""
 
-    @serve.multiplexed(max_num_models_per_replica=N_DOCUMENTS)  # type: ignore[untyped-decorator]  # Ray has no types
-    async def hold(self, document: str) -> str:
-        """Tell Ray that a document's cache is here; it then routes the next request here too."""
-        return document
-
     async def fill(self, packed: bytes) -> AsyncGenerator[bytes]:
         """Fill a request; yield its step reports and, at last, its terminal message, all packed."""
         request = msgspec.msgpack.decode(packed, type=InfillRequest)
-        await self.hold(serve.get_multiplexed_model_id())
         job = Job(request, client=self)
         news: asyncio.Queue[RuntimeMessage] = asyncio.Queue()
         self._n_waiting += 1
@@ -190,7 +185,7 @@ class Replicas:
             await asyncio.to_thread(ray.shutdown)
 
     async def _fill(self, packed: bytes, document: str, on_step: OnStep | None) -> Finished:
-        ask = self._handle.options(stream=True, multiplexed_model_id=document)
+        ask = self._handle.options(stream=True, session_id=document)
         replies = ask.fill.remote(packed)
         try:
             async for reply in replies:
@@ -219,6 +214,11 @@ class Replicas:
         deployment = serve.deployment(self._replica).options(
             name="Replica",
             user_config=self._values,
+            request_router_config=RequestRouterConfig(
+                request_router_class=ConsistentHashRouter,
+                # All the others, or a request would wait for its own few while some are idle.
+                request_router_kwargs={"num_fallback_replicas": own.max_replicas - 1},
+            ),
             # One waits to be next; the others wait where any replica can take them.
             max_ongoing_requests=n_at_once + 1,
             ray_actor_options={"num_cpus": own.cpus, "num_gpus": own.gpus},
