@@ -2,15 +2,16 @@
 
 A line is typed character by character, and at some of them ghost text is asked for: once in a
 document that was asked about before, and once in one that was not. The same where whole lines were
-put in since the document was asked about, as whoever accepts a suggestion does. What differs
-between the two is what `modes.carried` spares and what it costs.
+put in since the document was asked about, as whoever accepts a suggestion does, and where the
+cursor stood at another line then. What differs between the two is what `modes.carried` spares and
+what it costs.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -33,14 +34,16 @@ PAGE_NAME = "typing.md"
 TYPED = (1, 2, 4, 7, 10)
 #: Lines above it that the document did not have when it was asked about before.
 LINES = (1, 3, 6)
+#: Lines by which the cursor has moved since then, down where positive.
+MOVED = (1, 5, 20, -1, -5, -20)
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """One line with some of it, or some lines above it, typed."""
+    """One line, before which something was done since the document was asked about."""
 
     id: str
-    #: How much was, in words.
-    typed: str
+    #: What was, in words.
+    done: str
     #: Whether the fill is what stood there: carried along, and encoded anew.
     carried_exact: bool
     fresh_exact: bool
@@ -50,13 +53,20 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     fresh_s: float
 
 
+class Place(NamedTuple):
+    """A file, and where in it the cursor is."""
+
+    prefix: str
+    suffix: str
+
+
 def main(arguments: argparse.Namespace) -> str:
     """Measure, write the page and return it."""
     tasks = [task for task in read_tasks(arguments.tasks) if task.single_line]
     engine = LocalEngine(load_settings(flags_of(arguments)))
     asked: list[Asked] = []
     try:
-        _ask(engine, tasks[0], tasks[0].prefix, "warm-up", arguments.seed)
+        _ask(engine, tasks[0], _place(tasks[0]), "warm-up", arguments.seed)
         machine = describe_machine(engine)
         depends = machine | {"seed": str(arguments.seed)}
         journal = Journal(arguments.out / "typing.jsonl", depends, Asked, resume=arguments.resume)
@@ -76,39 +86,57 @@ def main(arguments: argparse.Namespace) -> str:
 
 
 def _type(engine: Engine, task: EvalTask, seed: int) -> list[Asked]:
-    """Type a line, and the lines above it; before each there is something to carry."""
-    _ask(engine, task, task.prefix, task.id, seed)
+    """Type a line, put in those above it, and move; before each there is something to carry."""
+    _ask(engine, task, _place(task), task.id, seed)
     found = [
         _compare(engine, task, n_typed, _characters(n_typed), task.id, seed)
         for n_typed in TYPED
         if n_typed < len(task.reference)
     ]
-    *above, _ = task.prefix.split("\n")
-    for n_lines in (n for n in LINES if n < len(above)):
-        document = f"{task.id} without {n_lines} lines"
-        _ask(engine, task, "\n".join(above[:-n_lines]) + "\n", document, seed)
-        found.append(_compare(engine, task, 0, _lines(n_lines), document, seed))
+    *above, half = task.prefix.split("\n")
+    lines = [*above, *(half + task.suffix).split("\n")]
+    earlier = {
+        _lines(n): Place("\n".join(above[:-n]) + "\n", task.suffix) for n in LINES if n < len(above)
+    } | {
+        _moved(n): _end_of(lines, len(above) - n) for n in MOVED if 0 <= len(above) - n < len(lines)
+    }
+    for done, place in earlier.items():
+        document = f"{task.id}, {done}"
+        _ask(engine, task, place, document, seed)
+        found.append(_compare(engine, task, 0, done, document, seed))
     return found
 
 
+def _place(task: EvalTask, n_typed: int = 0) -> Place:
+    return Place(task.prefix + task.reference[:n_typed], task.suffix)
+
+
+def _end_of(lines: list[str], index: int) -> Place:
+    return Place("\n".join(lines[: index + 1]), "\n" + "\n".join(lines[index + 1 :]))
+
+
 def _characters(n: int) -> str:
-    return f"{n} characters"
+    return f"{n} characters typed"
 
 
 def _lines(n: int) -> str:
-    return f"{n} line" if n == 1 else f"{n} lines"
+    return f"{n} line put in" if n == 1 else f"{n} lines put in"
+
+
+def _moved(n: int) -> str:
+    return f"cursor {abs(n)} {'down' if n > 0 else 'up'}"
 
 
 def _compare(
-    engine: Engine, task: EvalTask, n_typed: int, words: str, document: str, seed: int
+    engine: Engine, task: EvalTask, n_typed: int, done: str, document: str, seed: int
 ) -> Asked:
     """Ask in a document that was asked about before, and in one that was not."""
-    prefix, rest = task.prefix + task.reference[:n_typed], task.reference[n_typed:].rstrip()
-    carried, carried_s = _ask(engine, task, prefix, document, seed)
-    fresh, fresh_s = _ask(engine, task, prefix, f"{task.id} {words}, new", seed)
+    place, rest = _place(task, n_typed), task.reference[n_typed:].rstrip()
+    carried, carried_s = _ask(engine, task, place, document, seed)
+    fresh, fresh_s = _ask(engine, task, place, f"{task.id}, {done}, new", seed)
     return Asked(
         id=task.id,
-        typed=words,
+        done=done,
         carried_exact=carried.rstrip() == rest,
         fresh_exact=fresh.rstrip() == rest,
         same=carried == fresh,
@@ -118,16 +146,16 @@ def _compare(
 
 
 def _ask(
-    engine: Engine, task: EvalTask, prefix: str, document: str, seed: int
+    engine: Engine, task: EvalTask, place: Place, document: str, seed: int
 ) -> tuple[str, float]:
-    """Ask for ghost text behind a prefix; return it, and the seconds it took."""
+    """Ask for ghost text at a place; return it, and the seconds it took."""
     request = InfillRequest(
         id="typing",
         path=task.path,
         document=document,
         language=task.language,
-        prefix=prefix,
-        suffix=task.suffix,
+        prefix=place.prefix,
+        suffix=place.suffix,
         spans=(MaskSpan(single_line=True),),
         lane="inline",
         seed=seed,
@@ -139,21 +167,20 @@ def _ask(
 
 def page(asked: list[Asked], machine: dict[str, str], date: str) -> str:
     """Write the page as Markdown."""
-    groups = {
-        words: [one for one in asked if one.typed == words]
-        for words in (*map(_characters, TYPED), *map(_lines, LINES))
-    }
-    rows = [(words, *_figures(group)) for words, group in groups.items() if group]
+    kinds = (*map(_characters, TYPED), *map(_lines, LINES), *map(_moved, MOVED))
+    groups = {done: [one for one in asked if one.done == done] for done in kinds}
+    rows = [(done, *_figures(group)) for done, group in groups.items() if group]
     rows.append(("all", *_figures(asked)))
-    head = ("typed", "asked", "exact %, carried", "exact %, anew", "same text %", "times as fast")
+    head = ("done", "asked", "exact %, carried", "exact %, anew", "same text %", "times as fast")
     described = ", ".join(f"{key} {value}" for key, value in machine.items())
     n_lines = len({one.id for one in asked})
     return (
         "# Ghost text while typing\n\n"
-        f"Made by `remask eval typing` on {date}; do not edit. {n_lines} held-out lines, typed: "
-        "ghost text is asked for where the tail of the prompt was carried along from the request "
-        "before, and in a document that nothing is known of. *Lines* are put in above, between the "
-        "two requests. *Exact* is the share of fills that "
+        f"Made by `remask eval typing` on {date}; do not edit. {n_lines} held-out lines: ghost "
+        "text is asked for where the tail of the prompt was carried along from the request before, "
+        "and in a document that nothing is known of. Between the two requests something was done: "
+        "characters of the line typed, lines above it put in, or the cursor moved there from "
+        "another line. *Exact* is the share of fills that "
         "are the rest of the line; *times as fast* is the median of the pairs.\n\n"
         f"{table(head, rows)}\nMachine: {described}.\n"
     )

@@ -1,15 +1,17 @@
-"""Typing: the file behind the cursor stays, so its rows are carried along instead of encoded again.
+"""Typing and moving about: the file behind the cursor is carried along, not encoded again.
 
 The prompt says what follows the cursor behind what stands before it, so every character typed moves
-all of that. Its keys are turned by as many positions as it moved (rotary positions are relative: Su
-et al. 2021, arXiv 2104.09864, eq. 16); its values stay. That is not exact, for these rows have not
-seen what was typed since they were encoded. So it is done for ghost text alone, and only for a few
-tokens on end; then they are encoded again. What it costs is measured: `remask eval typing`.
+all of that, and so does a cursor that goes to another line. Its keys are turned by as many
+positions as it moved (rotary positions are relative: Su et al. 2021, arXiv 2104.09864, eq. 16); its
+values stay. That is not exact, for these rows have not seen what was typed since they were encoded,
+or saw it elsewhere. So it is done for ghost text alone, and only for a few tokens on end; then they
+are encoded again. What it costs is measured: `remask eval typing`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +23,24 @@ if TYPE_CHECKING:
 MAX_UNSEEN = 64
 #: Tokens at a tail's beginning that are always encoded again: they look most at what was typed.
 N_ANEW = 16
+#: Fewer rows are not worth the trouble.
+MIN_CARRIED = 16
+
+
+class Stretch(NamedTuple):
+    """Tokens that stood in the cache and stand in the new context."""
+
+    #: Where they were, and where they are now.
+    old: int
+    new: int
+    n_tokens: int
+    #: Tokens before them that have come or gone.
+    n_unseen: int
+
+    def behind(self, new: int) -> Stretch:
+        """Return the part of it from a position of the new context on."""
+        n = max(0, new - self.new)
+        return self._replace(old=self.old + n, new=self.new + n, n_tokens=self.n_tokens - n)
 
 
 def carry_tail(
@@ -29,29 +49,46 @@ def carry_tail(
     start: int,
     cache: CausalCache,
     check: Callable[[], None] = lambda: None,
-) -> bool:
-    """Have the cache stand for a context whose tail it holds behind another head.
+) -> int:
+    """Have the cache stand for a context's beginning, with rows that it holds of another one.
 
     Args:
-        denoiser: encodes what the head lacks.
+        denoiser: encodes what stands before these.
         context: [n_context] head and tail.
         start: where the tail begins: with a token that the head has not.
-        cache: of an earlier context with the same tail. Left as it is where that can't be used.
+        cache: of an earlier context in the same file. Left as it is where that can't be used.
         check: called before every forward; raises to stop in between.
 
     Returns:
-        whether the tail was carried.
+        how many of the tail's rows were carried. What is behind them is not encoded yet.
     """
-    kept, tail = cache.token_ids, context[start:]
     n_common = cache.n_common(context)
-    if n_common > start or len(tail) <= N_ANEW or tail[0] not in kept:
-        return False
-    old_start = kept.index(tail[0])
-    old_end, n_moved = old_start + len(tail), start - old_start
-    n_unseen = cache.n_unseen + max(start, old_start) - n_common
-    if kept[old_start:old_end] != tail or n_unseen > MAX_UNSEEN:
-        return False
-    keys, values = cache.rows(old_start + N_ANEW, old_end)
-    denoiser.encode(context[: start + N_ANEW], cache, check)
-    cache.append(tail[N_ANEW:], denoiser.model.turn(keys, n_moved), values, n_unseen)
-    return True
+    if n_common > start:
+        return 0
+    found = _stretch(cache.token_ids, context, start, n_common)
+    n_unseen = cache.n_unseen + found.n_unseen
+    carried = found.behind(start + N_ANEW)
+    if carried.n_tokens < MIN_CARRIED or n_unseen > MAX_UNSEEN:
+        return 0
+    end = carried.new + carried.n_tokens
+    keys, values = cache.rows(carried.old, carried.old + carried.n_tokens)
+    denoiser.encode(context[: carried.new], cache, check)
+    turned = denoiser.model.turn(keys, carried.new - carried.old)
+    cache.append(context[carried.new : end], turned, values, n_unseen)
+    return carried.n_tokens
+
+
+def _stretch(kept: list[int], context: list[int], start: int, n_common: int) -> Stretch:
+    """Find what of the tail is kept: all of it after something was typed, else the most of it."""
+    tail = context[start:]
+    old = kept.index(tail[0]) if tail[0] in kept else len(kept)
+    if kept[old : old + len(tail)] == tail:
+        return Stretch(old, start, len(tail), max(start, old) - n_common)
+    best, n_seen = Stretch(0, start, 0, 0), 0
+    matcher = SequenceMatcher(None, kept[n_common:], context[n_common:], autojunk=False)
+    for block in matcher.get_matching_blocks():
+        n_unseen = max(block.a, block.b) - n_seen
+        here = Stretch(block.a + n_common, block.b + n_common, block.size, n_unseen)
+        best = max(best, here.behind(start), key=lambda stretch: stretch.n_tokens)
+        n_seen += block.size
+    return best

@@ -194,8 +194,9 @@ class Job:
         elif (suffix_id := self.model.layout.template.suffix_id) in context:
             n_cached = self.cache.n_common(context)
             start = context.index(suffix_id)
-            if carry_tail(self.model.denoiser, context[:-1], start, self.cache, self.cancel.check):
-                return n_cached + len(context) - 1 - start
+            denoiser, check = self.model.denoiser, self.cancel.check
+            if n_carried := carry_tail(denoiser, context[:-1], start, self.cache, check):
+                return n_cached + n_carried
         return self.cache.n_common(context)
 
     def _healed(self, laid_out: LaidOut) -> LaidOut:

@@ -10,6 +10,7 @@ or indents wrongly shows in what follows it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -33,10 +34,12 @@ def ranked(job: Job, alternatives: Iterable[Alternative]) -> list[Alternative]:
         return found[wanted]
     context, texts = layout.lay_out_plain(request, [list(one.texts) for one in found])
     n_tokens = max(map(len, texts))
+    # Judged elsewhere: the cache goes on holding what follows the span, for the next request.
+    apart = replace(job, cache=job.cache.copy())
     scored = [
         # Divided by the same number, or a longer text would have an advantage.
         msgspec.structs.replace(one, score=float(judged.own.sum()) / n_tokens)
-        for one, judged in zip(found, job.judge_several(context, texts), strict=True)
+        for one, judged in zip(found, apart.judge_several(context, texts), strict=True)
     ]
     scored.sort(key=lambda one: one.score or 0.0, reverse=True)
     return scored[wanted]

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.tiny_canvas import MAX_CONTEXT, Listener, Patience, engine
 
-from model_runtime.modes.carried import MAX_UNSEEN, N_ANEW, carry_tail
+from model_runtime.modes.carried import MAX_UNSEEN, MIN_CARRIED, N_ANEW, carry_tail
 from model_runtime.protocol import ContextFile, Finished, InfillRequest, Lane, MaskSpan
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ def test_the_head_is_encoded() -> None:
 @pytest.mark.parametrize(
     "context",
     [
-        [1, 2, 3, 4, *TAIL[:-1], 70],  # another tail
+        [1, 2, 3, 4, TAIL[0], *TAIL[:0:-1]],  # another tail
         [*range(1, MAX_UNSEEN + 5), *TAIL],  # too much was typed
         [1, 2, 3, 4, *TAIL[:N_ANEW]],  # a short one
         [1, 2, 3, *TAIL],  # nothing was typed: it stands there already
@@ -93,6 +95,35 @@ def test_a_tail_is_encoded_again_when_it_has_missed_too_much() -> None:
     assert carry_tail(denoiser(), [*head, 4, *TAIL], len(head) + 1, cache)
 
 
+@settings(deadline=None, max_examples=50)
+@given(data=st.data())
+def test_a_cursor_that_moves_takes_the_rest_of_the_file_along(data: st.DataObject) -> None:
+    """However many tokens up or down: the rows are those of the tokens, where these now stand.
+
+    In the first layer, which sees nothing but the token itself, they are as if encoded anew.
+    """
+    file = data.draw(st.lists(st.integers(1, 90), min_size=60, max_size=90), label="file")
+    was, now = (data.draw(st.integers(0, len(file)), label=at) for at in ("was", "now"))
+    tiny, cache, context = denoiser(), denoiser().new_cache(), prompt(file, now)
+    tiny.encode(prompt(file, was), cache)
+    n_carried = carry_tail(tiny, context, now + 1, cache)
+    if abs(was - now) < MAX_UNSEEN // 2 and len(file) - max(was, now) > N_ANEW + 2 * MIN_CARRIED:
+        assert n_carried or was == now
+    if n_carried:
+        assert cache.token_ids == context[: len(cache)]
+        assert now + 2 + N_ANEW <= len(cache) - n_carried + 1
+    tiny.encode(context, cache)
+    own = tiny.new_cache()
+    tiny.encode(context, own)
+    for rows, own_rows in zip(cache.kept(0), own.kept(0), strict=True):
+        assert torch.allclose(rows, own_rows, atol=1e-5)
+
+
+def prompt(file: list[int], cursor: int) -> list[int]:
+    """Return a file as it is shown with the cursor there."""
+    return [91, *file[:cursor], TAIL[0], *file[cursor:], 96]
+
+
 def ask(
     local: LocalEngine,
     typed: str,
@@ -115,7 +146,7 @@ def test_ghost_text_carries_what_an_edit_encodes_anew() -> None:
     local = engine()
     ask(local, "(", "inline")
     typed = ask(local, "(1, (", "inline")
-    assert typed.usage.n_cached_tokens > typed.usage.n_context_tokens - 6
+    assert typed.usage.n_cached_tokens > typed.usage.n_context_tokens - 6 - N_ANEW
     edited, fresh = ask(local, "(1, (", "edit"), ask(local, "(1, (", "edit", "another")
     assert edited.alternatives == fresh.alternatives
     assert edited.usage.n_cached_tokens < typed.usage.n_cached_tokens
@@ -127,7 +158,7 @@ def test_a_file_that_does_not_fit_is_not_encoded_at_every_key() -> None:
     ask(local, "", "inline", above=above)
     for typed in ("(", "(1", "(1,"):
         usage = ask(local, typed, "inline", above=above).usage
-        assert usage.n_cached_tokens > usage.n_context_tokens - 6
+        assert usage.n_cached_tokens > usage.n_context_tokens - 6 - N_ANEW
 
 
 def test_an_edit_that_sees_other_files_takes_nothing_from_ghost_text() -> None:

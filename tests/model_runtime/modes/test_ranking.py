@@ -57,6 +57,20 @@ def test_texts_judged_together_are_judged_alone(texts: list[list[int]]) -> None:
         torch.testing.assert_close(judged.best, alone.best)
 
 
+def test_ranking_leaves_the_context_encoded() -> None:
+    """The same once more finds all of it in the cache, what follows the span too."""
+    local = engine()
+    request = InfillRequest(
+        id="r", document="ranked", prefix="def f():\n    a = ", suffix="\n    return a\n",
+        spans=(MaskSpan(max_tokens=6),), n_alternatives=3, seed=1,
+    )  # fmt: skip
+    first, again = (local.infill(request, Listener(), Patience()) for _ in range(2))
+    assert again.alternatives == first.alternatives
+    assert len({one.score for one in first.alternatives}) > 1
+    missing = [one.usage.n_context_tokens - one.usage.n_cached_tokens for one in (first, again)]
+    assert missing[1] <= len(first.alternatives) < missing[0]
+
+
 @pytest.mark.parametrize(
     ("texts", "n_forwards"),
     [
