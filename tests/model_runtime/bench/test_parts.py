@@ -14,7 +14,16 @@ import pytest
 import torch
 from support import tiny_canvas
 
-from model_runtime.bench import clients, fills, forwards, keystrokes, memory, peers, plain_llada
+from model_runtime.bench import (
+    clients,
+    fills,
+    forwards,
+    keystrokes,
+    memory,
+    moving,
+    peers,
+    plain_llada,
+)
 from model_runtime.bench.ask import ask, request_for, tokenizer_of
 from model_runtime.bench.decoders import BASE, DECODERS, HYBRID, BenchEngine
 from model_runtime.bench.gaps import Cutter
@@ -123,6 +132,28 @@ def test_typing_reuses_the_document(engine: BenchEngine, cutter: Cutter) -> None
     (table,) = keystrokes.measure_typing(engine, cutter, CONTEXTS, 1)
     assert [row["keystrokes"] for row in table.rows] == [keystrokes.N_TYPED] * 2
     assert all(float(row["context cached %"] or 0) > 50 for row in table.rows)
+
+
+def test_moving_about_reuses_the_file(engine: BenchEngine, cutter: Cutter) -> None:
+    """Up and down, with the file and with a window into it."""
+    file = moving.long_file(cutter)
+    assert len(file.prefix.splitlines()) == moving.N_LINES
+    (table,) = moving.measure_moving(engine, file, 1)
+    found = [(row["done"], row["sent"], row["times"]) for row in table.rows]
+    sent = ("the file", "a window")
+    assert found == [(f"cursor 1 {way}", by, 10) for way in ("down", "up") for by in sent]
+    assert all(float(row["context cached %"] or 0) > 50 for row in table.rows)
+
+
+def test_a_window_is_a_part_of_the_file(cutter: Cutter) -> None:
+    """The lines around the cursor, which stands where its line begins to say something."""
+    file = moving.long_file(cutter)
+    whole, window = moving._whole(file, 500), moving._window(file, 500)
+    assert whole.prefix + whole.suffix == file.prefix
+    assert whole.prefix.endswith(window.prefix)
+    assert whole.suffix.startswith(window.suffix)
+    assert window.prefix.count("\n") == moving.WINDOW[0]
+    assert not whole.suffix[:1].isspace() or whole.suffix.startswith("\n")
 
 
 def test_first_draft_comes_no_later_than_the_text(engine: BenchEngine, cutter: Cutter) -> None:

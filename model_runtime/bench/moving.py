@@ -1,0 +1,123 @@
+"""Moving about: ghost text at one line of a long file after another."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from model_runtime.bench.ask import ask, request_for, tokenizer_of
+from model_runtime.bench.base import Table
+from model_runtime.bench.gaps import Cutter
+from model_runtime.engines.local import LocalEngine
+from model_runtime.http.scrolled import Scrolled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from model_runtime.bench.ask import Timed
+    from model_runtime.bench.base import Cell, Setup
+    from model_runtime.bench.gaps import Gap
+    from model_runtime.engines.base import Engine
+
+#: Lines of the file, and the one where the cursor is first.
+N_LINES = 800
+START = 500
+#: Lines by which the cursor moves, down where positive, and how often.
+MOVES = ((1, 10), (-1, 10), (5, 5), (-5, 5), (20, 3), (-20, 3))
+#: Lines before and behind the cursor that llama.vim and llama.vscode send unless told otherwise.
+WINDOW = (256, 64)
+MAX_TOKENS = 16
+
+
+def measure(setup: Setup) -> list[Table]:
+    """Measure the default model."""
+    engine = LocalEngine(setup.settings)
+    cutter = Cutter(tokenizer_of(setup.settings))
+    return measure_moving(engine, long_file(cutter), setup.repeat)
+
+
+def measure_moving(engine: LocalEngine, file: Gap, repeat: int) -> list[Table]:
+    """Move about in a file, its text all in the prefix, in both ways that clients have."""
+    ask(engine, request_for(_whole(file, START), document="warm-up", max_tokens=1, lane="inline"))
+    rows = [
+        _row(
+            f"cursor {abs(n)} {'down' if n > 0 else 'up'}", by, _walk(engine, file, n, n_times, by)
+        )
+        for n, n_times in MOVES[: 2 * repeat]
+        for by in (_whole, _window)
+    ]
+    return [
+        Table(
+            part="moving",
+            title="Moving about",
+            says=(
+                f"One-line fills in a file of {N_LINES} lines, the cursor so many lines further "
+                "each time; asked for as an editor does, which shows the whole file, and as a "
+                f"client that sends {WINDOW[0]} lines before the cursor and {WINDOW[1]} behind. "
+                "Opened: the request before, its context not in the cache."
+            ),
+            rows=tuple(rows),
+        )
+    ]
+
+
+def long_file(cutter: Cutter) -> Gap:
+    """Return one of `N_LINES`, put together from held-out code."""
+    gap = next(cutter.cut(MAX_TOKENS))
+    n_tokens = 16 * N_LINES
+    while (text := cutter.behind(gap, n_tokens).prefix).count("\n") < N_LINES:
+        n_tokens *= 2
+    return replace(gap, prefix="".join(text.splitlines(keepends=True)[-N_LINES:]), single_line=True)
+
+
+def _whole(file: Gap, line: int) -> Gap:
+    """Return the file with the cursor before what a line says."""
+    before = file.prefix.splitlines(keepends=True)
+    here, behind = before[line], "".join(before[line + 1 :])
+    said = here.lstrip(" \t")
+    prefix = "".join(before[:line]) + here.removesuffix(said)
+    return replace(file, prefix=prefix, suffix=said + behind)
+
+
+def _window(file: Gap, line: int) -> Gap:
+    """Return what a client sends that shows a window."""
+    n_before, n_behind = WINDOW
+    whole = _whole(file, line)
+    before = whole.prefix.splitlines(keepends=True)
+    behind = whole.suffix.splitlines(keepends=True)
+    prefix = "".join(before[max(0, line - n_before) :])
+    return replace(whole, prefix=prefix, suffix="".join(behind[: n_behind + 1]))
+
+
+def _walk(
+    engine: LocalEngine, file: Gap, n_lines: int, n_times: int, by: Callable[[Gap, int], Gap]
+) -> list[Timed]:
+    """Ask where the cursor is first, and after each move."""
+    engine.forget()
+    scrolled = Scrolled()
+    cursors = [START + n_lines * i for i in range(1 + n_times)]
+    return [_ask(engine, by(file, cursor), scrolled) for cursor in cursors]
+
+
+def _ask(engine: Engine, gap: Gap, scrolled: Scrolled) -> Timed:
+    # As `remask serve` does; a whole file it leaves as it is.
+    shown = replace(gap, prefix=scrolled.whole("", gap.prefix))
+    return ask(engine, request_for(shown, document="moving", max_tokens=MAX_TOKENS, lane="inline"))
+
+
+def _row(move: str, by: Callable[[Gap, int], Gap], timed: list[Timed]) -> dict[str, Cell]:
+    opened, *moved = timed
+    usage = [one.finished.usage for one in moved]
+    n_cached = sum(one.n_cached_tokens for one in usage)
+    seconds = statistics.median(one.seconds for one in moved)
+    return {
+        "done": move,
+        "sent": "the file" if by is _whole else "a window",
+        "times": len(moved),
+        "s": seconds,
+        "slowest s": max(one.seconds for one in moved),
+        "context cached %": 100 * n_cached / sum(one.n_context_tokens for one in usage),
+        "opened s": opened.seconds,
+        "times as fast as opened": opened.seconds / seconds,
+    }
