@@ -46,6 +46,9 @@ class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     idle_exit_s: float = 1800.0
     #: The most tokens of context one request may have; what is farther from the span is cut.
     max_context_tokens: int = 2048
+    #: Tokens that ghost text is content with while the rest of a long file is being read, where
+    #: there is no GPU; 0 waits for all of it. See `modes/glance.py`.
+    glance_tokens: int = 512
     #: Whether a half token before the cursor is spelled anew; see `text/healing.py`.
     heal_tokens: bool = True
     #: Whether a fill may end though the model would go on; see `text/ending.py`.
@@ -110,6 +113,8 @@ def load_settings(
         raise BadRequest(
             "settings: threads and idle_exit_s can't be negative, max_context_tokens must be over 0"
         )
+    if settings.glance_tokens < 0:
+        raise BadRequest("settings: glance_tokens can't be negative")
     if not 1 <= settings.requests_at_once <= MAX_AT_ONCE:
         raise BadRequest(f"settings: requests_at_once must be from 1 to {MAX_AT_ONCE}")
     if settings.remote_timeout_s <= 0 or settings.remote_tries < 1:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from model_runtime.engines.base import SideBySideEngine
+from model_runtime.engines.base import ReadingEngine, SideBySideEngine
 from model_runtime.errors import ModelLoadFailed, RuntimeFault
 from model_runtime.protocol import Failed, Finished, Notice, StepReport
 
@@ -48,6 +48,7 @@ class Worker:
         self._engine: Engine | None = None
         #: Jobs that the thread has not taken yet.
         self._waiting: deque[Callable[[], None]] = deque()
+        self._closing = False
         #: The last thing that kept the engine or its model from loading; None when all is well.
         self.problem: str | None = None
 
@@ -92,6 +93,7 @@ class Worker:
     async def close(self) -> bool:
         """Close the engine. False if the thread is stuck, and the process has to be ended."""
         loop = asyncio.get_running_loop()
+        self._closing = True
         try:
             async with asyncio.timeout(CLOSE_S):
                 await loop.run_in_executor(self._thread, self._close)
@@ -119,6 +121,14 @@ class Worker:
         else:
             while (work := self._take()) is not None:
                 work()
+        if isinstance(self._engine, ReadingEngine) and not self._is_wanted():
+            try:
+                self._engine.read_ahead(self._is_wanted)
+            except Exception as error:  # noqa: BLE001  # nobody waits for it
+                _bug(error)
+
+    def _is_wanted(self) -> bool:
+        return bool(self._waiting) or self._closing
 
     def _take(self) -> Callable[[], None] | None:
         return self._waiting.popleft() if self._waiting else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import time
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ class _Typed:
 
     opened: Timed
     typed: list[Timed]
+    #: Seconds that reading the whole context took in between.
+    read_s: float
 
 
 def measure(setup: Setup) -> list[Table]:
@@ -60,7 +63,9 @@ def measure_typing(
                 f"One-line fills of one document, the prefix one to {N_TYPED} characters longer: "
                 "milliseconds until the first draft can be shown and until the final text. "
                 "Opened: the request before, its context not in the cache. Of a file that is "
-                "longer than `max_context_tokens` a part is shown to the model."
+                "longer than `max_context_tokens` a part is shown to the model, when it was opened "
+                "`glance_tokens` of it; the rest is read before typing goes on, which took the "
+                "seconds in the last column."
             ),
             rows=tuple(rows),
         )
@@ -80,8 +85,12 @@ def after(gap: Gap, n_typed: int) -> Gap:
 
 def _type(engine: LocalEngine, gap: Gap) -> _Typed:
     engine.forget()
-    opened, *typed = [_ask(engine, after(gap, n_typed)) for n_typed in range(1 + N_TYPED)]
-    return _Typed(opened, typed)
+    opened = _ask(engine, gap)
+    started = time.perf_counter()
+    engine.read_ahead(lambda: False)
+    read_s = time.perf_counter() - started
+    typed = [_ask(engine, after(gap, n_typed)) for n_typed in range(1, 1 + N_TYPED)]
+    return _Typed(opened, typed, read_s)
 
 
 def _ask(engine: Engine, gap: Gap) -> Timed:
@@ -105,4 +114,5 @@ def _row(n_context: int, measured: list[_Typed]) -> dict[str, Cell]:
         "tokens filled": statistics.median(timed.n_tokens for timed in typed),
         "context cached %": 100 * n_cached / sum(one.n_context_tokens for one in usage),
         "opened ms": statistics.median(one.opened.seconds * 1e3 for one in measured),
+        "read s": statistics.median(one.read_s for one in measured),
     }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import replace
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from model_runtime.bench.ask import ask, request_for, tokenizer_of
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from model_runtime.bench.ask import Timed
     from model_runtime.bench.base import Cell, Setup
     from model_runtime.bench.gaps import Gap
-    from model_runtime.engines.base import Engine
 
 #: Lines of the file, and the one where the cursor is first.
 N_LINES = 800
@@ -28,6 +28,14 @@ MOVES = ((1, 10), (-1, 10), (5, 5), (-5, 5), (20, 3), (-20, 3))
 #: Lines before and behind the cursor that llama.vim and llama.vscode send unless told otherwise.
 WINDOW = (256, 64)
 MAX_TOKENS = 16
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """An answer, and the seconds that reading on took behind it."""
+
+    timed: Timed
+    read_s: float
 
 
 def measure(setup: Setup) -> list[Table]:
@@ -55,7 +63,9 @@ def measure_moving(engine: LocalEngine, file: Gap, repeat: int) -> list[Table]:
                 f"One-line fills in a file of {N_LINES} lines, the cursor so many lines further "
                 "each time; asked for as an editor does, which shows the whole file, and as a "
                 f"client that sends {WINDOW[0]} lines before the cursor and {WINDOW[1]} behind. "
-                "Opened: the request before, its context not in the cache."
+                "Opened: the request before, of whose context nothing is in the cache, and which "
+                "`glance_tokens` of it are shown to. The rest is read before the cursor moves, in "
+                "the seconds of *read*; the same after every move, at most in those of *read on*."
             ),
             rows=tuple(rows),
         )
@@ -92,7 +102,7 @@ def _window(file: Gap, line: int) -> Gap:
 
 def _walk(
     engine: LocalEngine, file: Gap, n_lines: int, n_times: int, by: Callable[[Gap, int], Gap]
-) -> list[Timed]:
+) -> list[_Asked]:
     """Ask where the cursor is first, and after each move."""
     engine.forget()
     scrolled = Scrolled()
@@ -100,24 +110,27 @@ def _walk(
     return [_ask(engine, by(file, cursor), scrolled) for cursor in cursors]
 
 
-def _ask(engine: Engine, gap: Gap, scrolled: Scrolled) -> Timed:
+def _ask(engine: LocalEngine, gap: Gap, scrolled: Scrolled) -> _Asked:
     # As `remask serve` does; a whole file it leaves as it is.
     shown = replace(gap, prefix=scrolled.whole("", gap.prefix))
-    return ask(engine, request_for(shown, document="moving", max_tokens=MAX_TOKENS, lane="inline"))
+    request = request_for(shown, document="moving", max_tokens=MAX_TOKENS, lane="inline")
+    timed, started = ask(engine, request), time.perf_counter()
+    engine.read_ahead(lambda: False)
+    return _Asked(timed, time.perf_counter() - started)
 
 
-def _row(move: str, by: Callable[[Gap, int], Gap], timed: list[Timed]) -> dict[str, Cell]:
-    opened, *moved = timed
-    usage = [one.finished.usage for one in moved]
+def _row(move: str, by: Callable[[Gap, int], Gap], asked: list[_Asked]) -> dict[str, Cell]:
+    opened, *moved = asked
+    usage = [one.timed.finished.usage for one in moved]
     n_cached = sum(one.n_cached_tokens for one in usage)
-    seconds = statistics.median(one.seconds for one in moved)
     return {
         "done": move,
         "sent": "the file" if by is _whole else "a window",
         "times": len(moved),
-        "s": seconds,
-        "slowest s": max(one.seconds for one in moved),
+        "s": statistics.median(one.timed.seconds for one in moved),
+        "slowest s": max(one.timed.seconds for one in moved),
         "context cached %": 100 * n_cached / sum(one.n_context_tokens for one in usage),
-        "opened s": opened.seconds,
-        "times as fast as opened": opened.seconds / seconds,
+        "opened s": opened.timed.seconds,
+        "read s": opened.read_s,
+        "read on s": max(one.read_s for one in moved),
     }

@@ -83,7 +83,8 @@ def measure(setup: Setup) -> list[Table]:
     """Measure the default model and its peers."""
     tokenizer = tokenizer_of(setup.settings)
     template = FimTemplate(tokenizer)
-    peers: list[Peer] = [Ours(LocalEngine(setup.settings))]
+    # All are shown the same.
+    peers: list[Peer] = [Ours(LocalEngine(setup.whole_settings))]
     missing = []
     for make in (LlamaCpp, TransformersGenerate):
         try:

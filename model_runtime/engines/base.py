@@ -65,6 +65,18 @@ class SideBySideEngine(Engine, Protocol):
         """
 
 
+@runtime_checkable
+class ReadingEngine(Engine, Protocol):
+    """An engine that has something to do while nobody asks."""
+
+    def read_ahead(self, must_stop: Callable[[], bool]) -> None:
+        """Prepare for what may be asked next.
+
+        Args:
+            must_stop: whether somebody asks; called several times a second.
+        """
+
+
 @dataclass(frozen=True)
 class EngineDescription:
     """What `Status` shows of an engine."""

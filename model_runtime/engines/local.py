@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
 
@@ -13,6 +14,7 @@ from model_runtime.decoding.denoise import check_pairing
 from model_runtime.engines.base import EngineDescription
 from model_runtime.engines.loading import LoadedModel, load_default
 from model_runtime.models.side_by_side import SideBySide
+from model_runtime.modes.glance import glancing, is_worth_it, read
 from model_runtime.modes.infill import holes, infill
 from model_runtime.modes.job import Job
 from model_runtime.modes.limits import MAX_SEED, check_request
@@ -27,15 +29,13 @@ if TYPE_CHECKING:
 
     from model_runtime.caches.causal import CausalCache
     from model_runtime.engines.base import CancelToken, Listener
-    from model_runtime.protocol import Alternative, InfillRequest, Task
+    from model_runtime.protocol import Alternative, InfillRequest, StepReport, Task
     from model_runtime.samplers.base import Sampler
     from model_runtime.settings import RuntimeSettings
 
 DEFAULT_SAMPLER = "hybrid"
 #: Encoded contexts that are kept: of a few documents, edits apart that are shown other files.
-N_CONTEXTS = 4
-#: What a prompt begins with: the document, whether it asks in words, and the other files.
-ContextKey: TypeAlias = tuple[str, bool, tuple[str, ...]]
+N_CONTEXTS = 6
 #: What each mode does with the spans; best alternative first.
 MODES: Mapping[Task, Callable[[Job], list[Alternative]]] = {
     "infill": infill,
@@ -44,6 +44,16 @@ MODES: Mapping[Task, Callable[[Job], list[Alternative]]] = {
     "holes": holes,
     "score": unchanged,
 }
+
+
+class ContextKey(NamedTuple):
+    """What tells contexts apart that are not each other's beginning."""
+
+    document: str
+    is_in_words: bool
+    #: The other files that are shown.
+    files: tuple[str, ...]
+    is_glance: bool = False
 
 
 class LocalEngine:
@@ -62,6 +72,8 @@ class LocalEngine:
         self._caches: OrderedDict[ContextKey, CausalCache] = OrderedDict()
         self._lent: dict[ContextKey, CausalCache] = {}
         self._side_by_side = SideBySide()
+        #: Whose context was only glanced at.
+        self._unread: InfillRequest | None = None
 
     def describe(self) -> EngineDescription:
         """See `Engine.describe`."""
@@ -71,11 +83,12 @@ class LocalEngine:
     def close(self) -> None:
         """See `Engine.close`."""
         self._model = None
-        self._caches.clear()
+        self.forget()
 
     def forget(self) -> None:
         """Drop every encoded context: the next request pays for its own."""
         self._caches.clear()
+        self._unread = None
 
     @torch.inference_mode()
     def infill(self, request: InfillRequest, listener: Listener, cancel: CancelToken) -> Finished:
@@ -85,22 +98,43 @@ class LocalEngine:
         model = self._load(listener, cancel)
         seed = secrets.randbelow(MAX_SEED) if request.seed is None else request.seed
         rng = torch.Generator().manual_seed(seed)
-        with self._cache(_context_key(request), model) as cache:
+        key, n_glance = _context_key(request), self._settings.glance_tokens
+        if self._unread is not None and _context_key(self._unread) == key:
+            self._unread = None
+        with self._cache(key, model) as cache:
             check_pairing(model.denoiser, sampler, cache)
             job = Job(request, listener, cancel, model, cache, rng, sampler)
-            return Finished(
-                id=request.id,
-                alternatives=tuple(MODES[request.mode](job)),
-                model=self._settings.model,
-                sampler=sampler.name,
-                seed=seed,
-                usage=Usage(**vars(job.cost)),
-                scores=tuple(job.scores),
-            )
+            if not is_worth_it(job, n_glance):
+                return self._fill(job, seed)
+        self._unread = request
+        with self._cache(key._replace(is_glance=True), model) as cache:
+            return self._fill(glancing(replace(job, cache=cache), n_glance), seed)
+
+    @torch.inference_mode()
+    def read_ahead(self, must_stop: Callable[[], bool]) -> None:
+        """See `ReadingEngine.read_ahead`."""
+        request, model = self._unread, self._model
+        if request is None or model is None:
+            return
+        sampler, rng = self._sampler(request), torch.Generator()
+        with self._cache(_context_key(request), model) as cache, suppress(_SomebodyAsks):
+            read(Job(request, _Nobody(), _Until(must_stop), model, cache, rng, sampler))
+            self._unread = None
 
     def run_side_by_side(self, take: Callable[[], Callable[[], None] | None]) -> None:
         """See `SideBySideEngine.run_side_by_side`."""
         self._side_by_side.run(take)
+
+    def _fill(self, job: Job, seed: int) -> Finished:
+        return Finished(
+            id=job.request.id,
+            alternatives=tuple(MODES[job.request.mode](job)),
+            model=self._settings.model,
+            sampler=job.sampler.name,
+            seed=seed,
+            usage=Usage(**vars(job.cost)),
+            scores=tuple(job.scores),
+        )
 
     def _sampler(self, request: InfillRequest) -> Sampler[Any, Any]:
         name = request.sampler or self._settings.sampler or DEFAULT_SAMPLER
@@ -133,6 +167,32 @@ class LocalEngine:
                 self._caches.popitem(last=False)
 
 
+class _SomebodyAsks(Exception):
+    """There is something better to do than to read ahead."""
+
+
+class _Until:
+    """A token that stops what nobody waits for as soon as somebody asks."""
+
+    def __init__(self, must_stop: Callable[[], bool]) -> None:
+        self._must_stop = must_stop
+
+    def check(self) -> None:
+        """See `CancelToken.check`."""
+        if self._must_stop():
+            raise _SomebodyAsks
+
+
+class _Nobody:
+    """Listens to what nobody has asked for."""
+
+    def notice(self, text: str, fraction: float | None = None) -> None:
+        """See `Listener.notice`."""
+
+    def step(self, report: StepReport) -> None:
+        """See `Listener.step`."""
+
+
 def _context_key(request: InfillRequest) -> ContextKey:
     files = tuple(file.path for file in request.context)
-    return request.document, bool(request.instruction.strip()), files
+    return ContextKey(request.document, bool(request.instruction.strip()), files)

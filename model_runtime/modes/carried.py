@@ -34,7 +34,7 @@ class Stretch(NamedTuple):
     old: int
     new: int
     n_tokens: int
-    #: Tokens before them that have come or gone.
+    #: Tokens before them that have come or gone since they were encoded.
     n_unseen: int
 
     def behind(self, new: int) -> Stretch:
@@ -43,39 +43,44 @@ class Stretch(NamedTuple):
         return self._replace(old=self.old + n, new=self.new + n, n_tokens=self.n_tokens - n)
 
 
-def carry_tail(
-    denoiser: CanvasDenoiser,
-    context: list[int],
-    start: int,
-    cache: CausalCache,
-    check: Callable[[], None] = lambda: None,
-) -> int:
-    """Have the cache stand for a context's beginning, with rows that it holds of another one.
+def carriable(context: list[int], start: int, cache: CausalCache) -> Stretch | None:
+    """Return what of a context's tail can be carried, None where that is nothing or not worth it.
 
     Args:
-        denoiser: encodes what stands before these.
         context: [n_context] head and tail.
         start: where the tail begins: with a token that the head has not.
-        cache: of an earlier context in the same file. Left as it is where that can't be used.
-        check: called before every forward; raises to stop in between.
-
-    Returns:
-        how many of the tail's rows were carried. What is behind them is not encoded yet.
+        cache: of an earlier context in the same file.
     """
     n_common = cache.n_common(context)
     if n_common > start:
-        return 0
+        return None
     found = _stretch(cache.token_ids, context, start, n_common)
     n_unseen = cache.n_unseen + found.n_unseen
-    carried = found.behind(start + N_ANEW)
-    if carried.n_tokens < MIN_CARRIED or n_unseen > MAX_UNSEEN:
-        return 0
+    carried = found.behind(start + N_ANEW)._replace(n_unseen=n_unseen)
+    return carried if carried.n_tokens >= MIN_CARRIED and n_unseen <= MAX_UNSEEN else None
+
+
+def carry(
+    denoiser: CanvasDenoiser,
+    context: list[int],
+    carried: Stretch,
+    cache: CausalCache,
+    check: Callable[[], None] = lambda: None,
+) -> None:
+    """Have the cache stand for a context's beginning, up to the end of what is carried.
+
+    Args:
+        denoiser: encodes what stands before that.
+        context: [n_context] head and tail.
+        carried: of `carriable`.
+        cache: the same.
+        check: called before every forward; raises to stop in between.
+    """
     end = carried.new + carried.n_tokens
     keys, values = cache.rows(carried.old, carried.old + carried.n_tokens)
     denoiser.encode(context[: carried.new], cache, check)
     turned = denoiser.model.turn(keys, carried.new - carried.old)
-    cache.append(context[carried.new : end], turned, values, n_unseen)
-    return carried.n_tokens
+    cache.append(context[carried.new : end], turned, values, carried.n_unseen)
 
 
 def _stretch(kept: list[int], context: list[int], start: int, n_common: int) -> Stretch:

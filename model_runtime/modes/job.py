@@ -11,7 +11,7 @@ import msgspec
 
 from model_runtime.decoding.denoise import Budget, Step, denoise
 from model_runtime.models.canvas import PREFILL_ROWS
-from model_runtime.modes.carried import carry_tail
+from model_runtime.modes.carried import carriable, carry
 from model_runtime.modes.drafted import DraftCount
 from model_runtime.protocol import StepReport
 from model_runtime.text.brackets import within_brackets
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from model_runtime.engines.base import CancelToken, Listener
     from model_runtime.engines.loading import LoadedModel
     from model_runtime.models.canvas import Judgement
+    from model_runtime.modes.carried import Stretch
     from model_runtime.protocol import InfillRequest, TokenScore
     from model_runtime.samplers.base import Sampler
     from model_runtime.text.laid_out import Fill, LaidOut
@@ -184,20 +185,29 @@ class Job:
         self.cost.denoise_s += time.monotonic() - started
         return fills
 
-    def _warm(self, context: list[int]) -> int:
-        """Make the most of what the cache holds; return how many of the tokens it now holds.
+    def n_missing(self, context: list[int]) -> int:
+        """Return how many of the tokens will have to be encoded."""
+        carried = self._carriable(context)
+        n_carried = 0 if carried is None else carried.n_tokens
+        return len(context) - self.cache.n_common(context) - n_carried
 
-        Ghost text takes rows that are nearly right; see `carried`. An edit does not.
-        """
+    def _warm(self, context: list[int]) -> int:
+        """Make the most of what the cache holds; return how many of the tokens that is."""
         if self.request.lane != "inline":
             self.cache.drop_inexact()
-        elif (suffix_id := self.model.layout.template.suffix_id) in context:
-            n_cached = self.cache.n_common(context)
-            start = context.index(suffix_id)
-            denoiser, check = self.model.denoiser, self.cancel.check
-            if n_carried := carry_tail(denoiser, context[:-1], start, self.cache, check):
-                return n_cached + n_carried
-        return self.cache.n_common(context)
+        n_cached, carried = self.cache.n_common(context), self._carriable(context)
+        if carried is not None:
+            carry(self.model.denoiser, context, carried, self.cache, self.cancel.check)
+            n_cached += carried.n_tokens
+        return n_cached
+
+    def _carriable(self, context: list[int]) -> Stretch | None:
+        """Return what is nearly right; see `carried`. Ghost text takes it, an edit does not."""
+        suffix_id = self.model.layout.template.suffix_id
+        if self.request.lane != "inline" or suffix_id not in context:
+            return None
+        # The last token stands for what comes next: it is encoded with the first step.
+        return carriable(context[:-1], context.index(suffix_id), self.cache)
 
     def _healed(self, laid_out: LaidOut) -> LaidOut:
         """Let the base spell what a span has to begin with; see `healing`."""

@@ -87,6 +87,12 @@ class CanvasLayout:
         self._heals = heals
         self._ends_early = ends_early
 
+    def within(self, max_context_tokens: int) -> CanvasLayout:
+        """Return the same layout with less room."""
+        return CanvasLayout(
+            self.template, max_context_tokens, heals=self._heals, ends_early=self._ends_early
+        )
+
     def lay_out(
         self,
         request: InfillRequest,

@@ -76,9 +76,11 @@ def tokenizer() -> CodeTokenizer:
         return CodeTokenizer(path)
 
 
-def engine(seed: int = 0) -> LocalEngine:
-    """Return the local engine with a tiny model in it."""
-    local = LocalEngine(RuntimeSettings(max_context_tokens=MAX_CONTEXT))
+def engine(seed: int = 0, glance_tokens: int = 0) -> LocalEngine:
+    """Return the local engine with a tiny model in it; its token is a character."""
+    local = LocalEngine(
+        RuntimeSettings(max_context_tokens=MAX_CONTEXT, glance_tokens=glance_tokens)
+    )
     local._model = _loaded(seed)
     return local
 

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from model_runtime.engines.base import EngineDescription
+from model_runtime.engines.base import EngineDescription, ReadingEngine
 from model_runtime.engines.remote.call import Call, Server, unless_stopped
 from model_runtime.engines.remote.keys import find_key
 from model_runtime.engines.remote.privacy import Allowed
 from model_runtime.errors import BadRequest, RemoteFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from model_runtime.engines.base import CancelToken, Engine, Listener
     from model_runtime.protocol import Finished, InfillRequest, Mode
     from model_runtime.settings import RuntimeSettings
@@ -91,6 +93,11 @@ class RemoteEngine(ABC):
         else:
             return finished
         return self._on_this_machine().infill(request, listener, cancel)
+
+    def read_ahead(self, must_stop: Callable[[], bool]) -> None:
+        """See `ReadingEngine.read_ahead`: where this machine fills, too."""
+        if isinstance(self._local, ReadingEngine):
+            self._local.read_ahead(must_stop)
 
     def describe(self) -> EngineDescription:
         """Say where text goes and which files may; see `Engine.describe`."""

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.tiny_canvas import MAX_CONTEXT, Listener, Patience, engine
 
-from model_runtime.modes.carried import MAX_UNSEEN, MIN_CARRIED, N_ANEW, carry_tail
+from model_runtime.modes.carried import MAX_UNSEEN, MIN_CARRIED, N_ANEW, carriable, carry
 from model_runtime.protocol import ContextFile, Finished, InfillRequest, Lane, MaskSpan
 
 if TYPE_CHECKING:
@@ -36,6 +36,15 @@ def encoded(head: list[int]) -> CausalCache:
     return cache
 
 
+def carry_tail(context: list[int], start: int, cache: CausalCache) -> int:
+    """Carry what can be; return how many tokens that is."""
+    carried = carriable(context, start, cache)
+    if carried is None:
+        return 0
+    carry(denoiser(), context, carried, cache)
+    return carried.n_tokens
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [([1, 2, 3], [1, 2, 3, 4]), ([1, 2, 3], [1, 2, 9, 8, 7]), ([1, 2, 3, 4], [1, 2])],
@@ -47,7 +56,7 @@ def test_a_tail_goes_where_it_now_stands(before: list[int], after: list[int]) ->
     """
     cache = encoded(before)
     context = [*after, *TAIL]
-    assert carry_tail(denoiser(), context, len(after), cache)
+    assert carry_tail(context, len(after), cache)
     assert cache.token_ids == context
     (keys, values), (own_keys, own_values) = cache.kept(0), encoded(after).kept(0)
     assert torch.allclose(keys, own_keys, atol=1e-5)
@@ -57,7 +66,7 @@ def test_a_tail_goes_where_it_now_stands(before: list[int], after: list[int]) ->
 def test_the_head_is_encoded() -> None:
     """And so is the tail's beginning: only what is behind is taken over."""
     cache = encoded([1, 2, 3])
-    assert carry_tail(denoiser(), [1, 2, 3, 4, *TAIL], 4, cache)
+    assert carry_tail([1, 2, 3, 4, *TAIL], 4, cache)
     own = encoded([1, 2, 3, 4])
     for layer in range(2):
         anew = slice(4 + N_ANEW)
@@ -77,7 +86,7 @@ def test_what_can_not_be_carried_is_left(context: list[int]) -> None:
     """The cache then is what it was."""
     cache = encoded([1, 2, 3])
     before = list(cache.token_ids)
-    assert not carry_tail(denoiser(), context, context.index(TAIL[0]), cache)
+    assert not carry_tail(context, context.index(TAIL[0]), cache)
     assert cache.token_ids == before
 
 
@@ -87,12 +96,12 @@ def test_a_tail_is_encoded_again_when_it_has_missed_too_much() -> None:
     n_carried = 0
     while n_carried <= MAX_UNSEEN:
         head = [*head, 4]
-        if not carry_tail(denoiser(), [*head, *TAIL], len(head), cache):
+        if not carry_tail([*head, *TAIL], len(head), cache):
             break
         n_carried += 1
     assert n_carried == MAX_UNSEEN
     denoiser().encode([*head, *TAIL], cache)
-    assert carry_tail(denoiser(), [*head, 4, *TAIL], len(head) + 1, cache)
+    assert carry_tail([*head, 4, *TAIL], len(head) + 1, cache)
 
 
 @settings(deadline=None, max_examples=50)
@@ -106,7 +115,7 @@ def test_a_cursor_that_moves_takes_the_rest_of_the_file_along(data: st.DataObjec
     was, now = (data.draw(st.integers(0, len(file)), label=at) for at in ("was", "now"))
     tiny, cache, context = denoiser(), denoiser().new_cache(), prompt(file, now)
     tiny.encode(prompt(file, was), cache)
-    n_carried = carry_tail(tiny, context, now + 1, cache)
+    n_carried = carry_tail(context, now + 1, cache)
     if abs(was - now) < MAX_UNSEEN // 2 and len(file) - max(was, now) > N_ANEW + 2 * MIN_CARRIED:
         assert n_carried or was == now
     if n_carried:
