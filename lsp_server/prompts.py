@@ -89,6 +89,7 @@ def build_infill(
         deadline_s=settings.inline.deadline_seconds if inline else settings.deadline_seconds,
         lane=lane,
         document=snapshot.uri,
+        may_glance=inline,
         stream=not inline,
     )
 

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import msgspec
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 
 #: One message on the wire, packed, may not be larger. A request holds one file and its context.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -123,6 +123,9 @@ class InfillRequest(Message, kw_only=True, frozen=True):
     lane: Lane = "edit"
     #: Identity of the document. In the inline lane, the newest request supersedes older ones.
     document: str = ""
+    #: Whether a part of the context will do where to read all of it takes long: who types on won't
+    #: wait for it, and asks again.
+    may_glance: bool = False
     #: Whether `StepReport`s are wanted.
     stream: bool = False
 

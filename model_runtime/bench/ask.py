@@ -65,6 +65,7 @@ def request_for(
     sampler: str = "",
     params: dict[str, Any] | None = None,
     lane: Lane = "edit",
+    may_glance: bool = False,
     stream: bool = False,
 ) -> InfillRequest:
     """Return the request of an editor that has the gap open."""
@@ -79,6 +80,7 @@ def request_for(
         sampler=sampler,
         params=params or {},
         lane=lane,
+        may_glance=may_glance,
         stream=stream,
         seed=0,
     )

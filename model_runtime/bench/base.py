@@ -39,11 +39,6 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     contexts: tuple[int, ...] = CONTEXTS
 
     @property
-    def whole_settings(self) -> RuntimeSettings:
-        """The settings, but that no context is only glanced at."""
-        return msgspec.structs.replace(self.settings, glance_tokens=0)
-
-    @property
     def long_settings(self) -> RuntimeSettings:
         """The settings, with room for the longest context."""
         longest = max(self.settings.max_context_tokens, MAX_CONTEXT_TOKENS)

@@ -94,7 +94,14 @@ def _type(engine: LocalEngine, gap: Gap) -> _Typed:
 
 
 def _ask(engine: Engine, gap: Gap) -> Timed:
-    request = request_for(gap, document="typing", max_tokens=LENGTH, lane="inline", stream=True)
+    request = request_for(
+        gap,
+        document="typing",
+        max_tokens=LENGTH,
+        lane="inline",
+        may_glance=True,
+        stream=True,
+    )
     return ask(engine, request)
 
 

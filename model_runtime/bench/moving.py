@@ -113,7 +113,9 @@ def _walk(
 def _ask(engine: LocalEngine, gap: Gap, scrolled: Scrolled) -> _Asked:
     # As `remask serve` does; a whole file it leaves as it is.
     shown = replace(gap, prefix=scrolled.whole("", gap.prefix))
-    request = request_for(shown, document="moving", max_tokens=MAX_TOKENS, lane="inline")
+    request = request_for(
+        shown, document="moving", max_tokens=MAX_TOKENS, lane="inline", may_glance=True
+    )
     timed, started = ask(engine, request), time.perf_counter()
     engine.read_ahead(lambda: False)
     return _Asked(timed, time.perf_counter() - started)

@@ -83,8 +83,7 @@ def measure(setup: Setup) -> list[Table]:
     """Measure the default model and its peers."""
     tokenizer = tokenizer_of(setup.settings)
     template = FimTemplate(tokenizer)
-    # All are shown the same.
-    peers: list[Peer] = [Ours(LocalEngine(setup.whole_settings))]
+    peers: list[Peer] = [Ours(LocalEngine(setup.settings))]
     missing = []
     for make in (LlamaCpp, TransformersGenerate):
         try:

@@ -63,9 +63,7 @@ class Place(NamedTuple):
 def main(arguments: argparse.Namespace) -> str:
     """Measure, write the page and return it."""
     tasks = [task for task in read_tasks(arguments.tasks) if task.single_line]
-    # Both contexts are the whole one.
-    settings = msgspec.structs.replace(load_settings(flags_of(arguments)), glance_tokens=0)
-    engine = LocalEngine(settings)
+    engine = LocalEngine(load_settings(flags_of(arguments)))
     asked: list[Asked] = []
     try:
         _ask(engine, tasks[0], _place(tasks[0]), "warm-up", arguments.seed)

@@ -36,6 +36,8 @@ class Choose(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     #: Names and parameters as in the runtime's settings.
     sampler: str = ""
     params: dict[str, Any] = {}
+    #: See `InfillRequest.may_glance`; None is as the dialect's clients mostly want it.
+    may_glance: bool | None = None
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +107,7 @@ def infill_request(
     seed: int | None = None,
     n_alternatives: int = 1,
     context: tuple[ContextFile, ...] = (),
+    may_glance: bool = False,
 ) -> InfillRequest:
     """Return the runtime's request for one empty span between two texts."""
     span = MaskSpan(max_tokens=max_tokens, single_line="\n" in read_stops(body.stop))
@@ -122,6 +125,7 @@ def infill_request(
         seed=None if seed is None or seed < 0 else seed,
         n_alternatives=n_alternatives,
         lane="inline",
+        may_glance=may_glance if body.remask.may_glance is None else body.remask.may_glance,
     )
 
 

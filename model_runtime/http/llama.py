@@ -81,6 +81,7 @@ class LlamaDialect(Dialect):
             max_tokens=body.n_predict if body.n_predict > 0 else None,
             seed=body.seed,
             context=tuple(ContextFile(path=x.filename, text=x.text) for x in body.input_extra),
+            may_glance=True,
         )
         return Ask(
             request,

@@ -27,9 +27,7 @@ def is_worth_it(job: Job, n_tokens: int) -> bool:
         n_tokens: what a glance sees; 0 for never.
     """
     request = job.request
-    if not n_tokens or request.lane != "inline" or request.mode != "infill":
-        return False
-    if job.model.denoiser.device.type != "cpu":
+    if not n_tokens or not request.may_glance or job.model.denoiser.device.type != "cpu":
         return False
     context = job.lay_out([""] * len(request.spans), 0).context
     return job.n_missing(context) > MUCH * n_tokens

@@ -43,6 +43,7 @@ async def test_a_cursor_gets_an_insertion(editor: Editor) -> None:
     (request,) = editor.runtime.requests
     assert (request.prefix, request.suffix) == ("def f(a):\n    ", "\nx = 1\n")
     assert (request.lane, request.document, request.stream) == ("inline", URI, False)
+    assert request.may_glance
     assert request.spans[0].single_line
 
 

@@ -30,6 +30,7 @@ def request(typed: str = "", *, above: str = ABOVE, lane: Lane = "inline") -> In
     """Return a request for what follows something typed in the middle of a file."""
     return InfillRequest(
         id="r", document="d", prefix=above + typed, suffix=BELOW, lane=lane, seed=1,
+        may_glance=lane == "inline",
         spans=(MaskSpan(max_tokens=6, single_line=True),),
     )  # fmt: skip
 
@@ -105,7 +106,7 @@ def test_what_has_been_asked_for_since_is_not_lost(lane: Lane) -> None:
     [(ABOVE, "edit", GLANCE), ("line = 1\n", "inline", GLANCE * 2), (ABOVE, "inline", 0)],
 )
 def test_what_is_not_glanced_at(above: str, lane: Lane, glance_tokens: int) -> None:
-    """An edit, a short file, and where nobody wants it; nothing is left to be read."""
+    """Who waits for all of it, a short file, and where nobody wants it: nothing is left to read."""
     local = engine(glance_tokens=glance_tokens)
     found, whole = (ask(one, above=above, lane=lane) for one in (local, engine()))
     assert found.usage.n_context_tokens == whole.usage.n_context_tokens

@@ -449,3 +449,28 @@ async def test_origin_may_ask_where_allowed(short_path: Path) -> None:
 
     assert (preflight.status_code, reply.status_code) == (200, 200)
     assert reply.headers["access-control-allow-origin"] == "https://ide.example"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "may_glance"),
+    [
+        ("/infill", INFILL, True),
+        ("/infill", INFILL | {"remask": {"may_glance": False}}, False),
+        ("/v1/completions", {"model": "remask", "prompt": "a", "suffix": "b"}, False),
+        (
+            "/v1/completions",
+            {"model": "remask", "prompt": "a", "remask": {"may_glance": True}},
+            True,
+        ),
+        ("/v1/fim/completions", {"prompt": "a", "suffix": "b"}, False),
+    ],
+)
+async def test_who_may_be_shown_a_part_of_the_context(
+    short_path: Path, path: str, body: dict[str, Any], *, may_glance: bool
+) -> None:
+    """Editors are, unless they say otherwise; scripts, which ask but once, are not."""
+    engine = SelfRunning()
+    async with fronting(short_path, engine) as front:
+        reply = await front.post(path, **body)
+        assert reply.status_code == 200, reply.text
+        assert (await engine.started()).may_glance == may_glance
