@@ -46,7 +46,13 @@ def measure(setup: Setup) -> list[Table]:
 
 
 def measure_moving(engine: LocalEngine, file: Gap, repeat: int) -> list[Table]:
-    """Move about in a file, its text all in the prefix, in both ways that clients have."""
+    """Move about in a file, shown in both ways that clients have.
+
+    Args:
+        engine: fills.
+        file: its whole text is the gap's prefix.
+        repeat: so many of the moves, each in both directions.
+    """
     ask(engine, request_for(_whole(file, START), document="warm-up", max_tokens=1, lane="inline"))
     rows = [
         _row(
