@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import threading
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
-from support.stepped import SteppedEngine
+from support.stepped import PATIENCE_S, SteppedEngine
 from support.tiny_canvas import Listener, Patience, engine
 
 from model_runtime.engines.base import ReadingEngine
@@ -130,14 +132,15 @@ class Reader(SteppedEngine):
     def __init__(self, *, has_bug: bool = False) -> None:
         super().__init__()
         self._has_bug = has_bug
-        self.n_read = 0
+        self.has_begun = threading.Event()
 
     def read_ahead(self, must_stop: Callable[[], bool]) -> None:
         """See `ReadingEngine.read_ahead`."""
         if self._has_bug:
             raise ZeroDivisionError
+        self.has_begun.set()
         while not must_stop():
-            self.n_read += 1
+            pass
 
 
 def job() -> Job:
@@ -153,8 +156,9 @@ async def test_the_worker_reads_while_nobody_asks() -> None:
     for _ in range(3):
         reader.finish()
         assert isinstance(await worker.run(job(), lambda _report: None), Finished)
+        assert await asyncio.to_thread(reader.has_begun.wait, PATIENCE_S)
+        reader.has_begun.clear()
     assert await worker.close()
-    assert reader.n_read
     assert reader.closed.is_set()
 
 
