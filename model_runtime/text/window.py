@@ -7,6 +7,7 @@ the cache, which has to be encoded as a whole.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,10 +21,14 @@ CHARACTERS_PER_TOKEN = 8
 SUFFIX_SHARE = 0.3
 
 
+# A request asks several times: whether to glance at it first, to fill it, to rank its fills.
+@lru_cache(maxsize=4)
 def around(
     prefix: str, suffix: str, n_tokens: int, tokenizer: CodeTokenizer
 ) -> tuple[list[int], list[int], int]:
     """Return the tokens before a span and behind it, and how many others there is room for.
+
+    The lists are shared between calls, and not to be changed.
 
     Args:
         prefix: the file up to the span.
