@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from model_runtime.caches.causal import CausalCache
     from model_runtime.engines.base import CancelToken, Listener
-    from model_runtime.protocol import Alternative, InfillRequest, StepReport, Task
+    from model_runtime.protocol import Alternative, InfillRequest, Task
     from model_runtime.samplers.base import Sampler
     from model_runtime.settings import RuntimeSettings
 
@@ -73,7 +73,7 @@ class LocalEngine:
         self._lent: dict[ContextKey, CausalCache] = {}
         self._side_by_side = SideBySide()
         #: Whose context was only glanced at.
-        self._unread: InfillRequest | None = None
+        self._unread: Job | None = None
 
     def describe(self) -> EngineDescription:
         """See `Engine.describe`."""
@@ -99,26 +99,25 @@ class LocalEngine:
         seed = secrets.randbelow(MAX_SEED) if request.seed is None else request.seed
         rng = torch.Generator().manual_seed(seed)
         key, n_glance = _context_key(request), self._settings.glance_tokens
-        if self._unread is not None and _context_key(self._unread) == key:
+        if self._unread is not None and _context_key(self._unread.request) == key:
             self._unread = None
         with self._cache(key, model) as cache:
             check_pairing(model.denoiser, sampler, cache)
             job = Job(request, listener, cancel, model, cache, rng, sampler)
             if not is_worth_it(job, n_glance):
                 return self._fill(job, seed)
-        self._unread = request
+        self._unread = job
         with self._cache(key._replace(is_glance=True), model) as cache:
             return self._fill(glancing(replace(job, cache=cache), n_glance), seed)
 
     @torch.inference_mode()
     def read_ahead(self, must_stop: Callable[[], bool]) -> None:
         """See `ReadingEngine.read_ahead`."""
-        request, model = self._unread, self._model
-        if request is None or model is None:
+        job = self._unread
+        if job is None:
             return
-        sampler, rng = self._sampler(request), torch.Generator()
-        with self._cache(_context_key(request), model) as cache, suppress(_SomebodyAsks):
-            read(Job(request, _Nobody(), _Until(must_stop), model, cache, rng, sampler))
+        with self._cache(_context_key(job.request), job.model) as cache, suppress(_SomebodyAsks):
+            read(replace(job, cache=cache, cancel=_Until(must_stop)))
             self._unread = None
 
     def run_side_by_side(self, take: Callable[[], Callable[[], None] | None]) -> None:
@@ -181,16 +180,6 @@ class _Until:
         """See `CancelToken.check`."""
         if self._must_stop():
             raise _SomebodyAsks
-
-
-class _Nobody:
-    """Listens to what nobody has asked for."""
-
-    def notice(self, text: str, fraction: float | None = None) -> None:
-        """See `Listener.notice`."""
-
-    def step(self, report: StepReport) -> None:
-        """See `Listener.step`."""
 
 
 def _context_key(request: InfillRequest) -> ContextKey:

@@ -22,6 +22,7 @@ from starlette.responses import Response, StreamingResponse
 from model_runtime.http.dialect import Turn
 from model_runtime.http.faults import BadBody, HttpFault
 from model_runtime.http.fill import Choice, Filled, Piece, follow
+from model_runtime.http.limits import client_address
 from model_runtime.http.scrolled import Scrolled
 from model_runtime.protocol import Usage
 
@@ -114,8 +115,7 @@ class Answerer:
         if ask.is_warm_up:
             return json_reply(dialect.whole(ask, WARM, turn))
         deadline_s = min(ask.request.deadline_s or math.inf, self._settings.deadline_s)
-        client = request.client.host if request.client else ""
-        prefix = self._scrolled.whole(client, ask.request.prefix)
+        prefix = self._scrolled.whole(client_address(request), ask.request.prefix)
         limited = msgspec.structs.replace(ask.request, deadline_s=deadline_s, prefix=prefix)
         ask = dataclasses.replace(ask, request=limited)
         events = self._counted(follow(self._backend, ask), dialect, arrived)

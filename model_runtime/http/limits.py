@@ -70,6 +70,11 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             raise BadRequest("requests_per_minute can't be negative")
 
 
+def client_address(connection: HTTPConnection) -> str:
+    """Return what tells clients apart; empty where there is no address."""
+    return connection.client.host if connection.client else ""
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach a host."""
     try:
@@ -107,7 +112,7 @@ class Gate:
             raise HttpFault(403, "forbidden_origin", "Pages of this origin may not ask here.")
         if self._settings.token and connection.url.path not in PUBLIC_PATHS:
             self._check_token(connection.headers.get("authorization", ""))
-        self._check_rate(connection.client.host if connection.client else "")
+        self._check_rate(client_address(connection))
 
     def enter(self) -> None:
         """Count a fill in; `leave` must follow.
