@@ -13,14 +13,14 @@ from rich.columns import Columns
 from rich.console import Console
 from rich.panel import Panel
 
+from lsp_server.command_line.target import Target
+from lsp_server.command_line.terminal import canvas
 from lsp_server.documents import DocumentSnapshot
-from lsp_server.infill import Plan, fill, make_plan
+from lsp_server.fill.infill import Plan, fill, make_plan
 from lsp_server.protocol_ext import InfillParams
 from lsp_server.runtime.client import RuntimeClient
 from lsp_server.runtime.process import RuntimeProcess
 from lsp_server.settings import Settings
-from lsp_server.target import Target
-from lsp_server.terminal import canvas
 from model_runtime.protocol import Notice, StepReport
 
 ROOT = Path(__file__).parent.parent

@@ -13,7 +13,7 @@ def main() -> None:
 
         serve()
     else:
-        from lsp_server.cli import main as run  # noqa: PLC0415
+        from lsp_server.command_line.cli import main as run  # noqa: PLC0415
 
         run()
 

@@ -22,7 +22,7 @@ from model_runtime.protocol import StepReport
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lsp_server.infill import Plan
+    from lsp_server.fill.infill import Plan
     from lsp_server.server import RemaskServer
     from model_runtime.protocol import Notice
 

@@ -18,23 +18,16 @@ from pygls.protocol import LanguageServerProtocol, lsp_method
 from pygls.uris import to_fs_path
 
 from lsp_server import version
-from lsp_server.alternatives import Alternatives
 from lsp_server.capabilities import ClientSupport
 from lsp_server.documents import DocumentSnapshot, OpenDocuments
-from lsp_server.edits import check_current
 from lsp_server.errors import InfillFailed, ServerFault, StaleResult, UnsupportedDocument
-from lsp_server.features import (
-    code_actions,
-    commands,
-    configuration,
-    inline_completion,
-    scores,
-    status,
-)
-from lsp_server.infill import Filled, check_allowed, make_plan
+from lsp_server.fill.alternatives import Alternatives
+from lsp_server.fill.edits import check_current
+from lsp_server.fill.infill import Filled, check_allowed, make_plan
+from lsp_server.fill.prompts import is_inside
 from lsp_server.progress import Reporter
-from lsp_server.prompts import is_inside
 from lsp_server.settings import Settings
+from lsp_server.status_board import StatusBoard
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Generator, Iterator
@@ -102,7 +95,7 @@ class RemaskServer(LanguageServer):
         self.settings = Settings()
         self.is_configured = asyncio.Event()
         self.support = ClientSupport()
-        self.status = status.StatusBoard(self)
+        self.status = StatusBoard(self)
         self._told: set[str] = set()
 
     @property
@@ -246,11 +239,3 @@ class RemaskServer(LanguageServer):
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Log what pygls could not handle; by default it would pop up in the editor."""
         LOG.error("%s: %s", source.__name__, error)
-
-
-def create_server(runtime: RuntimeClient) -> RemaskServer:
-    """Return a server with every feature registered, not yet listening."""
-    server = RemaskServer(runtime)
-    for feature in (code_actions, commands, configuration, inline_completion, scores, status):
-        feature.register(server)
-    return server

@@ -18,7 +18,7 @@ def serve(log_level: str = "warning") -> None:
     gc.disable()
     from lsp_server.runtime.client import RuntimeClient  # noqa: PLC0415
     from lsp_server.runtime.process import RuntimeProcess  # noqa: PLC0415
-    from lsp_server.server import create_server  # noqa: PLC0415
+    from lsp_server.wiring import create_server  # noqa: PLC0415
 
     gc.freeze()
     gc.enable()

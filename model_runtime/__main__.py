@@ -11,11 +11,14 @@ import os
 import sys
 from importlib import import_module
 
-from model_runtime.process import keep_freed_memory
+from model_runtime.service.process import keep_freed_memory
 
 #: Name, module, and what it does.
 COMMANDS = {
-    "run": ("model_runtime.run", "serve infill requests to editors (they start it themselves)"),
+    "run": (
+        "model_runtime.service.run",
+        "serve infill to editors (they start it themselves)",
+    ),
     "serve": ("model_runtime.http.serve", "serve fill-in-the-middle requests over HTTP"),
     "pull": ("model_runtime.weights.pull", "download a model ahead of its first use"),
     "eval": ("model_runtime.evaluation.command", "measure a model's quality"),

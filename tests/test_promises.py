@@ -96,7 +96,7 @@ COMPLAINTS = {
 
 
 DOCUMENTS, SERVER = "e2e/lsp/test_documents.py", "e2e/lsp/test_server.py"
-RUNTIME, FETCH = "model_runtime/test_server.py", "model_runtime/weights/test_fetch.py"
+RUNTIME, FETCH = "model_runtime/service/test_server.py", "model_runtime/weights/test_fetch.py"
 
 #: What is wrong, and tests that a plain message comes of it and nothing is lost.
 BAD_INPUT = {
@@ -126,7 +126,7 @@ BAD_INPUT = {
     },
     "a document closed or edited while the model works": {
         SERVER: ["test_a_stale_result_is_dropped"],
-        "lsp_server/test_terminal.py": [
+        "lsp_server/command_line/test_terminal.py": [
             "test_a_file_that_changed_is_left_alone",
             "test_a_file_that_is_gone_stays_gone",
         ],
@@ -161,7 +161,7 @@ BAD_INPUT = {
     },
     "a full disk while downloading, or writing": {
         FETCH: ["test_no_room_from_the_start", "test_no_room_in_the_middle"],
-        "lsp_server/test_terminal.py": ["test_a_full_disk_costs_nothing"],
+        "lsp_server/command_line/test_terminal.py": ["test_a_full_disk_costs_nothing"],
     },
     "a corrupt cache": {
         FETCH: ["test_corrupt_cache_is_replaced", "test_corrupt_partial_file_is_started_over"],

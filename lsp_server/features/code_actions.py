@@ -14,9 +14,9 @@ import msgspec
 from lsprotocol import types
 
 from lsp_server.documents import Span
-from lsp_server.edits import to_workspace_edit
 from lsp_server.errors import BadSelection, ServerFault
-from lsp_server.infill import UNCHANGED
+from lsp_server.fill.edits import to_workspace_edit
+from lsp_server.fill.infill import UNCHANGED
 from lsp_server.protocol_ext import COMMANDS, KIND, InfillParams, Position, Range
 from lsp_server.syntax.languages import find_grammar
 from lsp_server.syntax.spans import find_holes, find_markers, find_node

@@ -8,9 +8,9 @@ import msgspec
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from lsp_server.edits import to_workspace_edit
 from lsp_server.errors import BadSelection, ServerFault
-from lsp_server.infill import UNCHANGED
+from lsp_server.fill.edits import to_workspace_edit
+from lsp_server.fill.infill import UNCHANGED
 from lsp_server.protocol_ext import COMMANDS, CommandResult, InfillParams
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, TypeVar
 from lsprotocol import types
 
 from lsp_server.documents import LINE_END, Span
-from lsp_server.edits import check_current, to_newlines
 from lsp_server.errors import ServerFault
-from lsp_server.prefetch import Prefetch
-from lsp_server.prompts import build_infill, choose_context
+from lsp_server.fill.edits import check_current, to_newlines
+from lsp_server.fill.prefetch import Prefetch
+from lsp_server.fill.prompts import build_infill, choose_context
+from lsp_server.fill.suggestions import Suggestions
 from lsp_server.protocol_ext import InfillParams
-from lsp_server.suggestions import Suggestions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable

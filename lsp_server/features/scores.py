@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lsp_server.documents import LINE_END, Span
-from lsp_server.edits import check_current
 from lsp_server.errors import BadSelection
+from lsp_server.fill.edits import check_current
+from lsp_server.fill.prompts import build_infill
 from lsp_server.progress import plain_range
-from lsp_server.prompts import build_infill
 from lsp_server.protocol_ext import (
     SCORES,
     InfillParams,

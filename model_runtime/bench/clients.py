@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from model_runtime.bench.base import Cell, Setup
     from model_runtime.bench.gaps import Gap
-    from model_runtime.listen import Transport
+    from model_runtime.service.listen import Transport
 
 N_CLIENTS = (1, 4, 16)
 #: Requests that share a forward.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from model_runtime.engines.loading import load_default
-from model_runtime.process import version
+from model_runtime.service.process import version
 
 if TYPE_CHECKING:
     from model_runtime.settings import RuntimeSettings

@@ -24,7 +24,7 @@ import sys, time
 started = time.perf_counter()
 import msgspec
 from model_runtime.engines.loading import load_default
-from model_runtime.process import peak_memory_bytes
+from model_runtime.service.process import peak_memory_bytes
 from model_runtime.settings import RuntimeSettings
 settings = msgspec.json.decode(sys.argv[1], type=RuntimeSettings)
 imported = time.perf_counter()

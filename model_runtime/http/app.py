@@ -21,8 +21,8 @@ from model_runtime.http.metrics import Metrics
 from model_runtime.http.native import NativeDialect
 from model_runtime.http.openai import OpenAIDialect
 from model_runtime.http.openapi import describe
-from model_runtime.process import version
-from model_runtime.worker import log_bug
+from model_runtime.service.process import version
+from model_runtime.service.worker import log_bug
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

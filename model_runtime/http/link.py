@@ -13,7 +13,6 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from model_runtime import listen
 from model_runtime.framing import FrameError, encode, runtime_message_decoder
 from model_runtime.http.faults import NotFilled
 from model_runtime.protocol import (
@@ -30,6 +29,7 @@ from model_runtime.protocol import (
     StepReport,
     Welcome,
 )
+from model_runtime.service import listen
 
 if TYPE_CHECKING:
     from collections.abc import Callable

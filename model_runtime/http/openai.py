@@ -23,7 +23,7 @@ from model_runtime.http.dialect import (
 from model_runtime.http.faults import BadBody
 from model_runtime.http.fill import Ask
 from model_runtime.http.replies import CompletionReply
-from model_runtime.jobs import MAX_ALTERNATIVES
+from model_runtime.service.jobs import MAX_ALTERNATIVES
 
 if TYPE_CHECKING:
     from model_runtime.http.dialect import Turn

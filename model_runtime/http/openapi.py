@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from model_runtime.process import version
+from model_runtime.service.process import version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

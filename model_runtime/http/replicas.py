@@ -26,19 +26,19 @@ from ray.serve.experimental.consistent_hash_router import ConsistentHashRouter
 from model_runtime.errors import Cancelled
 from model_runtime.framing import encode, runtime_message_decoder
 from model_runtime.http.faults import NotFilled
-from model_runtime.jobs import Job
-from model_runtime.process import peak_memory_bytes, version
 from model_runtime.protocol import Failed, Finished, InfillRequest, Status, StepReport
-from model_runtime.run import make_engine
+from model_runtime.service.jobs import Job
+from model_runtime.service.process import peak_memory_bytes, version
+from model_runtime.service.run import make_engine
+from model_runtime.service.worker import Worker
 from model_runtime.settings import RuntimeSettings
-from model_runtime.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Hashable, Mapping
 
     from model_runtime.engines.base import Engine
     from model_runtime.http.link import OnStep
-    from model_runtime.http.serve import ReplicaSettings
+    from model_runtime.http.replica_settings import ReplicaSettings
     from model_runtime.protocol import RuntimeMessage
 
 log = logging.getLogger(__name__)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from model_runtime.http.link import OnStep
-    from model_runtime.listen import Transport
     from model_runtime.protocol import Finished, InfillRequest, Status
+    from model_runtime.service.listen import Transport
 
 log = logging.getLogger(__name__)
 

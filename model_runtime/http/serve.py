@@ -15,6 +15,7 @@ from model_runtime.errors import BadRequest, RuntimeFault
 from model_runtime.http.app import build_app
 from model_runtime.http.faults import NotFilled
 from model_runtime.http.limits import ServeSettings
+from model_runtime.http.replica_settings import ReplicaSettings
 from model_runtime.http.runtime import Runtime
 from model_runtime.settings import add_flags, flags_of, load_settings
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from model_runtime.http.fill import Backend
-    from model_runtime.listen import Transport
+    from model_runtime.service.listen import Transport
 
 DIRECTORY_VARIABLE = "REMASK_RUNTIME_DIR"
 TOKEN_VARIABLE = "REMASK_SERVE_TOKEN"  # noqa: S105  # its name, not a token
@@ -32,18 +33,6 @@ TOKEN_VARIABLE = "REMASK_SERVE_TOKEN"  # noqa: S105  # its name, not a token
 MAX_HEAD_BYTES = 32 * 1024
 #: Seconds that open replies have when the server is told to leave.
 LEAVE_S = 5
-
-
-class ReplicaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Replicas of the engine on Ray Serve."""
-
-    #: Of a running Ray cluster, e.g. "ray://head:10001" or "auto"; empty starts one here.
-    address: str = ""
-    min_replicas: int = 1
-    max_replicas: int = 2
-    #: Of each replica.
-    cpus: float = 1.0
-    gpus: float = 0.0
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

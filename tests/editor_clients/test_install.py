@@ -12,8 +12,8 @@ import pytest
 from support import editors
 from typer.testing import CliRunner
 
-from lsp_server.cli import app
-from lsp_server.install import InstallFailed, install, neovim_package
+from lsp_server.command_line.cli import app
+from lsp_server.command_line.install import InstallFailed, install, neovim_package
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,11 +17,11 @@ from support.tiny_canvas import Listener, Patience
 from support.wire import Wire, infill_request
 
 from model_runtime.errors import Cancelled
-from model_runtime.jobs import StopToken
 from model_runtime.models.side_by_side import SideBySide
 from model_runtime.protocol import Cancel, Failed, Finished, MaskSpan
-from model_runtime.server import RuntimeServer
-from model_runtime.worker import Worker
+from model_runtime.service.jobs import StopToken
+from model_runtime.service.server import RuntimeServer
+from model_runtime.service.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pygls.exceptions import JsonRpcException
 
-from lsp_server.server import create_server
+from lsp_server.wiring import create_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, ClassVar
 from model_runtime.engines.base import EngineDescription
 from model_runtime.errors import Stopped
 from model_runtime.protocol import Alternative, Finished, StepReport, Usage
-from model_runtime.server import RuntimeServer
+from model_runtime.service.server import RuntimeServer
+from model_runtime.service.worker import Worker
 from model_runtime.settings import RuntimeSettings
-from model_runtime.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

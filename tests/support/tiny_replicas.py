@@ -14,8 +14,9 @@ import msgspec
 from support import tiny_canvas
 
 from model_runtime.http.limits import ServeSettings
+from model_runtime.http.replica_settings import ReplicaSettings
 from model_runtime.http.replicas import Replica, Replicas
-from model_runtime.http.serve import FrontServer, ReplicaSettings
+from model_runtime.http.serve import FrontServer
 from model_runtime.settings import RuntimeSettings
 
 if TYPE_CHECKING:

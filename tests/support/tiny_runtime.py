@@ -13,9 +13,9 @@ from pathlib import Path
 import torch
 from support import tiny_canvas
 
-from model_runtime import listen
-from model_runtime.server import RuntimeServer
-from model_runtime.worker import Worker
+from model_runtime.service import listen
+from model_runtime.service.server import RuntimeServer
+from model_runtime.service.worker import Worker
 
 
 async def main(directory: Path) -> None:

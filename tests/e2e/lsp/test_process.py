@@ -26,7 +26,9 @@ def frame(message: dict[str, Any]) -> bytes:
     return b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
 
 
-@pytest.mark.parametrize("module", ["lsp_server.server", "lsp_server.stdio", "lsp_server.terminal"])
+@pytest.mark.parametrize(
+    "module", ["lsp_server.server", "lsp_server.stdio", "lsp_server.command_line.terminal"]
+)
 def test_the_server_holds_no_tensors(module: str) -> None:
     """A fresh interpreter that imports it has none of the heavy packages, whoever imports them."""
     heavy = HEAVY[: -2 if module.endswith("terminal") else None]

@@ -13,9 +13,9 @@ from support.fake_runtime import finished
 from support.marked import snapshot_of
 
 from lsp_server.documents import Span
-from lsp_server.edits import to_newlines
 from lsp_server.errors import InfillFailed
 from lsp_server.features.scores import place_scores
+from lsp_server.fill.edits import to_newlines
 from lsp_server.protocol_ext import SCORES
 from model_runtime.protocol import TokenScore
 

@@ -12,10 +12,10 @@ from support.stepped import PATIENCE_S, SteppedEngine
 from support.tiny_canvas import Listener, Patience, engine
 
 from model_runtime.engines.base import ReadingEngine
-from model_runtime.jobs import Job, StopToken
 from model_runtime.modes.glance import MUCH, READ_ROWS
 from model_runtime.protocol import Finished, InfillRequest, MaskSpan
-from model_runtime.worker import Worker
+from model_runtime.service.jobs import Job, StopToken
+from model_runtime.service.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable

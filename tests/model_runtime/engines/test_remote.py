@@ -15,8 +15,8 @@ from support.wire import infill_request
 from model_runtime.engines import ENGINES
 from model_runtime.engines.remote.engine import RemoteEngine
 from model_runtime.errors import BadRequest, Cancelled, RemoteFailed
-from model_runtime.jobs import StopToken
 from model_runtime.protocol import ContextFile, MaskSpan
+from model_runtime.service.jobs import StopToken
 from model_runtime.settings import RuntimeSettings
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from support.wire import infill_request
 
 from model_runtime.engines.scripted import MARK, Reply, ScriptedEngine, _denoise
 from model_runtime.errors import BadRequest, RuntimeFault, Stopped, Superseded
-from model_runtime.jobs import StopToken
 from model_runtime.protocol import MaskSpan
+from model_runtime.service.jobs import StopToken
 from model_runtime.settings import RuntimeSettings
 
 if TYPE_CHECKING:

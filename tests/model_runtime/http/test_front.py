@@ -15,8 +15,8 @@ from support.wire import infill_request
 from model_runtime.engines.remask import RemaskEngine
 from model_runtime.errors import Busy, Cancelled
 from model_runtime.http.metrics import Metrics
-from model_runtime.jobs import StopToken
 from model_runtime.protocol import Alternative, MaskSpan, Usage
+from model_runtime.service.jobs import StopToken
 from model_runtime.settings import RuntimeSettings
 
 if TYPE_CHECKING:

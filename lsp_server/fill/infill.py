@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lsp_server.documents import LINE_END
-from lsp_server.edits import Replacement, apply_replacements, to_newlines, to_replacements
 from lsp_server.errors import UnsupportedDocument
-from lsp_server.prompts import build_infill, choose_context, relative_path
+from lsp_server.fill.edits import Replacement, apply_replacements, to_newlines, to_replacements
+from lsp_server.fill.prompts import build_infill, choose_context, relative_path
 from lsp_server.syntax.check import find_faults, find_new_faults
 from lsp_server.syntax.languages import find_grammar
 from lsp_server.syntax.spans import find_mask_spans

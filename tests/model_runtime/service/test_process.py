@@ -18,7 +18,7 @@ for n in range(30):
     torch.ones(10_000_000)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
-KEEP = "from model_runtime.process import keep_freed_memory; keep_freed_memory()"
+KEEP = "from model_runtime.service.process import keep_freed_memory; keep_freed_memory()"
 
 
 def n_pages(prepare: str) -> int:

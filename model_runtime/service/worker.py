@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from model_runtime.engines.base import Engine, EngineDescription
-    from model_runtime.jobs import Job
+    from model_runtime.service.jobs import Job
 
 log = logging.getLogger(__name__)
 

@@ -57,7 +57,7 @@ def clients_folder() -> Path:
     Raises:
         InstallFailed: this installation has none.
     """
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]
     for folder in (here / "editor_clients", here.parent / "editor_clients"):
         if folder.is_dir():
             return folder

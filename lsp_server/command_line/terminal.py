@@ -21,9 +21,9 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from lsp_server.documents import DocumentSnapshot
-from lsp_server.edits import split_lines
 from lsp_server.errors import BadSelection, StaleResult, UnsupportedDocument
-from lsp_server.infill import UNCHANGED, Filled, check_allowed, check_size, fill, make_plan
+from lsp_server.fill.edits import split_lines
+from lsp_server.fill.infill import UNCHANGED, Filled, check_allowed, check_size, fill, make_plan
 from lsp_server.runtime.client import RuntimeClient
 from lsp_server.runtime.process import RuntimeProcess
 from lsp_server.settings import Settings
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from lsp_server.infill import Plan
+    from lsp_server.command_line.target import Target
+    from lsp_server.fill.infill import Plan
     from lsp_server.protocol_ext import InfillParams
-    from lsp_server.target import Target
     from model_runtime.protocol import Notice
 
 #: Lines of the file shown above and below a canvas.

@@ -9,9 +9,9 @@ import pytest
 from support.fake_runtime import FakeRuntime, finished
 from support.marked import snapshot_of, unmark
 
-from lsp_server.alternatives import Alternatives
 from lsp_server.errors import NothingElse
-from lsp_server.infill import MAX_ROUNDS, make_plan
+from lsp_server.fill.alternatives import Alternatives
+from lsp_server.fill.infill import MAX_ROUNDS, make_plan
 from lsp_server.protocol_ext import InfillParams
 from lsp_server.settings import Settings
 from model_runtime.protocol import Alternative, Finished

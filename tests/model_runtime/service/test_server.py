@@ -16,10 +16,8 @@ from hypothesis import strategies as st
 from support.stepped import SteppedEngine, serving
 from support.wire import Wire, infill_request
 
-from model_runtime.connection import MAX_UNSENT, Connection
 from model_runtime.errors import Cancelled, DeadlinePassed, ShuttingDown, Superseded
 from model_runtime.framing import encode
-from model_runtime.jobs import MAX_WAITING
 from model_runtime.protocol import (
     MAX_MESSAGE_BYTES,
     PROTOCOL_VERSION,
@@ -35,6 +33,8 @@ from model_runtime.protocol import (
     StepReport,
     Stopping,
 )
+from model_runtime.service.connection import MAX_UNSENT, Connection
+from model_runtime.service.jobs import MAX_WAITING
 
 if TYPE_CHECKING:
     from pathlib import Path

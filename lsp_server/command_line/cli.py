@@ -17,8 +17,8 @@ from typing import Annotated, Literal, NoReturn
 import typer
 
 from lsp_server import version
+from lsp_server.command_line.install import EditorName  # noqa: TC001
 from lsp_server.errors import BadSelection, ServerFault
-from lsp_server.install import EditorName  # noqa: TC001
 from lsp_server.protocol_ext import InfillParams, Scope
 from lsp_server.settings import Lines  # noqa: TC001
 from model_runtime.protocol import Mode  # noqa: TC001
@@ -113,8 +113,8 @@ def infill(
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Fill a place in a file and print the change as a diff."""
-    from lsp_server.target import Target
-    from lsp_server.terminal import Output, infill_file
+    from lsp_server.command_line.target import Target
+    from lsp_server.command_line.terminal import Output, infill_file
 
     if write and diff:
         raise BadSelection("--write and --diff exclude each other.")
@@ -184,7 +184,7 @@ def install_client(
     ] = "",
 ) -> None:
     """Put an editor's client in place."""
-    from lsp_server.install import install
+    from lsp_server.command_line.install import install
 
     for sentence in install(editor, remove=remove, command=command):
         typer.echo(sentence)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lsp_server.errors import NothingElse
-from lsp_server.infill import fill, fill_otherwise
+from lsp_server.fill.infill import fill, fill_otherwise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lsp_server.infill import Filled, Plan
+    from lsp_server.fill.infill import Filled, Plan
     from lsp_server.protocol_ext import InfillParams
     from lsp_server.runtime.client import RuntimeClient
     from model_runtime.protocol import Notice, StepReport

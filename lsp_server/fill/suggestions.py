@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lsp_server.edits import to_newlines
+from lsp_server.fill.edits import to_newlines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsp_server.suggestions import Suggestion
+from lsp_server.fill.suggestions import Suggestion
 
 TEXT = st.text(alphabet="ab\n", max_size=6)
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from support.marked import snapshot_of, unmark
 
-from lsp_server.prompts import build_infill, choose_context, is_single_line
+from lsp_server.fill.prompts import build_infill, choose_context, is_single_line
 from lsp_server.protocol_ext import InfillParams
 from lsp_server.settings import Lines, Settings
 

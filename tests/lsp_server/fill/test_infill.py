@@ -9,13 +9,13 @@ from support.fake_runtime import FakeRuntime, finished
 from support.marked import snapshot_of, unmark
 
 from lsp_server.errors import UnsupportedDocument
-from lsp_server.infill import MAX_ROUNDS, N_OTHERS, check_allowed, fill, make_plan
+from lsp_server.fill.infill import MAX_ROUNDS, N_OTHERS, check_allowed, fill, make_plan
 from lsp_server.protocol_ext import InfillParams
 from lsp_server.settings import Settings
 from model_runtime.protocol import Alternative
 
 if TYPE_CHECKING:
-    from lsp_server.infill import Filled
+    from lsp_server.fill.infill import Filled
     from model_runtime.protocol import Finished, InfillRequest, Mode
 
 SETTINGS = Settings(max_file_bytes=10, disabled_languages=("lua",), secret_files=("*.key",))

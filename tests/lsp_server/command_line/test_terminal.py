@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lsp_server.command_line.terminal import write_file
 from lsp_server.documents import DocumentSnapshot
 from lsp_server.errors import StaleResult, UnsupportedDocument
-from lsp_server.terminal import write_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +57,7 @@ import resource, sys
 from pathlib import Path
 from lsp_server.documents import DocumentSnapshot
 from lsp_server.errors import UnsupportedDocument
-from lsp_server.terminal import write_file
+from lsp_server.command_line.terminal import write_file
 snapshot = DocumentSnapshot.read(Path(sys.argv[1]) / "a.py", "python")
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))
 try:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from lsp_server.edits import to_newlines
+from lsp_server.fill.edits import to_newlines
 from model_runtime.protocol import ContextFile, InfillRequest, MaskSpan
 
 if TYPE_CHECKING:

@@ -15,8 +15,6 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from model_runtime import listen
-from model_runtime.connection import Connection
 from model_runtime.errors import (
     BadRequest,
     Cancelled,
@@ -26,8 +24,6 @@ from model_runtime.errors import (
     Superseded,
 )
 from model_runtime.framing import FrameError
-from model_runtime.jobs import Job, JobQueue, check_request
-from model_runtime.process import peak_memory_bytes, version
 from model_runtime.protocol import (
     PROTOCOL_VERSION,
     Cancel,
@@ -42,15 +38,19 @@ from model_runtime.protocol import (
     Stopping,
     Welcome,
 )
+from model_runtime.service import listen
+from model_runtime.service.connection import Connection
+from model_runtime.service.jobs import Job, JobQueue, check_request
+from model_runtime.service.process import peak_memory_bytes, version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from model_runtime.errors import Stopped
-    from model_runtime.jobs import Client
     from model_runtime.protocol import ClientMessage, Notice, StepReport
-    from model_runtime.worker import Worker
+    from model_runtime.service.jobs import Client
+    from model_runtime.service.worker import Worker
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from support.wire import infill_request
 
 from model_runtime.errors import Busy, Cancelled, Superseded
-from model_runtime.jobs import Job, JobQueue, StopToken
+from model_runtime.service.jobs import Job, JobQueue, StopToken
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

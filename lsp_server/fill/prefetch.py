@@ -11,7 +11,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lsp_server.edits import to_newlines
+from lsp_server.fill.edits import to_newlines
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

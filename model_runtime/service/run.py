@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from model_runtime import listen
 from model_runtime.engines import ENGINES
 from model_runtime.errors import ModelLoadFailed, RuntimeFault
-from model_runtime.process import version
-from model_runtime.server import RuntimeServer
+from model_runtime.service import listen
+from model_runtime.service.process import version
+from model_runtime.service.server import RuntimeServer
+from model_runtime.service.worker import Worker, log_bug
 from model_runtime.settings import RuntimeSettings, add_flags, flags_of, load_settings
-from model_runtime.worker import Worker, log_bug
 
 if TYPE_CHECKING:
     import argparse

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from support.marked import mark, snapshot_of
 
+from lsp_server.command_line.target import Target
 from lsp_server.errors import BadSelection
-from lsp_server.target import Target
 
 TEXT = "def f(a):\n    return a\n\n    # 😀 end\n"
 

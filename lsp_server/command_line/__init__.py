@@ -1,0 +1,1 @@
+"""`remask` in a terminal."""
