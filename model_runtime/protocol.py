@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import msgspec
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 
 #: One message on the wire, packed, may not be larger. A request holds one file and its context.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -35,6 +35,8 @@ Mode = Literal["infill", "rewrite", "repair", "holes"]
 Task = Literal[Mode, "score"]
 Lane = Literal["inline", "edit"]
 Finish = Literal["closed", "length", "unchanged"]
+#: How readily ghost text is shown.
+Eagerness = Literal["quiet", "balanced", "eager"]
 FailureCode = Literal[
     "bad_request",
     "busy",
@@ -50,6 +52,10 @@ FailureCode = Literal[
     "unknown_name",
     "unsupported_pairing",
 ]
+
+
+#: For each, how likely to be right a text has to be to be shown.
+LEAST_CONFIDENCE: dict[Eagerness, float] = {"quiet": 0.8, "balanced": 0.6, "eager": 0.4}
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
@@ -118,6 +124,10 @@ class InfillRequest(Message, kw_only=True, frozen=True):
     #: one is sure, nor one that has no chance; and an engine that makes others at little cost may
     #: make and return more of them than are asked for.
     best_only: bool = False
+    #: From which confidence on a text is wanted: each ends where it gets less likely to be right than
+    #: this, and nothing is denoised behind that. 0 wants all of it. Engines that can't tell their
+    #: confidence give all of it, too.
+    least_confidence: float = 0.0
     #: Seconds from arrival after which the request fails with "deadline"; None for no limit.
     deadline_s: float | None = None
     lane: Lane = "edit"
@@ -195,6 +205,15 @@ class StepReport(Message, kw_only=True, frozen=True):
     mark: str = "░"
 
 
+class Stretch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A piece of a text, and how sure the engine is of it."""
+
+    #: Characters of the text; stretches follow one another and make up all of it.
+    n_chars: int
+    #: How likely the text is to be right up to the end of this stretch: 0 to 1, never rising.
+    confidence: float
+
+
 class Alternative(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One way to fill all the spans."""
 
@@ -204,6 +223,8 @@ class Alternative(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     #: the alternatives of one reply; None where unknown.
     score: float | None = None
     finish: Finish = "closed"
+    #: For each of the texts; empty where the engine can't tell.
+    confidence: tuple[tuple[Stretch, ...], ...] = ()
 
 
 class TokenScore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
