@@ -22,8 +22,8 @@ from model_runtime.protocol import StepReport
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lsp_server.contract import Client
     from lsp_server.fill.infill import Plan
-    from lsp_server.server import RemaskServer
     from model_runtime.protocol import Notice
 
 LOG = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Progress:
         title: what is going on, shown before every message.
     """
 
-    def __init__(self, server: RemaskServer, title: str) -> None:
+    def __init__(self, server: Client, title: str) -> None:
         self._server = server
         self._title = title
         # A string: Zed refuses numbers.
@@ -104,7 +104,7 @@ class Progress:
 class Drafts:
     """The drafts of one request, for a client that draws them."""
 
-    def __init__(self, server: RemaskServer, plan: Plan) -> None:
+    def __init__(self, server: Client, plan: Plan) -> None:
         self._server = server
         self._plan = plan
         self._ranges = tuple(plain_range(plan.snapshot.range_of(span)) for span in plan.spans)
@@ -149,7 +149,7 @@ class Reporter:
         plan: what is being filled.
     """
 
-    def __init__(self, server: RemaskServer, plan: Plan) -> None:
+    def __init__(self, server: Client, plan: Plan) -> None:
         self.progress = Progress(server, f"Remask: {plan.request.mode}")
         self._drafts = Drafts(server, plan)
 

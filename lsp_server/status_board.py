@@ -11,15 +11,15 @@ from lsp_server.errors import ServerFault
 from lsp_server.protocol_ext import DID_CHANGE_STATUS, StatusResult
 
 if TYPE_CHECKING:
+    from lsp_server.contract import Server
     from lsp_server.runtime.client import RuntimeState
-    from lsp_server.server import RemaskServer
     from model_runtime.protocol import Finished
 
 
 class StatusBoard:
     """What a status item shows, pushed to clients that ask for it whenever it changes."""
 
-    def __init__(self, server: RemaskServer) -> None:
+    def __init__(self, server: Server) -> None:
         self._server = server
         self._n_waiting = 0
         self._shown = StatusResult("stopped")

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lsp_server.capabilities import ClientSupport
+    from lsp_server.contract import Server
     from lsp_server.documents import DocumentSnapshot
     from lsp_server.protocol_ext import Scope
-    from lsp_server.server import RemaskServer
     from lsp_server.settings import Settings
     from model_runtime.protocol import Mode
 
@@ -194,7 +194,7 @@ def disabled_action(fault: ServerFault, only: Sequence[str] | None) -> list[type
     return [types.CodeAction(title="Infill selection", kind=kind, disabled=reason)]
 
 
-def register(server: RemaskServer) -> None:
+def register(server: Server) -> None:
     """Offer code actions, and resolve them."""
 
     @server.feature(
@@ -218,7 +218,7 @@ def register(server: RemaskServer) -> None:
         return action
 
 
-async def _resolve(server: RemaskServer, action: types.CodeAction) -> types.WorkspaceEdit:
+async def _resolve(server: Server, action: types.CodeAction) -> types.WorkspaceEdit:
     try:
         params = msgspec.convert(action.data, InfillParams)
     except msgspec.ValidationError as error:

@@ -16,24 +16,24 @@ from lsp_server.protocol_ext import COMMANDS, CommandResult, InfillParams
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lsp_server.server import RemaskServer
+    from lsp_server.contract import Server
     from model_runtime.protocol import Mode
 
 
-def register(server: RemaskServer) -> None:
+def register(server: Server) -> None:
     """Offer one command for each mode."""
     for name, mode in COMMANDS.items():
         _register(server, name, mode)
 
 
-def _register(server: RemaskServer, name: str, mode: Mode) -> None:
+def _register(server: Server, name: str, mode: Mode) -> None:
     @server.command(name)
     async def run_command(*arguments: Any) -> Any:
         result = await server.answer(_run(server, mode, arguments))
         return msgspec.to_builtins(result) if result else None
 
 
-async def _run(server: RemaskServer, mode: Mode, arguments: Sequence[Any]) -> CommandResult:
+async def _run(server: Server, mode: Mode, arguments: Sequence[Any]) -> CommandResult:
     try:
         params = msgspec.structs.replace(read_params(arguments), mode=mode)
         snapshot = server.snapshot(params.uri)

@@ -11,13 +11,13 @@ from lsp_server.capabilities import ClientSupport
 from lsp_server.settings import SECTION, Settings, read_settings
 
 if TYPE_CHECKING:
-    from lsp_server.server import RemaskServer
+    from lsp_server.contract import Server
 
 
 class Configuration:
     """Keeps `server.settings` at what the client says."""
 
-    def __init__(self, server: RemaskServer) -> None:
+    def __init__(self, server: Server) -> None:
         self._server = server
         #: What `initializationOptions` made of the defaults; later settings are laid over it.
         self._base = Settings()
@@ -59,7 +59,7 @@ class Configuration:
             self._server.tell_once(f"Changed settings need a restart: {refusal}")
 
 
-def register(server: RemaskServer) -> None:
+def register(server: Server) -> None:
     """Read the client's capabilities and settings, and follow the latter."""
     configuration = Configuration(server)
 

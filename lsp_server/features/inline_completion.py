@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
     from typing import Any
 
+    from lsp_server.contract import Server
     from lsp_server.documents import DocumentSnapshot
-    from lsp_server.server import RemaskServer
     from lsp_server.settings import InlineSettings
     from model_runtime.protocol import Finished
 
@@ -79,7 +79,7 @@ def is_worth_asking(
     return len(rest.rstrip()) <= settings.max_line_suffix
 
 
-def register(server: RemaskServer) -> None:
+def register(server: Server) -> None:
     """Offer ghost text."""
     newest, suggestions, prefetch = Newest(), Suggestions(), Prefetch()
 
@@ -101,7 +101,7 @@ def register(server: RemaskServer) -> None:
 
 
 async def _complete(
-    server: RemaskServer,
+    server: Server,
     newest: Newest,
     suggestions: Suggestions,
     prefetch: Prefetch,
@@ -170,7 +170,7 @@ def _items(
 
 
 async def _infill(
-    server: RemaskServer, snapshot: DocumentSnapshot, replaced: Span, shown: str, pause_s: float
+    server: Server, snapshot: DocumentSnapshot, replaced: Span, shown: str, pause_s: float
 ) -> Finished:
     if pause_s:
         await asyncio.sleep(pause_s)

@@ -24,12 +24,12 @@ from lsp_server.protocol_ext import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lsp_server.contract import Server
     from lsp_server.documents import DocumentSnapshot
-    from lsp_server.server import RemaskServer
     from model_runtime.protocol import TokenScore
 
 
-def register(server: RemaskServer) -> None:
+def register(server: Server) -> None:
     """Offer the heat map."""
 
     @server.feature(SCORES)
@@ -38,7 +38,7 @@ def register(server: RemaskServer) -> None:
         return msgspec.to_builtins(result) if result else None
 
 
-async def _score(server: RemaskServer, raw: Any) -> ScoresResult:
+async def _score(server: Server, raw: Any) -> ScoresResult:
     """Ask the runtime what it thinks of a selection.
 
     Raises:

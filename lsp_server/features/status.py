@@ -10,10 +10,10 @@ from lsprotocol import types
 from lsp_server.protocol_ext import STATUS
 
 if TYPE_CHECKING:
-    from lsp_server.server import RemaskServer
+    from lsp_server.contract import Server
 
 
-def register(server: RemaskServer) -> None:
+def register(server: Server) -> None:
     """Answer `remask/status`, and follow the runtime's state."""
     server.runtime.on_state(server.status.state)
 
