@@ -34,7 +34,8 @@ Mode = Literal["infill", "rewrite", "repair", "holes"]
 #: What a request may ask for: an edit, or only how likely what stands there is.
 Task = Literal[Mode, "score"]
 Lane = Literal["inline", "edit"]
-Finish = Literal["closed", "length", "unchanged"]
+#: "doubt": the text goes on, less sure than was wanted.
+Finish = Literal["closed", "length", "unchanged", "doubt"]
 #: How readily ghost text is shown.
 Eagerness = Literal["quiet", "balanced", "eager"]
 FailureCode = Literal[
@@ -125,9 +126,9 @@ class InfillRequest(Message, kw_only=True, frozen=True):
     #: make and return more of them than are asked for.
     best_only: bool = False
     #: From which confidence on a text is wanted: each ends where it gets less likely to be right than
-    #: this, and nothing is denoised behind that. 0 wants all of it. Engines that can't tell their
-    #: confidence give all of it, too.
-    least_confidence: float = 0.0
+    #: this, and nothing is denoised behind that. 0 wants all of it, and the confidence told; None
+    #: has it told where that costs nothing. Engines that can't tell it give all of a text.
+    least_confidence: float | None = None
     #: Seconds from arrival after which the request fails with "deadline"; None for no limit.
     deadline_s: float | None = None
     lane: Lane = "edit"

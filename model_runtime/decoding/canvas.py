@@ -93,6 +93,17 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Likeliest:
+    """What a model would rather, or as soon, have said at positions that a step settled."""
+
+    #: [n] int64: canvas positions.
+    positions: Tensor
+    #: [n, k] int64 and float32: the likeliest tokens at each, the best first.
+    token_ids: Tensor
+    probabilities: Tensor
+
+
+@dataclass(frozen=True)
 class Update:
     """A sampler's decision after one step."""
 
@@ -106,6 +117,9 @@ class Update:
     #: [new_length] float32 in the sampler's own unit, for ranking and for showing, NaN where this
     #: step predicted nothing; or None.
     confidence: Tensor | None = None
+    #: Of the positions settled by this step, for rules whose confidence is the probability that the
+    #: model gives a token where all before it is settled; else None.
+    likeliest: Likeliest | None = None
     #: [new_length] int64, for rules that change the length: the old position each new one comes
     #: from, -1 for a new mask. None: nothing moved.
     source: Tensor | None = None

@@ -20,6 +20,7 @@ from model_runtime.models.weights import (
     load_adapter,
     load_base,
 )
+from model_runtime.text.calibration import Calibration
 from model_runtime.text.fim import FimTemplate
 from model_runtime.text.layout import CanvasLayout
 from model_runtime.text.tokenizer import CodeTokenizer
@@ -56,6 +57,8 @@ class LoadedModel:
     weights: TensorFile
     #: For people: "cpu, int8, 2 threads".
     device_text: str
+    #: What the model's own probabilities are worth.
+    calibration: Calibration = Calibration()  # noqa: RUF009  # it is frozen
 
 
 def load_default(

@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from model_runtime.text.chance import Chance
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -46,7 +48,8 @@ def branches(job: Job, laid_out: LaidOut, fill: Fill, n_branches: int) -> Iterat
         # forwards.
         text_ids = fill.token_ids if job.sampler.takes_text else []
         canvases = [
-            laid_out.resumed(head, n_open - len(head), text_ids[len(head) :]) for head in heads
+            laid_out.resumed(head, n_open - len(head), text_ids[len(head) :], known)
+            for head, known in heads
         ]
         for other in job.settle_each(canvases):
             if other.text not in seen and other.text.strip():
@@ -54,21 +57,25 @@ def branches(job: Job, laid_out: LaidOut, fill: Fill, n_branches: int) -> Iterat
                 yield other
 
 
-def departures(job: Job, laid_out: LaidOut, fill: Fill) -> list[list[int]]:
-    """Return beginnings of the fill whose last token is another one, the likeliest first."""
+def departures(job: Job, laid_out: LaidOut, fill: Fill) -> list[tuple[list[int], list[Chance]]]:
+    """Return beginnings of the fill whose last token is another one, the likeliest first.
+
+    Beside each, how likely its tokens are, where that is known of the fill's.
+    """
     decode = job.model.layout.template.tokenizer.decode
     judged = job.judge(laid_out.context, fill.token_ids, N_BEST)
     before = judged.own.cumsum(0) - judged.own
     total, least = float(judged.own.sum()), -math.inf
     if job.request.best_only:
         least = 0.0 if total >= SURE else total - HOPELESS
-    found: list[tuple[float, list[int]]] = []
+    found: list[tuple[float, list[int], list[Chance]]] = []
     for at, own in enumerate(fill.token_ids):
         places = zip(judged.best[at].tolist(), judged.best_ids[at].tolist(), strict=True)
         for chance, token_id in places:
             head_ids = [*fill.token_ids[:at], token_id]
             likely = float(before[at]) + chance
             if token_id != own and likely > least and decode(head_ids).startswith(laid_out.lead):
-                found.append((likely, head_ids))
-    found.sort(key=lambda pair: pair[0], reverse=True)
-    return [head_ids for _, head_ids in found]
+                known = [*fill.chances[:at], Chance(chance, chance)] if fill.chances else []
+                found.append((likely, head_ids, known))
+    found.sort(key=lambda departure: departure[0], reverse=True)
+    return [(head_ids, known) for _, head_ids, known in found]

@@ -19,6 +19,7 @@ from model_runtime.modes.branching import branches
 from model_runtime.modes.job import warmer
 from model_runtime.modes.ranking import ranked
 from model_runtime.protocol import Alternative
+from model_runtime.text.showing import up_to
 from model_runtime.text.trim import cuts
 
 if TYPE_CHECKING:
@@ -48,10 +49,12 @@ def _alternatives(job: Job, n_rounds: int) -> Iterator[Alternative]:
     sampler, n_others = job.sampler, job.request.n_alternatives - 1
     if len(job.request.spans) == 1 and _is_greedy(sampler) and (n_branches := _n_branches(job)):
         for fill in _branches(job, n_branches):
-            yield Alternative(texts=(fill.text,), finish=fill.finish)
+            confidence = (fill.confidence,) if fill.confidence else ()
+            yield Alternative(texts=(fill.text,), finish=fill.finish, confidence=confidence)
             if not job.request.spans[0].single_line:
                 for text in filter(str.strip, cuts(fill.text, job.request.suffix)):
-                    yield Alternative(texts=(text,))
+                    cut = tuple(up_to(one, len(text)) for one in confidence)
+                    yield Alternative(texts=(text,), confidence=cut)
         return
     yield _fill(job, sampler, n_rounds)
     for _ in range(n_others):
@@ -98,9 +101,12 @@ def _fill(job: Job, sampler: AnySampler, n_rounds: int) -> Alternative:
             if fill.text != texts[index]:
                 texts[index] = fill.text
                 stale |= fills.keys() - {index}
+    told = tuple(fills[index].confidence for index in range(len(texts)))
+    finishes = {fill.finish for fill in fills.values()}
     return Alternative(
         texts=tuple(texts),
-        finish="closed" if all(fill.finish == "closed" for fill in fills.values()) else "length",
+        finish=next((one for one in ("length", "doubt") if one in finishes), "closed"),
+        confidence=told if all(told) else (),
     )
 
 

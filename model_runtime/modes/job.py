@@ -12,10 +12,13 @@ import msgspec
 from model_runtime.decoding.denoise import Budget, Step, denoise
 from model_runtime.models.canvas import PREFILL_ROWS
 from model_runtime.modes.carried import carriable, carry
+from model_runtime.modes.confidence import Confidence
 from model_runtime.modes.drafted import DraftCount
 from model_runtime.protocol import StepReport
 from model_runtime.text.brackets import within_brackets
+from model_runtime.text.chance import chances_spelled
 from model_runtime.text.healing import own_tokens, spell
+from model_runtime.text.showing import sure_part, up_to
 from model_runtime.text.trim import at_indentation, without_repeated_suffix
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from model_runtime.modes.carried import Stretch
     from model_runtime.protocol import InfillRequest, TokenScore
     from model_runtime.samplers.base import Sampler
+    from model_runtime.text.chance import Chance
     from model_runtime.text.laid_out import Fill, LaidOut
 
 MARK = "░"
@@ -37,6 +41,8 @@ MARK = "░"
 BLOCK_LENGTH = 16
 #: The likeliest tokens among which one is looked for that spells a half token.
 N_HEALING = 64
+#: Tokens looked at, beside each of a text that is judged afterwards, for those that begin like it.
+N_ALIKE = 8
 #: For alternatives after the first one, which is the most probable text.
 ALTERNATIVE_TEMPERATURE = 0.8
 
@@ -125,6 +131,7 @@ class Job:
         laid_out = self._healed(laid_out)
         context = laid_out.context
         drafts = DraftCount(laid_out.canvas)
+        confidence, least = self._confidence(laid_out, index), self.request.least_confidence
         first_draft: list[float] = []
         if len(context) - self.cache.n_common(context) > PREFILL_ROWS:
             # The last stretch is encoded in the first denoising step's own forward.
@@ -134,6 +141,7 @@ class Job:
             first_draft.append(time.monotonic())
             cost.n_forwards = n_earlier + self.cache.n_forwards - n_before
             drafts.see(step.canvas)
+            confidence.see(step)
             if self.request.stream:
                 self._report(step, laid_out, texts, index)
             self.n_steps += 1
@@ -147,9 +155,13 @@ class Job:
             self.rng,
             check=self.cancel.check,
             on_step=on_step,
-            is_closed=lambda: reader.is_closed(laid_out),
+            is_closed=lambda: reader.is_closed(laid_out) or not confidence.reaches(least or 0),
         )
         fill = reader.read(laid_out)
+        if least is not None and fill.token_ids and not confidence.chances(len(fill.token_ids)):
+            # Of this decoding rule's numbers none means what is asked here.
+            judged = self.judge(laid_out.context, fill.token_ids, N_ALIKE)
+            confidence.judge(fill.token_ids, judged)
         cost.n_tokens += len(fill.token_ids)
         cost.n_drafted += drafts.n_drafted
         cost.n_accepted += drafts.n_accepted
@@ -161,7 +173,18 @@ class Job:
         text = within_brackets(without_repeated_suffix(fill.text, suffix), prefix, suffix)
         if self.request.spans[index].text.strip():
             text = at_indentation(text, prefix)
-        return replace(fill, text=text)
+        chances = confidence.chances(len(fill.token_ids))
+        sure = confidence.stretches(fill.token_ids, text)
+        return _sure(replace(fill, text=text, chances=chances, confidence=sure), least)
+
+    def _confidence(self, laid_out: LaidOut, index: int) -> Confidence:
+        span, layout = self.request.spans[index], self.model.layout
+        return Confidence(
+            laid_out,
+            layout.template.tokenizer,
+            self.model.calibration,
+            is_one_line=span.single_line,
+        )
 
     def settle_each(self, canvases: Sequence[LaidOut]) -> list[Fill]:
         """Settle several canvases for the one span side by side, unseen; see `settle`.
@@ -213,21 +236,23 @@ class Job:
         """Let the base spell what a span has to begin with; see `healing`."""
         has_begun = bool(laid_out.canvas.given[laid_out.span_start :].any())
         half, head_ids = "" if has_begun else laid_out.lead, list[int]()
+        known: list[Chance] = []
         tokenizer = self.model.layout.template.tokenizer
         while half:
             own_ids = own_tokens(tokenizer, half)
             judged = self.judge([*laid_out.context, *head_ids], own_ids, N_HEALING)
-            chosen, half = spell(
-                tokenizer, half, judged.best_ids.tolist(), is_indented=bool(laid_out.opening)
-            )
-            head_ids += chosen
+            likeliest, is_indented = judged.best_ids.tolist(), bool(laid_out.opening)
+            chosen, rest = spell(tokenizer, half, likeliest, is_indented=is_indented)
+            rows = list(zip(likeliest, judged.best.exp().tolist(), strict=True))
+            known += chances_spelled(tokenizer, half, chosen, rows, is_indented=is_indented)
+            head_ids, half = head_ids + chosen, rest
         if not head_ids:
             return laid_out
         text_ids, n_head = laid_out.text_ids, len(head_ids)
         # A text that begins with other tokens is no draft for what follows these.
         text_ids = text_ids[n_head:] if text_ids[:n_head] == head_ids else []
         n_open = laid_out.canvas.length - laid_out.span_start
-        return laid_out.resumed(head_ids, n_open, text_ids)
+        return laid_out.resumed(head_ids, n_open, text_ids, known)
 
     def judge(self, context: list[int], token_ids: Sequence[int], n_best: int = 1) -> Judgement:
         """Ask the base about tokens behind a context; see `CanvasDenoiser.judge_several`."""
@@ -262,6 +287,16 @@ class Job:
                 mark=MARK,
             )
         )
+
+
+def _sure(fill: Fill, least: float | None) -> Fill:
+    """Return a fill up to where it is no longer as sure as is wanted."""
+    shown = sure_part(fill.text, fill.confidence, least or 0)
+    if shown == fill.text:
+        return fill
+    return replace(
+        fill, text=shown, finish="doubt", confidence=up_to(fill.confidence, len(shown))
+    )
 
 
 def warmer(sampler: AnySampler) -> AnySampler:

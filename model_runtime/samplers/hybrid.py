@@ -24,7 +24,7 @@ left-to-right phase settles.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, takewhile
 from math import prod
 from operator import mul
@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import msgspec
 import torch
 
-from model_runtime.decoding.canvas import Query, Update
+from model_runtime.decoding.canvas import Likeliest, Query, Update
 from model_runtime.decoding.choose import at, clean_logits, pick, tempered
 from model_runtime.decoding.lookup import chances_of, followers, repeated
 from model_runtime.samplers.base import NonNegative, Params, Sampler, Share
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 _N_CHECKED = 32
 #: Tokens of a repeat that are checked in one forward, at most.
 _N_LOOKED_UP = 12
+#: Tokens named beside each one that is settled: the others have next to nothing of the probability.
+_N_LIKELIEST = 8
 #: How far behind a departure the first text is looked for again.
 _WINDOW = 16
 
@@ -172,6 +174,10 @@ class Hybrid(Sampler[Progress, HybridParams]):
         settled = slice(state.next, state.next + n_accepted + 1)
         updated[settled] = said[: n_accepted + 1]
         confidence[settled] = at(probabilities, said)[: n_accepted + 1]
+        best = probabilities[: n_accepted + 1].topk(min(_N_LIKELIEST, probabilities.shape[1]))
+        likeliest = Likeliest(
+            torch.arange(settled.start, settled.stop), best.indices, best.values
+        )
         state.next = settled.stop
         updated[state.next : state.end] = self._mask(state)
         fresh = self._read_on(state, n_accepted, int(said[n_accepted]))
@@ -187,7 +193,7 @@ class Hybrid(Sampler[Progress, HybridParams]):
         state.chances = chances
         placed = slice(state.next, state.next + len(fresh))
         updated[placed], confidence[placed] = torch.tensor(fresh), torch.tensor(chances)
-        return self._update(updated, confidence, state)
+        return replace(self._update(updated, confidence, state), likeliest=likeliest)
 
     def _repeat(self, settled: Tensor, state: Progress) -> tuple[list[int], list[float]]:
         """Return drafts that are looked up, and their probabilities; see `_draft`."""

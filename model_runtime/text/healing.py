@@ -67,8 +67,8 @@ def spell(
     chosen: list[int] = []
     for own, likeliest in zip(own_tokens(tokenizer, half), ranked, strict=True):
         texts = ((token_id, tokenizer.decode([token_id])) for token_id in likeliest)
-        fits = (token_id for token_id, text in texts if _fits(text, half, is_indented=is_indented))
-        token_id = next(fits, own)
+        fitting = (i for i, text in texts if fits(text, half, is_indented=is_indented))
+        token_id = next(fitting, own)
         chosen.append(token_id)
         half = half[len(tokenizer.decode([token_id])) :]
         if token_id != own:
@@ -76,7 +76,7 @@ def spell(
     return chosen, half
 
 
-def _fits(text: str, half: str, *, is_indented: bool) -> bool:
+def fits(text: str, half: str, *, is_indented: bool) -> bool:
     """Say whether a token holds a part of a half token, or goes on with it."""
     if half.startswith(text):
         return bool(text)

@@ -14,6 +14,9 @@ from model_runtime.text.ending import Ending
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from model_runtime.protocol import Stretch
+    from model_runtime.text.chance import Chance
+
 
 @dataclass(frozen=True)
 class LaidOut:
@@ -27,6 +30,7 @@ class LaidOut:
         half: the same, but the fill is made to begin with it; see `healing`.
         opening: what it is made to begin with behind that, and keeps; see `indentation`.
         n_end: tokens behind a text to start from that say where it ends.
+        known: how likely the tokens are that the span begins with, given; see `resumed`.
     """
 
     canvas: Canvas
@@ -36,6 +40,7 @@ class LaidOut:
     half: str = ""
     opening: str = ""
     n_end: int = 0
+    known: tuple[Chance, ...] = ()
 
     @property
     def lead(self) -> str:
@@ -55,7 +60,11 @@ class LaidOut:
         return list(takewhile(lambda token_id: token_id != self.canvas.mask_id, span))
 
     def resumed(
-        self, head_ids: Sequence[int], n_open: int, text_ids: Sequence[int] = ()
+        self,
+        head_ids: Sequence[int],
+        n_open: int,
+        text_ids: Sequence[int] = (),
+        known: Sequence[Chance] = (),
     ) -> LaidOut:
         """Return a canvas whose span begins with `head_ids`, given, and goes on with masks.
 
@@ -63,11 +72,13 @@ class LaidOut:
             head_ids: what the span begins with.
             n_open: positions behind it.
             text_ids: what stands at their start, to begin with.
+            known: how likely `head_ids` are; none where that is not known.
         """
         masks = [self.canvas.mask_id or 0] * n_open
         token_ids = torch.tensor([*self.context, *head_ids, *[*text_ids, *masks][:n_open]])
         given = torch.arange(len(token_ids)) < len(token_ids) - n_open
-        return replace(self, canvas=Canvas(token_ids, given, self.canvas.mask_id))
+        canvas = Canvas(token_ids, given, self.canvas.mask_id)
+        return replace(self, canvas=canvas, known=tuple(known))
 
     def restarted(self, text_ids: Sequence[int]) -> LaidOut:
         """Return the same canvas with nothing settled, and with `text_ids` to start from."""
@@ -83,7 +94,11 @@ class Fill:
     """What stands in a span."""
 
     text: str
-    #: "closed" when the canvas said where the span ends, "length" when it ran out of positions.
-    finish: Literal["closed", "length"]
+    #: "closed" when the canvas said where the span ends, "length" when it ran out of positions,
+    #: "doubt" where it goes on less sure than was wanted.
+    finish: Literal["closed", "length", "doubt"]
     #: Tokens of the text, its end included.
     token_ids: list[int]
+    #: How likely each token is, and how sure the model is of the text; none where that is not known.
+    chances: tuple[Chance, ...] = ()
+    confidence: tuple[Stretch, ...] = ()

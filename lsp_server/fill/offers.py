@@ -1,0 +1,92 @@
+"""Suggestions that were shown, each followed to its end.
+
+Clients say what becomes of one by its item's command and by notifications; where they don't, the
+document tells: it reads as if the text had been put in, or it has gone another way.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lsp_server.fill.edits import to_newlines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lsp_server.tally import End
+
+    OnEnd = Callable[[str, float | None, End], None]
+
+
+@dataclass
+class Offer:
+    """One suggestion in one document."""
+
+    language: str
+    #: The document up to the place, and the text.
+    before: str
+    text: str
+    confidence: float | None
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    is_partly: bool = False
+
+    def reads_on(self, before: str) -> bool:
+        """Say whether a document is on its way to have the text, up to its cursor."""
+        return before.startswith(self.before) and self.text.startswith(self._typed(before))
+
+    def is_there(self, before: str) -> bool:
+        """Say whether a document has all of the text."""
+        return before.startswith(self.before) and self._typed(before).startswith(self.text)
+
+    def _typed(self, before: str) -> str:
+        return to_newlines(before[len(self.before) :])
+
+
+class Offers:
+    """The offer that stands in each document.
+
+    Args:
+        on_end: told of each offer's language, confidence and end.
+    """
+
+    def __init__(self, on_end: OnEnd) -> None:
+        self._on_end = on_end
+        self._standing: dict[str, Offer] = {}
+
+    def make(self, uri: str, offer: Offer) -> None:
+        """Put an offer in the place of the document's earlier one, which was passed over."""
+        self.end(uri, "passed")
+        self._standing[uri] = offer
+
+    def read(self, uri: str, before: str) -> None:
+        """End the document's offer, if how it reads now says so.
+
+        Args:
+            uri: of the document.
+            before: its text up to the cursor.
+        """
+        offer = self._standing.get(uri)
+        if offer is None:
+            return
+        if offer.is_there(before):
+            self.end(uri, "typed")
+        elif not offer.reads_on(before):
+            self.end(uri, "passed")
+
+    def accept(self, offer_id: str, *, is_whole: bool) -> None:
+        """Take note of an offer that was accepted; of an unknown one, of nothing."""
+        for uri, offer in list(self._standing.items()):
+            if offer.id == offer_id:
+                if is_whole:
+                    self.end(uri, "accepted")
+                else:
+                    offer.is_partly = True
+
+    def end(self, uri: str, how: End) -> None:
+        """End a document's offer, if it has one."""
+        offer = self._standing.pop(uri, None)
+        if offer is not None:
+            partly = offer.is_partly and how != "accepted"
+            self._on_end(offer.language, offer.confidence, "partly" if partly else how)

@@ -1,0 +1,165 @@
+"""A developer at a simulated keyboard, who types lines of a file and is shown ghost text.
+
+They type a line as it stands in the file. Before its first character, behind each word and each run
+of marks, and at its end, they pause, and may be shown something. What is right they accept with one
+key. Of what is not they accept the first words, one key each, where these are right; the rest they
+type. While what they type agrees with what is shown, that stays, and nothing new is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from model_runtime.protocol import Stretch
+from model_runtime.text.showing import sure_part
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from model_runtime.evaluation.base import EvalTask
+
+#: What is typed between two pauses.
+_RUN = re.compile(r"\s*(?:\w+|[^\w\s]+)")
+#: What accepting a word takes of a suggestion.
+_WORD = re.compile(r"\s*(?:\w+|[^\w\s]+)")
+#: A word of fewer characters is typed.
+MIN_WORD = 2
+
+
+class Line(NamedTuple):
+    """A line of a file, to be typed."""
+
+    id: str
+    language: str
+    path: str
+    #: The file up to the line's first character, its indentation included, and from its end on.
+    prefix: str
+    suffix: str
+    text: str
+
+
+class Ghost(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was made for one place, and what it cost."""
+
+    text: str
+    #: Characters and confidence of each stretch; none where that is not told.
+    stretches: tuple[tuple[int, float], ...] = ()
+    n_forwards: int = 0
+    seconds: float = 0.0
+    #: Of the processor, all threads together.
+    processor_s: float = 0.0
+
+    def shown(self, least: float) -> str:
+        """Return what of it is shown to who wants to see what is at least so sure."""
+        found = [Stretch(n_chars=n, confidence=c) for n, c in self.stretches]
+        return sure_part(self.text, found, least).rstrip()
+
+
+class Played(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one line, or of several."""
+
+    #: Characters of the line, and keys that were pressed for them.
+    n_chars: int = 0
+    n_keys: int = 0
+    #: Pauses at which something was asked for, and suggestions that were shown, and right.
+    n_asked: int = 0
+    n_shown: int = 0
+    n_right: int = 0
+    #: Of the asked ones.
+    n_forwards: int = 0
+    seconds: float = 0.0
+    processor_s: float = 0.0
+
+    def __add__(self, other: Played) -> Played:
+        """Add up."""
+        pairs = zip(msgspec.structs.astuple(self), msgspec.structs.astuple(other), strict=True)
+        return Played(**dict(zip(self.__struct_fields__, (a + b for a, b in pairs), strict=True)))
+
+
+def line_of(task: EvalTask) -> Line | None:
+    """Return the line that a gap stands in; None where it is blank."""
+    head, half = task.prefix.rpartition("\n")[::2]
+    head = f"{head}\n" if "\n" in task.prefix else ""
+    whole = half + task.reference + task.suffix
+    text = whole.partition("\n")[0]
+    indentation = text[: len(text) - len(text.lstrip())]
+    if not text.strip():
+        return None
+    return Line(
+        id=task.id,
+        language=task.language,
+        path=task.path,
+        prefix=head + indentation,
+        suffix=whole[len(text) :] or "\n",
+        text=text.strip(),
+    )
+
+
+def play(line: Line, ask: Callable[[Line, int], Ghost], least: float = 0.0) -> Played:
+    """Type a line.
+
+    Args:
+        line: what is typed.
+        ask: returns what is made for the line, so many characters of which stand there.
+        least: see `Ghost.shown`.
+    """
+    at = n_keys = n_asked = n_shown = n_right = 0
+    forwards, seconds, processor_s = 0, 0.0, 0.0
+    standing = ""
+    while True:
+        if not standing:
+            ghost = ask(line, at)
+            n_asked += 1
+            forwards += ghost.n_forwards
+            seconds += ghost.seconds
+            processor_s += ghost.processor_s
+            standing = ghost.shown(least)
+            if standing.strip():
+                n_shown += 1
+                is_right = line.text[at:].startswith(standing)
+                n_right += is_right
+                n_accepted = len(standing) if is_right else n_right_words(standing, line.text[at:])
+                if n_accepted >= MIN_WORD:
+                    n_keys += 1 if is_right else n_words(standing[:n_accepted])
+                    at += n_accepted
+                    standing = standing[n_accepted:]
+                    if at < len(line.text) or is_right:
+                        continue
+        if at >= len(line.text):
+            break
+        run = _RUN.match(line.text, at)
+        typed = run.group() if run else line.text[at:]
+        n_keys += len(typed)
+        at += len(typed)
+        standing = standing[len(typed) :] if standing.startswith(typed) else ""
+    return Played(
+        n_chars=len(line.text),
+        n_keys=n_keys,
+        n_asked=n_asked,
+        n_shown=n_shown,
+        n_right=n_right,
+        n_forwards=forwards,
+        seconds=seconds,
+        processor_s=processor_s,
+    )
+
+
+def n_right_words(shown: str, wanted: str) -> int:
+    """Return how many characters the first words of a text have that are right, as whole words."""
+    at = 0
+    for word in _WORD.finditer(shown):
+        end = word.end()
+        goes_on = wanted[end - 1 : end + 1]
+        is_whole = not (len(goes_on) == 2 and all(c.isalnum() or c == "_" for c in goes_on))  # noqa: PLR2004
+        if not (wanted.startswith(shown[:end]) and is_whole):
+            break
+        at = end
+    return at
+
+
+def n_words(text: str) -> int:
+    """Return how many keys it takes to accept a text word by word."""
+    return len(_WORD.findall(text))

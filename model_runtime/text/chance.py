@@ -1,0 +1,78 @@
+"""How likely single tokens are, and texts that begin as they do."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from model_runtime.text.healing import fits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from model_runtime.text.tokenizer import CodeTokenizer
+
+#: Stands in a decoded text for half a character.
+_HALF_CHARACTER = "\ufffd"
+#: No token is less likely: its logarithm is a number.
+_LEAST = 1e-9
+
+
+class Chance(NamedTuple):
+    """Of one token, given all before it, in nats."""
+
+    #: That it is this one.
+    own: float
+    #: That it is one which begins with the text of this one.
+    begun: float
+
+
+def chance_of(text: str, own: float, others: Sequence[tuple[str, float]]) -> Chance:
+    """Return the chance of a token.
+
+    Args:
+        text: what of it counts; may be empty.
+        own: its probability.
+        others: texts and probabilities of the likeliest tokens in its place, itself among them.
+    """
+    # Of half a character nobody knows how it goes on.
+    alike = () if _HALF_CHARACTER in text else (p for other, p in others if other.startswith(text))
+    begun = min(1.0, max(own, sum(alike)))
+    return Chance(math.log(max(own, _LEAST)), math.log(max(begun, _LEAST)))
+
+
+def chances_spelled(
+    tokenizer: CodeTokenizer,
+    half: str,
+    chosen: Sequence[int],
+    rows: Sequence[tuple[Sequence[int], Sequence[float]]],
+    *,
+    is_indented: bool,
+) -> list[Chance]:
+    """Return the chances of tokens that were chosen to spell a half token, given that they do.
+
+    Args:
+        tokenizer: of the model.
+        half: what they spell.
+        chosen: see `healing.spell`.
+        rows: for each of them, the likeliest tokens in its place and their probabilities.
+        is_indented: see `healing.spell`.
+    """
+    found: list[Chance] = []
+    for token_id, (token_ids, probabilities) in zip(chosen, rows, strict=False):
+        said = tokenizer.decode([token_id])
+        texts = [tokenizer.decode([other]) for other in token_ids]
+        allowed = [
+            (text, p)
+            for text, p in zip(texts, probabilities, strict=True)
+            if fits(text, half, is_indented=is_indented)
+        ]
+        total = sum(p for _, p in allowed)
+        own = dict(zip(token_ids, probabilities, strict=True)).get(token_id, 0.0)
+        if total <= 0 or own <= 0:
+            # It is there because it must be, and nothing else fits.
+            found.append(Chance(0.0, 0.0))
+        else:
+            found.append(chance_of(said, own / total, [(t, p / total) for t, p in allowed]))
+        half = half[len(said) :]
+    return found
