@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lsp_server.errors import ServerFault
     from lsp_server.fill.alternatives import Alternatives
     from lsp_server.fill.infill import Filled
+    from lsp_server.fill.offers import Offers
     from lsp_server.protocol_ext import InfillParams
     from lsp_server.runtime.client import RuntimeClient
     from lsp_server.settings import Settings
@@ -50,6 +51,7 @@ class Server(Client, Protocol):
     runtime: RuntimeClient
     status: StatusBoard
     alternatives: Alternatives
+    offers: Offers
     is_configured: asyncio.Event
 
     @property
@@ -78,6 +80,9 @@ class Server(Client, Protocol):
 
     async def ready(self) -> None:
         """Wait until the user's settings are known."""
+
+    def keep_counts(self) -> None:
+        """Write down what became of ghost text so far."""
 
     # --- work, and what the user hears of it ----------------------------------------------------
 

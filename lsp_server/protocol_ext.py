@@ -24,6 +24,15 @@ STATUS = "remask/status"
 #: Server to client, notification: `StatusResult`. Asked for by `{"remask": {"status": true}}`.
 DID_CHANGE_STATUS = "remask/didChangeStatus"
 
+#: The command of an inline completion item, run by the client when it is accepted whole: one
+#: argument, the offer's id.
+ACCEPTED = "remask.accepted"
+#: Client to server, notifications `{item}` and `{item, acceptedLength}` (UTF-16 units of the item's
+#: text): what becomes of ghost text, as other servers of it are told. For clients that see the
+#: server's experimental capability `{"remask": {"ghostEvents": true}}`.
+DID_SHOW = "textDocument/didShowCompletion"
+DID_PARTIALLY_ACCEPT = "textDocument/didPartiallyAcceptCompletion"
+
 #: `workspace/executeCommand`: one argument, `InfillParams`; answers `CommandResult`.
 COMMANDS: dict[str, Mode] = {
     "remask.infill": "infill",

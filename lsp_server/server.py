@@ -24,10 +24,12 @@ from lsp_server.errors import InfillFailed, ServerFault, StaleResult, Unsupporte
 from lsp_server.fill.alternatives import Alternatives
 from lsp_server.fill.edits import check_current
 from lsp_server.fill.infill import Filled, check_allowed, make_plan
+from lsp_server.fill.offers import Offers
 from lsp_server.fill.prompts import is_inside
 from lsp_server.progress import Reporter
 from lsp_server.settings import Settings
 from lsp_server.status_board import StatusBoard
+from lsp_server.tally import Tally, tally_path
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Generator, Iterator
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from lsp_server.protocol_ext import InfillParams
     from lsp_server.runtime.client import RuntimeClient
+    from lsp_server.tally import End
 
 T = TypeVar("T")
 
@@ -60,6 +63,8 @@ class RemaskProtocol(LanguageServerProtocol):
             list(theirs.folders.values()),
             theirs.position_encoding,
         )
+        told = result.capabilities.experimental or {}
+        result.capabilities.experimental = told | {"remask": {"ghostEvents": True}}
         return result
 
     def structure_message(self, data: dict[str, Any]) -> Any:
@@ -92,6 +97,8 @@ class RemaskServer(LanguageServer):
         super().__init__("remask", version(), protocol_cls=RemaskProtocol)
         self.runtime = runtime
         self.alternatives = Alternatives(runtime)
+        self.tally = Tally(tally_path())
+        self.offers = Offers(self._count)
         self.settings = Settings()
         self.is_configured = asyncio.Event()
         self.support = ClientSupport()
@@ -139,6 +146,15 @@ class RemaskServer(LanguageServer):
         folders = [folder.uri for folder in self.workspace.folders.values()]
         roots = [to_fs_path(uri) or "" for uri in [self.workspace.root_uri, *folders] if uri]
         return max((root for root in roots if root and is_inside(path, root)), key=len, default="")
+
+    def _count(self, language: str, confidence: float | None, end: End) -> None:
+        if self.settings.inline.statistics:
+            self.tally.end(language, confidence, end)
+
+    def keep_counts(self) -> None:
+        """Write down what became of ghost text so far; what stands open is passed over."""
+        self.offers.end_all()
+        self.tally.flush()
 
     async def ready(self) -> None:
         """Wait until the user's settings are known: they may forbid what is about to be done."""

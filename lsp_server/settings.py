@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
+from model_runtime.protocol import Eagerness
+
 SECTION = "remask"
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -58,6 +60,11 @@ class InlineSettings(msgspec.Struct, frozen=True, rename="camel"):
     """Ghost text, `textDocument/inlineCompletion`."""
 
     enabled: bool = True
+    #: How sure Remask has to be of ghost text to show it: "quiet" shows little, most of it right,
+    #: "eager" much. Asked for by key, everything is shown.
+    eagerness: Eagerness = "balanced"
+    #: Whether to count, in the user's state folder and without any text, what became of ghost text.
+    statistics: bool = True
     #: Milliseconds of quiet before an automatic request reaches the model.
     debounce_ms: Count = 150
     #: An automatic request is left out where more characters than this follow on the line.

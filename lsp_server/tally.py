@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import Literal
 
 import msgspec
+import platformdirs
 from filelock import FileLock, Timeout
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 log = logging.getLogger(__name__)
 
@@ -126,6 +125,11 @@ class Tally:
             log.info("Counts of ghost text could not be kept: %s", error)
         else:
             self._waiting = Counts()
+
+
+def tally_path() -> Path:
+    """Return the file that this user's editors add to."""
+    return Path(platformdirs.user_state_dir("remask", appauthor=False)) / FILE_NAME
 
 
 def read_counts(path: Path) -> Counts:

@@ -8,6 +8,7 @@ from lsp_server.features import (
     code_actions,
     commands,
     configuration,
+    ghost_events,
     inline_completion,
     scores,
     status,
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 def create_server(runtime: RuntimeClient) -> RemaskServer:
     """Return a server with every feature registered, not yet listening."""
     server = RemaskServer(runtime)
-    for feature in (code_actions, commands, configuration, inline_completion, scores, status):
+    for feature in (
+        code_actions,
+        commands,
+        configuration,
+        ghost_events,
+        inline_completion,
+        scores,
+        status,
+    ):
         feature.register(server)
     return server

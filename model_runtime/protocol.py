@@ -125,9 +125,9 @@ class InfillRequest(Message, kw_only=True, frozen=True):
     #: one is sure, nor one that has no chance; and an engine that makes others at little cost may
     #: make and return more of them than are asked for.
     best_only: bool = False
-    #: From which confidence on a text is wanted: each ends where it gets less likely to be right than
-    #: this, and nothing is denoised behind that. 0 wants all of it, and the confidence told; None
-    #: has it told where that costs nothing. Engines that can't tell it give all of a text.
+    #: From which confidence on a text is wanted: each ends where it gets less likely to be right
+    #: than this, and nothing is denoised behind that. 0 wants all of it, and the confidence told;
+    #: None has it told where that costs nothing. Engines that can't tell it give all of a text.
     least_confidence: float | None = None
     #: Seconds from arrival after which the request fails with "deadline"; None for no limit.
     deadline_s: float | None = None

@@ -165,6 +165,36 @@ def doctor() -> None:
 
 
 @app.command()
+def stats(
+    *,
+    reset: Annotated[bool, typer.Option("--reset", help="Forget it all.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Say what became of the ghost text that was shown: counts alone, kept on this machine."""
+    import msgspec
+    from rich import print as show
+
+    from lsp_server.command_line.stats import tables
+    from lsp_server.tally import forget, read_counts, tally_path
+
+    path = tally_path()
+    if reset:
+        forget(path)
+        typer.echo("Nothing is kept of ghost text any more.")
+        return
+    counts = read_counts(path)
+    if json:
+        typer.echo(msgspec.json.encode(counts).decode())
+    elif not counts.by_language:
+        typer.echo("No ghost text was shown yet, or setting inline.statistics is off.")
+    else:
+        typer.echo(f"Ghost text since {counts.since}; right: accepted whole, or typed as it stood.")
+        for table in tables(counts):
+            show()
+            show(table)
+
+
+@app.command()
 def stop() -> None:
     """Let the runtime finish what it does, then end it."""
     from lsp_server.runtime.client import RuntimeClient

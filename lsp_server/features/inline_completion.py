@@ -18,10 +18,12 @@ from lsprotocol import types
 from lsp_server.documents import LINE_END, Span
 from lsp_server.errors import ServerFault
 from lsp_server.fill.edits import check_current, to_newlines
+from lsp_server.fill.offers import Offer
 from lsp_server.fill.prefetch import Prefetch
 from lsp_server.fill.prompts import build_infill, choose_context
 from lsp_server.fill.suggestions import Suggestions
-from lsp_server.protocol_ext import InfillParams
+from lsp_server.protocol_ext import ACCEPTED, InfillParams
+from model_runtime.protocol import LEAST_CONFIDENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from lsp_server.contract import Server
     from lsp_server.documents import DocumentSnapshot
     from lsp_server.settings import InlineSettings
-    from model_runtime.protocol import Finished
+    from model_runtime.protocol import Alternative, Finished
 
 _MILLISECONDS = 1000
 
@@ -96,6 +98,7 @@ def register(server: Server) -> None:
     def did_close(params: types.DidCloseTextDocumentParams) -> None:
         newest.drop(params.text_document.uri)
         suggestions.forget(params.text_document.uri)
+        server.offers.end(params.text_document.uri, "passed")
         prefetch.drop(params.text_document.uri)
         server.alternatives.forget(params.text_document.uri)
 
@@ -125,29 +128,51 @@ async def _complete(
     is_automatic = context.trigger_kind == types.InlineCompletionTriggerKind.Automatic
     place = snapshot.range_of(replaced)
     before = snapshot.text[: replaced.start] + shown
+    server.offers.read(snapshot.uri, before)
     around = snapshot.uri, server.settings, before, snapshot.text[replaced.end :]
     if is_automatic and (rest := suggestions.rest(*around)):
         newest.drop(snapshot.uri)
-        return _items(rest, shown, place)
+        return _items(rest, shown, place, server.offers.standing(snapshot.uri))
     pauses = is_automatic and not suggestions.is_accepted(*around)
     pause_s = settings.debounce_ms / _MILLISECONDS if pauses else 0
     ahead = prefetch.take(*around)
-    ask = partial(_infill, server, snapshot, replaced, shown, pause_s)
+    least = LEAST_CONFIDENCE[settings.eagerness] if is_automatic else 0.0
+    ask = partial(_infill, server, snapshot, replaced, shown, pause_s, least)
     finished = await newest.run(snapshot.uri, _awaited(ahead, ask))
     if finished is None:
         return None
     check_current(snapshot, server.documents.opened(snapshot.uri))
     server.status.filled(finished)
-    found = (to_newlines(alternative.texts[0]) for alternative in finished.alternatives)
-    texts = [text for text in dict.fromkeys(found) if text]
-    if not texts:
-        server.status.say("The model suggests nothing here.")
+    found: dict[str, Alternative] = {}
+    for one in finished.alternatives:
+        found.setdefault(to_newlines(one.texts[0]), one)
+    texts = [text for text in found if text]
     suggestions.remember(*around, texts)
-    if texts and settings.prefetch:
+    if not texts:
+        server.status.say(_silence(finished, settings))
+        return _items([], shown, place)
+    confidence = _confidence(found[texts[0]])
+    server.offers.make(
+        snapshot.uri, Offer(snapshot.language, to_newlines(before), texts[0], confidence)
+    )
+    if settings.prefetch:
         uri, made_with, before, behind = around
-        work = _infill(server, snapshot, replaced, shown + texts[0], pause_s=0)
+        work = _infill(server, snapshot, replaced, shown + texts[0], pause_s=0, least=least)
         prefetch.begin(uri, made_with, before + texts[0], behind, work)
-    return _items(texts, shown, place)
+    return _items(texts, shown, place, server.offers.standing(snapshot.uri))
+
+
+def _confidence(alternative: Alternative) -> float | None:
+    """Return how likely the one text of an alternative is right; None where that is not told."""
+    (stretches,) = alternative.confidence or ((),)
+    return stretches[-1].confidence if stretches else None
+
+
+def _silence(finished: Finished, settings: InlineSettings) -> str:
+    """Say why nothing is shown."""
+    if any(one.finish == "doubt" for one in finished.alternatives):
+        return f"Not sure enough of anything here (setting inline.eagerness: {settings.eagerness})."
+    return "The model suggests nothing here."
 
 
 async def _awaited(
@@ -161,16 +186,30 @@ async def _awaited(
 
 
 def _items(
-    texts: Iterable[str], shown: str, place: types.Range
+    texts: Iterable[str], shown: str, place: types.Range, offer: Offer | None = None
 ) -> list[types.InlineCompletionItem]:
+    """Return suggestions; accepting the first one says so of the offer that it is."""
+    command = None
+    if offer is not None:
+        command = types.Command(title="", command=ACCEPTED, arguments=[offer.id])
     return [
-        types.InlineCompletionItem(insert_text=shown + text, filter_text=shown + text, range=place)
-        for text in texts
+        types.InlineCompletionItem(
+            insert_text=shown + text,
+            filter_text=shown + text,
+            range=place,
+            command=None if index else command,
+        )
+        for index, text in enumerate(texts)
     ]
 
 
 async def _infill(
-    server: Server, snapshot: DocumentSnapshot, replaced: Span, shown: str, pause_s: float
+    server: Server,
+    snapshot: DocumentSnapshot,
+    replaced: Span,
+    shown: str,
+    pause_s: float,
+    least: float,
 ) -> Finished:
     if pause_s:
         await asyncio.sleep(pause_s)
@@ -193,6 +232,7 @@ async def _infill(
         context=context,
         root=root,
         lane="inline",
+        least_confidence=least,
     )
     server.status.waiting(1)
     try:

@@ -23,4 +23,5 @@ def register(server: Server) -> None:
 
     @server.feature(types.SHUTDOWN)
     async def shut_down(_params: Any) -> None:
+        server.keep_counts()
         await server.runtime.close()

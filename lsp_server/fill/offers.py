@@ -31,6 +31,8 @@ class Offer:
     confidence: float | None
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     is_partly: bool = False
+    #: Whether the document was seen with a part of the text.
+    is_begun: bool = False
 
     def reads_on(self, before: str) -> bool:
         """Say whether a document is on its way to have the text, up to its cursor."""
@@ -41,7 +43,7 @@ class Offer:
         return before.startswith(self.before) and self._typed(before).startswith(self.text)
 
     def _typed(self, before: str) -> str:
-        return to_newlines(before[len(self.before) :])
+        return before[len(self.before) :]
 
 
 class Offers:
@@ -55,25 +57,32 @@ class Offers:
         self._on_end = on_end
         self._standing: dict[str, Offer] = {}
 
+    def standing(self, uri: str) -> Offer | None:
+        """Return the document's offer."""
+        return self._standing.get(uri)
+
     def make(self, uri: str, offer: Offer) -> None:
         """Put an offer in the place of the document's earlier one, which was passed over."""
         self.end(uri, "passed")
         self._standing[uri] = offer
 
     def read(self, uri: str, before: str) -> None:
-        """End the document's offer, if how it reads now says so.
+        """End the document's offer where how it reads now says so.
 
         Args:
             uri: of the document.
             before: its text up to the cursor.
         """
-        offer = self._standing.get(uri)
+        offer, before = self._standing.get(uri), to_newlines(before)
         if offer is None:
             return
         if offer.is_there(before):
-            self.end(uri, "typed")
+            # A client that does not tell of accepts puts all of a text in at once.
+            self.end(uri, "typed" if offer.is_begun else "accepted")
         elif not offer.reads_on(before):
             self.end(uri, "passed")
+        else:
+            offer.is_begun = offer.is_begun or len(before) > len(offer.before)
 
     def accept(self, offer_id: str, *, is_whole: bool) -> None:
         """Take note of an offer that was accepted; of an unknown one, of nothing."""
@@ -90,3 +99,8 @@ class Offers:
         if offer is not None:
             partly = offer.is_partly and how != "accepted"
             self._on_end(offer.language, offer.confidence, "partly" if partly else how)
+
+    def end_all(self) -> None:
+        """End every offer: nobody will say what becomes of it."""
+        for uri in list(self._standing):
+            self.end(uri, "passed")

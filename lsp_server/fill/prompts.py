@@ -41,6 +41,7 @@ def build_infill(
     root: str = "",
     lane: Lane = "edit",
     n_alternatives: int | None = None,
+    least_confidence: float = 0.0,
 ) -> InfillRequest:
     """Return the request that fills `spans` of a document.
 
@@ -53,6 +54,7 @@ def build_infill(
         root: the workspace folder; the model sees the path from there.
         lane: whether a person waits for ghost text or for an edit.
         n_alternatives: None to take the setting.
+        least_confidence: see `InfillRequest.least_confidence`.
     """
     text = snapshot.text
     inline = lane == "inline"
@@ -85,6 +87,7 @@ def build_infill(
             if n_alternatives is None
             else n_alternatives
         ),
+        least_confidence=least_confidence,
         best_only=not inline and settings.alternatives != 1,
         deadline_s=settings.inline.deadline_seconds if inline else settings.deadline_seconds,
         lane=lane,

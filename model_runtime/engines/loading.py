@@ -20,7 +20,7 @@ from model_runtime.models.weights import (
     load_adapter,
     load_base,
 )
-from model_runtime.text.calibration import Calibration
+from model_runtime.text.calibration import Calibration, read_calibration
 from model_runtime.text.fim import FimTemplate
 from model_runtime.text.layout import CanvasLayout
 from model_runtime.text.tokenizer import CodeTokenizer
@@ -43,6 +43,8 @@ log = logging.getLogger(__name__)
 
 #: Shipped with the package, made by `remask train`.
 ADAPTER_PATH = Path(__file__).parent.parent / "weights" / "canvas-qwen2.5-coder-0.5b.safetensors"
+#: Of that base.
+CALIBRATION_PATH = ADAPTER_PATH.with_name("confidence-qwen2.5-coder-0.5b.json")
 #: Behind the longest context, room for the longest span.
 SPAN_ROOM = 1024
 
@@ -123,6 +125,7 @@ def load_default(
         ),
         TensorFile(folder / WEIGHTS_FILE),
         f"{device}, {precision}" + (f", {n_threads} threads" if device.type == "cpu" else ""),
+        read_calibration(CALIBRATION_PATH),
     )
 
 

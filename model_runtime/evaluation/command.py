@@ -6,6 +6,8 @@
     holes FILE         several lines of each of its functions, jointly and one after another
     self-correction    what each stage after the plain fill is worth, and all of the two above
     rules              every decoding rule on the default model, over the same held-out tasks
+    keyboard           what ghost text is worth to somebody who types
+    calibrate          make the weights of its confidence
     typing             what ghost text loses by not encoding the file's end at every character
     perplexity         over the same tasks: the base's, exactly, and the canvas's bound
     join REPORT …      one table and one plot of several reports
@@ -87,19 +89,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
     rules.add_argument(
         "--resume", action="store_true", help="go on where an evaluation was cut off"
     )
-    typing = benchmarks.add_parser("typing", help="ghost text while a line is typed")
-    typing.add_argument("--tasks", type=Path, help="other tasks than the shipped ones")
-    typing.set_defaults(limit=100)
-    typing.add_argument(
-        "--resume", action="store_true", help="go on where an evaluation was cut off"
-    )
+    typed = [
+        benchmarks.add_parser("typing", help="ghost text while a line is typed"),
+        benchmarks.add_parser("keyboard", help="ghost text at a simulated keyboard"),
+        benchmarks.add_parser("calibrate", help="weights of ghost text's confidence"),
+    ]
+    for one in typed:
+        one.add_argument("--tasks", type=Path, help="other tasks than the shipped ones")
+        one.add_argument(
+            "--resume", action="store_true", help="go on where an evaluation was cut off"
+        )
+    typed[0].set_defaults(limit=100)
     perplexity = benchmarks.add_parser("perplexity", help="likelihood of the held-out tasks")
     perplexity.add_argument("--tasks", type=Path, help="other tasks than the shipped ones")
     perplexity.add_argument("--draws", type=int, default=8, help="forwards a gap, for the bound")
     perplexity.add_argument(
         "--checkpoint", metavar="MODEL", help="a published one: OWNER/NAME or a folder"
     )
-    for benchmark in (humaneval, heldout, perplexity, correction, rules, typing, *modes):
+    for benchmark in (humaneval, heldout, perplexity, correction, rules, *typed, *modes):
         benchmark.add_argument("--out", type=Path, required=True, help="folder of the report")
         benchmark.add_argument("--limit", type=int, help="so many tasks, evenly chosen")
         benchmark.add_argument("--seed", type=int, default=0)
@@ -117,6 +124,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     make = benchmarks.add_parser("make-tasks", help="cut held-out tasks out of a training corpus")
     make.add_argument("data", type=Path, help="made by `remask train-data`")
     make.add_argument("--out", type=Path, required=True, help="the file to write, .jsonl.gz")
+    make.add_argument(
+        "--split", choices=("heldout", "train"), default="heldout", help="default: %(default)s"
+    )
+    make.add_argument("--seed", type=int, default=0)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -124,7 +135,8 @@ def main(arguments: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:
         if arguments.benchmark == "make-tasks":
-            write_tasks(make_tasks(read_documents(arguments.data, "heldout")), arguments.out)
+            documents = read_documents(arguments.data, arguments.split)
+            write_tasks(make_tasks(documents, arguments.seed), arguments.out)
             return 0
         if arguments.benchmark in _MEASURES:
             return _MEASURES[arguments.benchmark](arguments)
@@ -176,7 +188,9 @@ def _measure_mode(arguments: argparse.Namespace) -> int:
 
 #: Benchmarks with a page of their own.
 _MEASURES: dict[str, Callable[[argparse.Namespace], int]] = {
+    "calibrate": _measure_page,
     "holes": _measure_mode,
+    "keyboard": _measure_page,
     "perplexity": _measure_page,
     "repair": _measure_mode,
     "rules": _measure_page,

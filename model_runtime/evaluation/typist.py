@@ -1,9 +1,10 @@
 """A developer at a simulated keyboard, who types lines of a file and is shown ghost text.
 
-They type a line as it stands in the file. Before its first character, behind each word and each run
-of marks, and at its end, they pause, and may be shown something. What is right they accept with one
-key. Of what is not they accept the first words, one key each, where these are right; the rest they
-type. While what they type agrees with what is shown, that stays, and nothing new is asked for.
+They type a line as it stands in the file. Before its first character, behind each word and each
+run of marks, and at its end, they pause, and may be shown something. What is right to its end they
+accept, with one key. What is not they pass over; or, if they are of that kind, they accept its
+first words, as far as these are right, with one key each. While what they type agrees with what is
+shown, that stays, and nothing new is asked for.
 """
 
 from __future__ import annotations
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
 
     from model_runtime.evaluation.base import EvalTask
 
-#: What is typed between two pauses.
-_RUN = re.compile(r"\s*(?:\w+|[^\w\s]+)")
-#: What accepting a word takes of a suggestion.
+#: What is typed between two pauses, and what accepting a word takes of a suggestion.
 _WORD = re.compile(r"\s*(?:\w+|[^\w\s]+)")
 #: A word of fewer characters is typed.
 MIN_WORD = 2
@@ -56,6 +55,15 @@ class Ghost(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Return what of it is shown to who wants to see what is at least so sure."""
         found = [Stretch(n_chars=n, confidence=c) for n, c in self.stretches]
         return sure_part(self.text, found, least).rstrip()
+
+    def confidence(self, shown: str) -> float | None:
+        """Return how sure the end of what is shown is; None where that is not told."""
+        end = 0
+        for n_chars, confidence in self.stretches:
+            end += n_chars
+            if end >= len(shown):
+                return confidence
+        return None
 
 
 class Played(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,13 +106,33 @@ def line_of(task: EvalTask) -> Line | None:
     )
 
 
-def play(line: Line, ask: Callable[[Line, int], Ghost], least: float = 0.0) -> Played:
+def gap_in(line: Line, task: EvalTask) -> int:
+    """Return how many characters of its line stand before a task's gap."""
+    half = task.prefix.rpartition("\n")[2]
+    whole = (half + task.reference + task.suffix).partition("\n")[0]
+    n_indentation = len(whole) - len(whole.lstrip())
+    return min(max(0, len(half) - n_indentation), len(line.text))
+
+
+def pauses(line: Line) -> list[int]:
+    """Return how many characters of a line stand there at each pause of who accepts nothing."""
+    return [0, *(found.end() for found in _WORD.finditer(line.text))]
+
+
+def play(
+    line: Line,
+    ask: Callable[[Line, int], Ghost],
+    least: float = 0.0,
+    *,
+    takes_words: bool = False,
+) -> Played:
     """Type a line.
 
     Args:
         line: what is typed.
         ask: returns what is made for the line, so many characters of which stand there.
         least: see `Ghost.shown`.
+        takes_words: of what is wrong, the first words are accepted where they are right.
     """
     at = n_keys = n_asked = n_shown = n_right = 0
     forwards, seconds, processor_s = 0, 0.0, 0.0
@@ -117,23 +145,23 @@ def play(line: Line, ask: Callable[[Line, int], Ghost], least: float = 0.0) -> P
             seconds += ghost.seconds
             processor_s += ghost.processor_s
             standing = ghost.shown(least)
-            if standing.strip():
-                n_shown += 1
-                is_right = line.text[at:].startswith(standing)
-                n_right += is_right
-                n_accepted = len(standing) if is_right else n_right_words(standing, line.text[at:])
+            if standing:
+                rest = line.text[at:]
+                is_right = rest.startswith(standing)
+                n_shown, n_right = n_shown + 1, n_right + is_right
+                n_accepted = len(standing) if is_right else 0
+                if takes_words and not is_right:
+                    n_accepted = n_right_words(standing, rest)
                 if n_accepted >= MIN_WORD:
                     n_keys += 1 if is_right else n_words(standing[:n_accepted])
-                    at += n_accepted
-                    standing = standing[n_accepted:]
-                    if at < len(line.text) or is_right:
+                    at, standing = at + n_accepted, standing[n_accepted:]
+                    if is_right:
                         continue
         if at >= len(line.text):
             break
-        run = _RUN.match(line.text, at)
-        typed = run.group() if run else line.text[at:]
-        n_keys += len(typed)
-        at += len(typed)
+        word = _WORD.match(line.text, at)
+        typed = word.group() if word else line.text[at:]
+        n_keys, at = n_keys + len(typed), at + len(typed)
         standing = standing[len(typed) :] if standing.startswith(typed) else ""
     return Played(
         n_chars=len(line.text),

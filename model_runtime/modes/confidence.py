@@ -38,14 +38,16 @@ class Confidence:
     Args:
         laid_out: the span.
         tokenizer: of the model.
-        calibration: of the model, for the kind of place that the span is.
+        calibration: of the model.
         is_one_line: the fill ends at its first line end.
+        begins_line: nothing but blanks stands before the span on its line.
     """
 
     laid_out: LaidOut
     tokenizer: CodeTokenizer
     calibration: Calibration
     is_one_line: bool
+    begins_line: bool
     #: By place in the span.
     _chances: dict[int, Chance] = field(default_factory=dict)
 
@@ -87,7 +89,7 @@ class Confidence:
         """Say whether what is settled so far, and something behind it, may be as sure as that."""
         n_known = next(n for n in range(len(self._chances) + 1) if n not in self._chances)
         log_own = sum(self._chances[at].own for at in range(n_known))
-        return self.calibration.confidence(log_own, n_known) >= least
+        return self._sure(log_own) >= least
 
     def stretches(self, token_ids: Sequence[int], text: str) -> tuple[Stretch, ...]:
         """Return how sure each stretch of a text is; none where that is not known.
@@ -111,9 +113,7 @@ class Confidence:
                 at = end_here
         return tuple(found)
 
-    def _ends(
-        self, token_ids: Sequence[int], chances: Sequence[Chance]
-    ) -> list[tuple[int, float]]:
+    def _ends(self, token_ids: Sequence[int], chances: Sequence[Chance]) -> list[tuple[int, float]]:
         """Return where each token ends in the text, whole characters only, and how sure it is."""
         decode = self.tokenizer.decode
         found: list[tuple[int, float]] = []
@@ -122,10 +122,12 @@ class Confidence:
             piece = decode(list(token_ids[start:n]))
             if not piece.endswith(_HALF_CHARACTER) or n == len(token_ids):
                 end, start = end + len(piece), n
-                sure = self.calibration.confidence(log_own + chance.begun, n)
-                found.append((end, sure))
+                found.append((end, self._sure(log_own + chance.begun)))
             log_own += chance.own
         return found
+
+    def _sure(self, log_p: float) -> float:
+        return self.calibration.confidence(log_p, begins_line=self.begins_line)
 
     def _chance(
         self, token_id: int, own: float, others: Sequence[int], chances: Sequence[float]

@@ -131,7 +131,8 @@ class Job:
         laid_out = self._healed(laid_out)
         context = laid_out.context
         drafts = DraftCount(laid_out.canvas)
-        confidence, least = self._confidence(laid_out, index), self.request.least_confidence
+        prefix, suffix = self.around(texts, index)
+        confidence, least = self._confidence(laid_out, prefix, index), self.request.least_confidence
         first_draft: list[float] = []
         if len(context) - self.cache.n_common(context) > PREFILL_ROWS:
             # The last stretch is encoded in the first denoising step's own forward.
@@ -169,7 +170,6 @@ class Job:
         draft_at = first_draft[0] if first_draft else ended
         cost.context_s += draft_at - started
         cost.denoise_s += ended - draft_at
-        prefix, suffix = self.around(texts, index)
         text = within_brackets(without_repeated_suffix(fill.text, suffix), prefix, suffix)
         if self.request.spans[index].text.strip():
             text = at_indentation(text, prefix)
@@ -177,13 +177,14 @@ class Job:
         sure = confidence.stretches(fill.token_ids, text)
         return _sure(replace(fill, text=text, chances=chances, confidence=sure), least)
 
-    def _confidence(self, laid_out: LaidOut, index: int) -> Confidence:
+    def _confidence(self, laid_out: LaidOut, prefix: str, index: int) -> Confidence:
         span, layout = self.request.spans[index], self.model.layout
         return Confidence(
             laid_out,
             layout.template.tokenizer,
             self.model.calibration,
             is_one_line=span.single_line,
+            begins_line=not prefix.rpartition("\n")[2].strip(),
         )
 
     def settle_each(self, canvases: Sequence[LaidOut]) -> list[Fill]:
@@ -294,9 +295,7 @@ def _sure(fill: Fill, least: float | None) -> Fill:
     shown = sure_part(fill.text, fill.confidence, least or 0)
     if shown == fill.text:
         return fill
-    return replace(
-        fill, text=shown, finish="doubt", confidence=up_to(fill.confidence, len(shown))
-    )
+    return replace(fill, text=shown, finish="doubt", confidence=up_to(fill.confidence, len(shown)))
 
 
 def warmer(sampler: AnySampler) -> AnySampler:

@@ -160,7 +160,7 @@ class Hybrid(Sampler[Progress, HybridParams]):
         drafts = token_ids[state.next : state.next + n_checks - 1]
         agreed = said[:-1] == drafts
         if state.is_first_text and self.params.lenience < 1:
-            best = probabilities[:-1].amax(-1)
+            likely = probabilities[:-1].amax(-1)
             agreed |= at(probabilities[:-1], drafts) >= self.params.lenience * best
         n_accepted = int(agreed.int().cumprod(0).sum())
         said[:n_accepted] = drafts[:n_accepted]
@@ -174,9 +174,9 @@ class Hybrid(Sampler[Progress, HybridParams]):
         settled = slice(state.next, state.next + n_accepted + 1)
         updated[settled] = said[: n_accepted + 1]
         confidence[settled] = at(probabilities, said)[: n_accepted + 1]
-        best = probabilities[: n_accepted + 1].topk(min(_N_LIKELIEST, probabilities.shape[1]))
+        likely = probabilities[: n_accepted + 1].topk(min(_N_LIKELIEST, probabilities.shape[1]))
         likeliest = Likeliest(
-            torch.arange(settled.start, settled.stop), best.indices, best.values
+            torch.arange(settled.start, settled.stop), likely.indices, likely.values
         )
         state.next = settled.stop
         updated[state.next : state.end] = self._mask(state)

@@ -99,6 +99,6 @@ class Fill:
     finish: Literal["closed", "length", "doubt"]
     #: Tokens of the text, its end included.
     token_ids: list[int]
-    #: How likely each token is, and how sure the model is of the text; none where that is not known.
+    #: How likely each token is, and how sure the model is of the text; none where it is not known.
     chances: tuple[Chance, ...] = ()
     confidence: tuple[Stretch, ...] = ()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 from support.editor import URI, Editor, Refused, at
 from support.fake_runtime import FakeRuntime, finished
 
 from lsp_server.errors import InfillFailed, RuntimeUnavailable
+from model_runtime.protocol import LEAST_CONFIDENCE
 
 INVOKED, AUTOMATIC = 1, 2
 METHOD = "textDocument/inlineCompletion"
@@ -39,6 +41,7 @@ async def test_a_cursor_gets_an_insertion(editor: Editor) -> None:
 
     (item,) = await editor.request(METHOD, params(1, 4))
 
+    assert item.pop("command")["command"] == "remask.accepted"
     assert item == {"insertText": "return 1", "filterText": "return 1", "range": at(1, 4)}
     (request,) = editor.runtime.requests
     assert (request.prefix, request.suffix) == ("def f(a):\n    ", "\nx = 1\n")
@@ -250,6 +253,7 @@ async def test_writing_along_asks_no_model(editor: Editor) -> None:
 
     (item,) = await editor.request(METHOD, params(0, 10, AUTOMATIC))
 
+    assert item.pop("command")["command"] == "remask.accepted"
     assert item == {"insertText": " 1", "filterText": " 1", "range": at(0, 10)}
     assert len(editor.runtime.requests) == 1
     await editor.request(METHOD, params(0, 10, INVOKED))
@@ -294,3 +298,37 @@ async def test_writing_along_ends_an_older_request(editor: Editor) -> None:
     assert len(await editor.request(METHOD, params(0, 5, AUTOMATIC))) == 1
     assert await older is None
     assert len(editor.runtime.cancelled) == 1
+
+
+@pytest.mark.parametrize("eagerness", ["quiet", "balanced", "eager"])
+async def test_only_what_is_sure_enough_is_asked_for_unasked(
+    runtime: FakeRuntime, eagerness: Any
+) -> None:
+    """The setting says how sure; by key everything is wanted."""
+    editor = Editor(runtime, {"inline": {"eagerness": eagerness, "debounceMs": 0}})
+    await editor.start()
+    editor.open("x = \n")
+
+    await editor.request(METHOD, params(0, 4, AUTOMATIC))
+    await editor.request(METHOD, params(0, 4, INVOKED))
+
+    wanted = [request.least_confidence for request in runtime.requests]
+    assert wanted == [LEAST_CONFIDENCE[eagerness], 0.0]
+
+
+async def test_keeping_quiet_is_told(runtime: FakeRuntime) -> None:
+    """Nothing is shown, and the status says that it is for want of certainty."""
+
+    def doubtful(request: Any) -> Any:
+        whole = finished(request, "")
+        one = msgspec.structs.replace(whole.alternatives[0], finish="doubt")
+        return msgspec.structs.replace(whole, alternatives=(one,))
+
+    runtime.reply = doubtful
+    editor = Editor(runtime)
+    await editor.start()
+    editor.open("x = \n")
+
+    assert await editor.request(METHOD, params(0, 4, AUTOMATIC)) == []
+
+    assert "Not sure enough" in editor.heard["remask/didChangeStatus"][-1]["text"]

@@ -1,0 +1,91 @@
+"""`remask eval keyboard`: what ghost text is worth to somebody who types.
+
+Held-out lines are typed at a simulated keyboard (see `typist`), with what Remask makes, with what
+the same base makes without Remask's rules of text, and with what llama-cpp-python makes of the same
+weights. What is made in full for a place is cut at any confidence afterwards, so one run gives all
+settings of eagerness; what stopping early saves is measured apart, with requests that say from
+which confidence on they want a text.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from model_runtime.engines.local import LocalEngine
+from model_runtime.errors import RuntimeFault
+from model_runtime.evaluation.heldout import read_tasks
+from model_runtime.evaluation.keyboard_page import (
+    BARE,
+    COST_EVERYTHING,
+    COST_STOPPED,
+    OURS,
+    Measured,
+    page,
+    plots,
+)
+from model_runtime.evaluation.run import Journal, describe_machine, spread
+from model_runtime.evaluation.typed import Made, Maker, by_engine, by_llama_cpp
+from model_runtime.evaluation.typist import gap_in, line_of
+from model_runtime.protocol import LEAST_CONFIDENCE
+from model_runtime.settings import flags_of, load_settings
+
+if TYPE_CHECKING:
+    import argparse
+
+#: Lines of which what stopping saves is measured, and which the others type: each costs as much.
+N_COST_LINES = 100
+#: Played for the curve.
+LEVELS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+
+
+def main(arguments: argparse.Namespace) -> str:
+    """Measure, write report, page and plots, and return the page."""
+    tasks = [task for task in read_tasks(arguments.tasks) if task.single_line]
+    pairs = [(task, line_of(task)) for task in spread(tasks, arguments.limit)]
+    chosen = [(task, line) for task, line in pairs if line is not None]
+    settings = load_settings(flags_of(arguments))
+    engine = LocalEngine(settings)
+    bare = LocalEngine(msgspec.structs.replace(settings, heal_tokens=False, end_early=False))
+    try:
+        machine = describe_machine(engine)
+        path = arguments.out / "keyboard.jsonl"
+        journal = Journal(path, machine, Made, resume=arguments.resume)
+        ours = Maker(OURS, by_engine(engine, OURS, 0.0), journal)
+        measured = Measured(
+            machine=machine | {"date": time.strftime("%Y-%m-%d")},
+            lines=tuple(line for _, line in chosen),
+        )
+        for task, line in chosen:
+            at = gap_in(line, task)
+            measured.requests.append((line, at, ours(line, at)))
+        measured.play(OURS, ours, LEVELS)
+        few = spread(measured.lines, N_COST_LINES)
+        stopped = by_engine(engine, COST_STOPPED, LEAST_CONFIDENCE["balanced"])
+        whole = by_engine(engine, COST_EVERYTHING, 0.0)
+        measured.play(COST_EVERYTHING, Maker(COST_EVERYTHING, whole, journal), (0.0,), few)
+        measured.play(
+            COST_STOPPED,
+            Maker(COST_STOPPED, stopped, journal),
+            (LEAST_CONFIDENCE["balanced"],),
+            few,
+        )
+        measured.play(BARE, Maker(BARE, by_engine(bare, BARE, 0.0), journal), (0.0,), few)
+        try:
+            name, llama = by_llama_cpp(settings)
+            measured.play(name, Maker(name, llama, journal), (0.0,), few)
+        except RuntimeFault as fault:
+            measured.missing.append(str(fault))
+    finally:
+        engine.close()
+        bare.close()
+    words = page(measured)
+    (arguments.out / "keyboard.json").write_bytes(
+        msgspec.json.format(msgspec.json.encode(measured.report()), indent=1) + b"\n"
+    )
+    (arguments.out / "keyboard.md").write_text(words, encoding="utf-8")
+    for file_name, drawing in plots(measured).items():
+        (arguments.out / file_name).write_text(drawing, encoding="utf-8")
+    return words

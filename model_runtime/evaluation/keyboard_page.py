@@ -1,0 +1,310 @@
+"""The page that tells what ghost text is worth to somebody who types."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from model_runtime.evaluation.metrics import rate
+from model_runtime.evaluation.modes import percent
+from model_runtime.evaluation.plot import Series, draw_plot
+from model_runtime.evaluation.report import table
+from model_runtime.evaluation.typist import Played, play
+from model_runtime.protocol import LEAST_CONFIDENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from model_runtime.evaluation.typist import Ghost, Line
+
+OURS = "remask"
+BARE = "the base, bare"
+COST_EVERYTHING = "remask, everything"
+COST_STOPPED = "remask, balanced"
+EVERYTHING = "everything"
+BALANCED = LEAST_CONFIDENCE["balanced"]
+
+CURVE_NAME = "keyboard.svg"
+RELIABILITY_NAME = "keyboard-reliability.svg"
+_N_RESAMPLES = 1000
+_N_FIFTHS = 5
+
+_HEAD = """# Ghost text, at a simulated keyboard
+
+Made by `remask eval keyboard --out FOLDER`; do not edit. {date}, {machine}.
+
+{n_lines} held-out lines in {n_languages} languages, of packages that nothing was trained,
+calibrated or tuned on, are typed as they stand in their files. Before the first character of a
+line, behind each word and each run of marks, and at the line's end, the developer pauses and may be
+shown ghost text. What is right to its end is accepted with one key; against the rest they type on.
+A suggestion stays while what is typed agrees with it, and nothing is asked for meanwhile. *Words*:
+the same, by one who also accepts the first words of a wrong suggestion, one key each, where these
+are right.
+
+*Eagerness* is the setting `inline.eagerness`: a suggestion ends where it gets less likely to be
+right than {levels}; *everything* shows all there is, always. In brackets: 95 % interval, over
+lines.
+"""
+
+_REQUESTS = """
+## One request a line
+
+The gap of each task, asked for once: whether anything is shown, and whether all of it is right.
+
+"""
+_FIFTHS = """
+## Said and true
+
+The balanced suggestions of these requests, in fifths by the confidence of their end.
+
+"""
+
+
+@dataclass
+class Measured:
+    """What a run found."""
+
+    machine: dict[str, str]
+    lines: tuple[Line, ...]
+    #: A line, the place of its task's own gap, and what was made there.
+    requests: list[tuple[Line, int, Ghost]] = field(default_factory=list)
+    #: By who made it and from which confidence on it was shown: each line, twice; see `play`.
+    played: dict[tuple[str, float], list[tuple[Line, Played, Played]]] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+
+    def play(
+        self,
+        name: str,
+        ask: Callable[[Line, int], Ghost],
+        levels: Sequence[float],
+        lines: Sequence[Line] | None = None,
+    ) -> None:
+        """Have lines typed with what `ask` makes, shown from each of some confidences on."""
+        for level in sorted({*levels, *(LEAST_CONFIDENCE.values() if name == OURS else ())}):
+            self.played[name, level] = [
+                (line, play(line, ask, level), play(line, ask, level, takes_words=True))
+                for line in (self.lines if lines is None else lines)
+            ]
+
+    def fifths(self) -> list[tuple[float, float, int]]:
+        """Return, of each fifth of the balanced suggestions, confidence, share right, number.
+
+        Of the requests; the least sure fifth first.
+        """
+        found = [
+            (sure, line.text[at:].startswith(shown))
+            for line, at, ghost in self.requests
+            if (shown := ghost.shown(BALANCED)) and (sure := ghost.confidence(shown)) is not None
+        ]
+        found.sort()
+        cuts = [len(found) * i // _N_FIFTHS for i in range(_N_FIFTHS + 1)]
+        parts = [found[a:b] for a, b in pairwise(cuts) if b > a]
+        return [
+            (sum(p for p, _ in part) / len(part), sum(r for _, r in part) / len(part), len(part))
+            for part in parts
+        ]
+
+    def report(self) -> dict[str, Any]:
+        """Return the figures, to keep."""
+        return {
+            "machine": self.machine,
+            "n_lines": len(self.lines),
+            "requests": {name: msgspec.to_builtins(r) for name, r in _requests(self).items()},
+            "fifths": self.fifths(),
+            "played": [
+                {
+                    "by": name,
+                    "least_confidence": level,
+                    "n_lines": len(lines),
+                    "whole": msgspec.to_builtins(sum((w for _, w, _ in lines), Played())),
+                    "words": msgspec.to_builtins(sum((w for _, _, w in lines), Played())),
+                }
+                for (name, level), lines in self.played.items()
+            ],
+            "missing": self.missing,
+        }
+
+
+def page(measured: Measured) -> str:
+    """Write the page as Markdown."""
+    machine = ", ".join(f"{key} {v}" for key, v in measured.machine.items() if key != "date")
+    levels = ", ".join(f"{v:g} ({key})" for key, v in LEAST_CONFIDENCE.items())
+    parts = [
+        _HEAD.format(
+            date=measured.machine.get("date", ""),
+            machine=machine,
+            n_lines=len(measured.lines),
+            n_languages=len({line.language for line in measured.lines}),
+            levels=levels,
+        ),
+        "\n## At the keyboard\n\n",
+        _keyboard_table(measured),
+        f"\n![Keys saved against wrong suggestions]({CURVE_NAME})\n",
+        "\n## What it costs\n\n",
+        _cost_table(measured),
+        _REQUESTS,
+        _request_table(measured),
+        _FIFTHS,
+        _fifths_table(measured),
+        f"\n![What was said and what was true]({RELIABILITY_NAME})\n",
+        "\n## By language, balanced\n\n",
+        _language_table(measured),
+        *(f"\nNot measured: {words}\n" for words in measured.missing),
+    ]
+    return "".join(parts)
+
+
+def plots(measured: Measured) -> dict[str, str]:
+    """Draw keys saved against wrong suggestions, and what was said against what was true."""
+    curves: dict[str, list[tuple[float, float, str]]] = {}
+    for (name, level), lines in measured.played.items():
+        if name in (COST_EVERYTHING, COST_STOPPED):
+            continue
+        total = sum((whole for _, whole, _ in lines), Played())
+        label = f"{level:g}" if name == OURS else ""
+        curves.setdefault(name, []).append((_wrong(total), _saved(total), label))
+    fifths = [(100 * said, 100 * true, "") for said, true, _ in measured.fifths()]
+    return {
+        CURVE_NAME: draw_plot(
+            [Series(name=name, points=points) for name, points in curves.items()],
+            title="Keys saved against wrong suggestions, by confidence",
+            x_title="wrong suggestions per 100 characters",
+            y_title="% of the keys saved",
+        ),
+        RELIABILITY_NAME: draw_plot(
+            [
+                Series(name="suggestions, in fifths", points=fifths),
+                Series(name="said is true", points=[(0, 0, ""), (100, 100, "")]),
+            ],
+            title="Confidence and truth",
+            x_title="confidence, %",
+            y_title="right, %",
+        ),
+    }
+
+
+def _rows(measured: Measured) -> list[tuple[str, str, list[tuple[Line, Played, Played]]]]:
+    names = {0.0: EVERYTHING} | {level: name for name, level in LEAST_CONFIDENCE.items()}
+    return [
+        (name, names[level], lines)
+        for (name, level), lines in measured.played.items()
+        if level in names and name not in (COST_EVERYTHING, COST_STOPPED)
+    ]
+
+
+def _keyboard_table(measured: Measured) -> str:
+    head = (
+        "by", "shown", "lines", "shown at % of the places", "of these right %",
+        "wrong per 100 characters", "keys saved %", "words: keys saved %",
+    )  # fmt: skip
+    rows = []
+    for name, shown, lines in _rows(measured):
+        whole = [one for _, one, _ in lines]
+        words = [one for _, _, one in lines]
+        total = sum(whole, Played())
+        rows.append(
+            (
+                name,
+                shown,
+                str(len(lines)),
+                f"{100 * total.n_shown / total.n_asked:.0f}",
+                f"{100 * total.n_right / max(1, total.n_shown):.0f}",
+                _with_interval(whole, _wrong),
+                _with_interval(whole, _saved),
+                _with_interval(words, _saved),
+            )
+        )
+    return table(head, rows)
+
+
+def _cost_table(measured: Measured) -> str:
+    head = ("", "lines", "forwards a character", "processor s a character", "requests")
+    rows, totals = [], {}
+    for (name, _), lines in measured.played.items():
+        if name in (COST_EVERYTHING, COST_STOPPED):
+            total = totals[name] = sum((whole for _, whole, _ in lines), Played())
+            rows.append(
+                (
+                    name,
+                    str(len(lines)),
+                    f"{total.n_forwards / total.n_chars:.3f}",
+                    f"{total.processor_s / total.n_chars:.4f}",
+                    str(total.n_asked),
+                )
+            )
+    if len(totals) == len((COST_EVERYTHING, COST_STOPPED)):
+        every, stopped = totals[COST_EVERYTHING], totals[COST_STOPPED]
+        rows.append(
+            (
+                "ratio",
+                "",
+                f"{stopped.n_forwards * every.n_chars / every.n_forwards / stopped.n_chars:.2f}",
+                f"{stopped.processor_s * every.n_chars / every.processor_s / stopped.n_chars:.2f}",
+                f"{stopped.n_asked / every.n_asked:.2f}",
+            )
+        )
+    return table(head, rows)
+
+
+def _requests(measured: Measured) -> dict[str, tuple[int, int, int]]:
+    """Return, by what is shown, the requests, those with something shown, and the right ones."""
+    found = {}
+    for name, level in [(EVERYTHING, 0.0), *LEAST_CONFIDENCE.items()]:
+        shown = [(line.text[at:], ghost.shown(level)) for line, at, ghost in measured.requests]
+        seen = [(rest, text) for rest, text in shown if text]
+        n_right = sum(rest.startswith(text) for rest, text in seen)
+        found[name] = len(shown), len(seen), n_right
+    return found
+
+
+def _request_table(measured: Measured) -> str:
+    rows = [
+        (name, str(n), percent(rate(n_shown, n)), percent(rate(n_right, n_shown)))
+        for name, (n, n_shown, n_right) in _requests(measured).items()
+    ]
+    return table(("shown", "requests", "something shown", "all of it right"), rows)
+
+
+def _fifths_table(measured: Measured) -> str:
+    fifths = measured.fifths()
+    n_all = sum(n for _, _, n in fifths) or 1
+    error = sum(n * abs(said - true) for said, true, n in fifths) / n_all
+    rows = [(str(n), f"{100 * said:.1f}", f"{100 * true:.1f}") for said, true, n in fifths]
+    rows.append((f"all {n_all}", "calibration error (ECE)", f"{100 * error:.1f} points"))
+    return table(("suggestions", "confidence %", "right %"), rows)
+
+
+def _language_table(measured: Measured) -> str:
+    lines = measured.played[OURS, BALANCED]
+    rows = []
+    for language in dict.fromkeys(line.language for line, _, _ in lines):
+        own = [whole for line, whole, _ in lines if line.language == language]
+        rows.append(
+            (language, str(len(own)), _with_interval(own, _wrong), _with_interval(own, _saved))
+        )
+    return table(("language", "lines", "wrong per 100 characters", "keys saved %"), rows)
+
+
+def _wrong(total: Played) -> float:
+    return 100 * (total.n_shown - total.n_right) / total.n_chars
+
+
+def _saved(total: Played) -> float:
+    return 100 * (1 - total.n_keys / total.n_chars)
+
+
+def _with_interval(lines: Sequence[Played], measure: Callable[[Played], float]) -> str:
+    """Return a measure of lines together, with the interval that drawing the lines anew gives.
+
+    The bootstrap's percentiles (Efron 1979).
+    """
+    rng = random.Random(0)  # noqa: S311  not for secrets
+    drawn = sorted(
+        measure(sum(rng.choices(lines, k=len(lines)), Played())) for _ in range(_N_RESAMPLES)
+    )
+    low, high = drawn[int(0.025 * _N_RESAMPLES)], drawn[int(0.975 * _N_RESAMPLES) - 1]
+    return f"{measure(sum(lines, Played())):.1f} ({low:.1f}-{high:.1f})"
