@@ -55,8 +55,10 @@ FailureCode = Literal[
 ]
 
 
-#: For each, how likely to be right a text has to be to be shown.
-LEAST_CONFIDENCE: dict[Eagerness, float] = {"quiet": 0.8, "balanced": 0.6, "eager": 0.4}
+#: For each, how likely to be right a text has to be to be shown; and how much likelier once one on
+#: the same line was typed against. Chosen by `remask eval keyboard`.
+LEAST_CONFIDENCE: dict[Eagerness, float] = {"quiet": 0.65, "balanced": 0.5, "eager": 0.35}
+AFTER_A_MISS = 0.15
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):

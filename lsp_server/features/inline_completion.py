@@ -23,7 +23,7 @@ from lsp_server.fill.prefetch import Prefetch
 from lsp_server.fill.prompts import build_infill, choose_context
 from lsp_server.fill.suggestions import Suggestions
 from lsp_server.protocol_ext import ACCEPTED, InfillParams
-from model_runtime.protocol import LEAST_CONFIDENCE
+from model_runtime.protocol import AFTER_A_MISS, LEAST_CONFIDENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
@@ -136,7 +136,10 @@ async def _complete(
     pauses = is_automatic and not suggestions.is_accepted(*around)
     pause_s = settings.debounce_ms / _MILLISECONDS if pauses else 0
     ahead = prefetch.take(*around)
-    least = LEAST_CONFIDENCE[settings.eagerness] if is_automatic else 0.0
+    least = 0.0
+    if is_automatic:
+        least = LEAST_CONFIDENCE[settings.eagerness]
+        least += AFTER_A_MISS * server.offers.has_missed(snapshot.uri, before)
     ask = partial(_infill, server, snapshot, replaced, shown, pause_s, least)
     finished = await newest.run(snapshot.uri, _awaited(ahead, ask))
     if finished is None:

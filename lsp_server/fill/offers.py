@@ -56,6 +56,8 @@ class Offers:
     def __init__(self, on_end: OnEnd) -> None:
         self._on_end = on_end
         self._standing: dict[str, Offer] = {}
+        #: The line of each document on which an offer was passed over last.
+        self._missed: dict[str, int] = {}
 
     def standing(self, uri: str) -> Offer | None:
         """Return the document's offer."""
@@ -84,6 +86,15 @@ class Offers:
         else:
             offer.is_begun = offer.is_begun or len(before) > len(offer.before)
 
+    def has_missed(self, uri: str, before: str) -> bool:
+        """Say whether an offer on the line of the cursor was passed over, and none elsewhere since.
+
+        Args:
+            uri: of the document.
+            before: its text up to the cursor.
+        """
+        return self._missed.get(uri) == to_newlines(before).count("\n")
+
     def accept(self, offer_id: str, *, is_whole: bool) -> None:
         """Take note of an offer that was accepted; of an unknown one, of nothing."""
         for uri, offer in list(self._standing.items()):
@@ -97,6 +108,8 @@ class Offers:
         """End a document's offer, if it has one."""
         offer = self._standing.pop(uri, None)
         if offer is not None:
+            if how == "passed":
+                self._missed[uri] = offer.before.count("\n")
             partly = offer.is_partly and how != "accepted"
             self._on_end(offer.language, offer.confidence, "partly" if partly else how)
 

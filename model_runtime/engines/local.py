@@ -23,6 +23,7 @@ from model_runtime.modes.rewrite import rewrite
 from model_runtime.modes.score import unchanged
 from model_runtime.protocol import Finished, Usage
 from model_runtime.samplers import SAMPLERS
+from model_runtime.text.calibration import Calibration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -61,12 +62,14 @@ class LocalEngine:
 
     Args:
         settings: model, device, threads, limits.
+        calibrated: whether confidence is what one would bet on; else the base's own probability.
     """
 
     name: ClassVar[str] = "local"
 
-    def __init__(self, settings: RuntimeSettings) -> None:
+    def __init__(self, settings: RuntimeSettings, *, calibrated: bool = True) -> None:
         self._settings = settings
+        self._calibrated = calibrated
         self._model: LoadedModel | None = None
         #: Those that no request works on, and those that one does.
         self._caches: OrderedDict[ContextKey, CausalCache] = OrderedDict()
@@ -142,6 +145,8 @@ class LocalEngine:
     def _load(self, listener: Listener, cancel: CancelToken) -> LoadedModel:
         if self._model is None:
             self._model = load_default(self._settings, listener.notice, cancel.check)
+            if not self._calibrated:
+                self._model = replace(self._model, calibration=Calibration())
         self._model.denoiser.model.side_by_side = self._side_by_side
         return self._model
 

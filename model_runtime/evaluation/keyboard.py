@@ -50,6 +50,8 @@ def main(arguments: argparse.Namespace) -> str:
     engine = LocalEngine(settings)
     bare = LocalEngine(msgspec.structs.replace(settings, heal_tokens=False, end_early=False))
     try:
+        # What it runs on is known once it is loaded.
+        by_engine(engine, "warm-up", 0.0)(chosen[0][1], 0)
         machine = describe_machine(engine)
         path = arguments.out / "keyboard.jsonl"
         journal = Journal(path, machine, Made, resume=arguments.resume)

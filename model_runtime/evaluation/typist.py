@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from model_runtime.protocol import Stretch
+from model_runtime.protocol import AFTER_A_MISS, Stretch
 from model_runtime.text.showing import sure_part
 
 if TYPE_CHECKING:
@@ -131,12 +131,12 @@ def play(
     Args:
         line: what is typed.
         ask: returns what is made for the line, so many characters of which stand there.
-        least: see `Ghost.shown`.
+        least: see `Ghost.shown`; once a suggestion on the line was wrong, others have to be surer.
         takes_words: of what is wrong, the first words are accepted where they are right.
     """
     at = n_keys = n_asked = n_shown = n_right = 0
     forwards, seconds, processor_s = 0, 0.0, 0.0
-    standing = ""
+    standing, now = "", least
     while True:
         if not standing:
             ghost = ask(line, at)
@@ -144,11 +144,13 @@ def play(
             forwards += ghost.n_forwards
             seconds += ghost.seconds
             processor_s += ghost.processor_s
-            standing = ghost.shown(least)
+            standing = ghost.shown(now)
             if standing:
                 rest = line.text[at:]
                 is_right = rest.startswith(standing)
                 n_shown, n_right = n_shown + 1, n_right + is_right
+                if least and not is_right:
+                    now = least + AFTER_A_MISS
                 n_accepted = len(standing) if is_right else 0
                 if takes_words and not is_right:
                     n_accepted = n_right_words(standing, rest)

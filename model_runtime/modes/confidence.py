@@ -40,14 +40,12 @@ class Confidence:
         tokenizer: of the model.
         calibration: of the model.
         is_one_line: the fill ends at its first line end.
-        begins_line: nothing but blanks stands before the span on its line.
     """
 
     laid_out: LaidOut
     tokenizer: CodeTokenizer
     calibration: Calibration
     is_one_line: bool
-    begins_line: bool
     #: By place in the span.
     _chances: dict[int, Chance] = field(default_factory=dict)
 
@@ -89,7 +87,10 @@ class Confidence:
         """Say whether what is settled so far, and something behind it, may be as sure as that."""
         n_known = next(n for n in range(len(self._chances) + 1) if n not in self._chances)
         log_own = sum(self._chances[at].own for at in range(n_known))
-        return self._sure(log_own) >= least
+        start = self.laid_out.span_start
+        said: list[int] = self.laid_out.canvas.token_ids[start : start + n_known].tolist()
+        n_chars = len(self.tokenizer.decode(said)) - len(self.laid_out.half)
+        return self.calibration.confidence(log_own, n_chars) >= least
 
     def stretches(self, token_ids: Sequence[int], text: str) -> tuple[Stretch, ...]:
         """Return how sure each stretch of a text is; none where that is not known.
@@ -122,12 +123,11 @@ class Confidence:
             piece = decode(list(token_ids[start:n]))
             if not piece.endswith(_HALF_CHARACTER) or n == len(token_ids):
                 end, start = end + len(piece), n
-                found.append((end, self._sure(log_own + chance.begun)))
+                n_chars = end - len(self.laid_out.half)
+                sure = self.calibration.confidence(log_own + chance.begun, n_chars)
+                found.append((end, sure))
             log_own += chance.own
         return found
-
-    def _sure(self, log_p: float) -> float:
-        return self.calibration.confidence(log_p, begins_line=self.begins_line)
 
     def _chance(
         self, token_id: int, own: float, others: Sequence[int], chances: Sequence[float]

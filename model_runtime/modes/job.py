@@ -132,7 +132,7 @@ class Job:
         context = laid_out.context
         drafts = DraftCount(laid_out.canvas)
         prefix, suffix = self.around(texts, index)
-        confidence, least = self._confidence(laid_out, prefix, index), self.request.least_confidence
+        confidence, least = self._confidence(laid_out, index), self.request.least_confidence
         first_draft: list[float] = []
         if len(context) - self.cache.n_common(context) > PREFILL_ROWS:
             # The last stretch is encoded in the first denoising step's own forward.
@@ -177,14 +177,13 @@ class Job:
         sure = confidence.stretches(fill.token_ids, text)
         return _sure(replace(fill, text=text, chances=chances, confidence=sure), least)
 
-    def _confidence(self, laid_out: LaidOut, prefix: str, index: int) -> Confidence:
+    def _confidence(self, laid_out: LaidOut, index: int) -> Confidence:
         span, layout = self.request.spans[index], self.model.layout
         return Confidence(
             laid_out,
             layout.template.tokenizer,
             self.model.calibration,
             is_one_line=span.single_line,
-            begins_line=not prefix.rpartition("\n")[2].strip(),
         )
 
     def settle_each(self, canvases: Sequence[LaidOut]) -> list[Fill]:

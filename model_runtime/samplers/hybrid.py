@@ -160,7 +160,7 @@ class Hybrid(Sampler[Progress, HybridParams]):
         drafts = token_ids[state.next : state.next + n_checks - 1]
         agreed = said[:-1] == drafts
         if state.is_first_text and self.params.lenience < 1:
-            likely = probabilities[:-1].amax(-1)
+            best = probabilities[:-1].amax(-1)
             agreed |= at(probabilities[:-1], drafts) >= self.params.lenience * best
         n_accepted = int(agreed.int().cumprod(0).sum())
         said[:n_accepted] = drafts[:n_accepted]
@@ -174,10 +174,10 @@ class Hybrid(Sampler[Progress, HybridParams]):
         settled = slice(state.next, state.next + n_accepted + 1)
         updated[settled] = said[: n_accepted + 1]
         confidence[settled] = at(probabilities, said)[: n_accepted + 1]
-        likely = probabilities[: n_accepted + 1].topk(min(_N_LIKELIEST, probabilities.shape[1]))
-        likeliest = Likeliest(
-            torch.arange(settled.start, settled.stop), likely.indices, likely.values
-        )
+        n_best = min(_N_LIKELIEST, probabilities.shape[1])
+        best_chances, best_ids = probabilities[: n_accepted + 1].topk(n_best)
+        positions = torch.arange(settled.start, settled.stop)
+        likeliest = Likeliest(positions, best_ids, best_chances)
         state.next = settled.stop
         updated[state.next : state.end] = self._mask(state)
         fresh = self._read_on(state, n_accepted, int(said[n_accepted]))

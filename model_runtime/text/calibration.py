@@ -1,9 +1,9 @@
 """From the model's own probabilities to what one would bet on.
 
-A language model's probabilities are nearly honest while it was never told what people prefer; what
-is left is a little too sure, and a little less so at the beginning of a line. A logistic regression
-on the logit of what the model says puts that right (Platt 1999, "Probabilistic outputs for support
-vector machines"). Its weights are of one base, and made by `remask eval calibrate`.
+A language model's probabilities are nearly honest; but a suggestion ends where the model begins to
+doubt, and such ends are wrong more often than its numbers say, those of long texts most. A logistic
+regression on the logit of what the model says puts that right (Platt 1999, "Probabilistic outputs
+for support vector machines"). Its weights are of one base, and made by `remask eval calibrate`.
 """
 
 from __future__ import annotations
@@ -27,18 +27,19 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     bias: float = 0.0
     slope: float = 1.0
-    #: Added where the span begins a line.
-    line_start: float = 0.0
+    #: Of the logarithm of the text's length.
+    length: float = 0.0
 
-    def confidence(self, log_p: float, *, begins_line: bool) -> float:
+    def confidence(self, log_p: float, n_chars: int) -> float:
         """Return how likely a text is to be right.
 
         Args:
             log_p: what the model says, in nats.
-            begins_line: nothing but blanks stands before the span on its line.
+            n_chars: of the text.
         """
         p = min(max(math.exp(log_p), _LEAST), 1 - _LEAST)
-        score = self.bias + self.slope * math.log(p / (1 - p)) + self.line_start * begins_line
+        score = self.bias + self.slope * math.log(p / (1 - p))
+        score += self.length * math.log(max(1, n_chars))
         return 1 / (1 + math.exp(-score))
 
 
