@@ -49,7 +49,7 @@ def _alternatives(job: Job, n_rounds: int) -> Iterator[Alternative]:
     sampler, n_others = job.sampler, job.request.n_alternatives - 1
     if len(job.request.spans) == 1 and _is_greedy(sampler) and (n_branches := _n_branches(job)):
         for fill in _branches(job, n_branches):
-            confidence = (fill.confidence,) if fill.confidence else ()
+            confidence = (fill.confidence,) if fill.is_told else ()
             yield Alternative(texts=(fill.text,), finish=fill.finish, confidence=confidence)
             if not job.request.spans[0].single_line:
                 for text in filter(str.strip, cuts(fill.text, job.request.suffix)):
@@ -106,7 +106,7 @@ def _fill(job: Job, sampler: AnySampler, n_rounds: int) -> Alternative:
     return Alternative(
         texts=tuple(texts),
         finish=next((one for one in ("length", "doubt") if one in finishes), "closed"),
-        confidence=told if all(told) else (),
+        confidence=told if all(fill.is_told for fill in fills.values()) else (),
     )
 
 

@@ -13,6 +13,7 @@ from model_runtime.decoding.denoise import Budget, Step, denoise
 from model_runtime.models.canvas import PREFILL_ROWS
 from model_runtime.modes.carried import carriable, carry
 from model_runtime.modes.confidence import Confidence
+from model_runtime.modes.cost import Cost
 from model_runtime.modes.drafted import DraftCount
 from model_runtime.protocol import StepReport
 from model_runtime.text.brackets import within_brackets
@@ -47,29 +48,6 @@ N_ALIKE = 8
 ALTERNATIVE_TEMPERATURE = 0.8
 
 AnySampler: TypeAlias = "Sampler[Any, Any]"
-
-
-@dataclass
-class Cost:
-    """What a request has cost so far."""
-
-    n_context_tokens: int = 0
-    n_cached_tokens: int = 0
-    n_tokens: int = 0
-    n_forwards: int = 0
-    n_drafted: int = 0
-    n_accepted: int = 0
-    context_s: float = 0.0
-    denoise_s: float = 0.0
-
-    def add_counts(self, other: Cost) -> None:
-        """Add what is counted, and no seconds: these may have passed at the same time."""
-        self.n_context_tokens += other.n_context_tokens
-        self.n_cached_tokens += other.n_cached_tokens
-        self.n_tokens += other.n_tokens
-        self.n_forwards += other.n_forwards
-        self.n_drafted += other.n_drafted
-        self.n_accepted += other.n_accepted
 
 
 @dataclass

@@ -175,24 +175,23 @@ class Hybrid(Sampler[Progress, HybridParams]):
         updated[settled] = said[: n_accepted + 1]
         confidence[settled] = at(probabilities, said)[: n_accepted + 1]
         n_best = min(_N_LIKELIEST, probabilities.shape[1])
-        best_chances, best_ids = probabilities[: n_accepted + 1].topk(n_best)
-        positions = torch.arange(settled.start, settled.stop)
-        likeliest = Likeliest(positions, best_ids, best_chances)
+        chances, ids = probabilities[: n_accepted + 1].topk(n_best)
+        likeliest = Likeliest(torch.arange(settled.start, settled.stop), ids, chances)
         state.next = settled.stop
         updated[state.next : state.end] = self._mask(state)
         fresh = self._read_on(state, n_accepted, int(said[n_accepted]))
         state.is_first_text = bool(fresh)
-        chances = [1.0] * len(fresh)
+        sure = [1.0] * len(fresh)
         if not fresh and self.params.n_drafts:
             so_far, behind = updated[: state.next], range(n_skipped, n_skipped + n_fresh)
-            fresh, chances = max(
+            fresh, sure = max(
                 self._draft(prediction, behind, so_far, state),
                 self._repeat(so_far, state),
                 key=lambda draft: _n_right(draft[1]),
             )
-        state.chances = chances
+        state.chances = sure
         placed = slice(state.next, state.next + len(fresh))
-        updated[placed], confidence[placed] = torch.tensor(fresh), torch.tensor(chances)
+        updated[placed], confidence[placed] = torch.tensor(fresh), torch.tensor(sure)
         return replace(self._update(updated, confidence, state), likeliest=likeliest)
 
     def _repeat(self, settled: Tensor, state: Progress) -> tuple[list[int], list[float]]:

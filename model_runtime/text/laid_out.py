@@ -102,3 +102,8 @@ class Fill:
     #: How likely each token is, and how sure the model is of the text; none where it is not known.
     chances: tuple[Chance, ...] = ()
     confidence: tuple[Stretch, ...] = ()
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it is known how sure the model is of the text; of no text it is."""
+        return bool(self.confidence) or not self.text

@@ -211,7 +211,7 @@ def test_no_branch_loses_the_half_token(prefix: str) -> None:
         fill = working.settle(working.sampler, laid_out, [""], 0)
         heads = departures(working, laid_out, fill)
     assert TOKENIZER.decode(fill.token_ids).startswith(laid_out.half)
-    for head_ids in heads:
+    for head_ids, _ in heads:
         assert TOKENIZER.decode(head_ids).startswith(laid_out.half)
 
 
@@ -224,7 +224,7 @@ def test_a_branch_is_what_the_sampler_says_behind_its_departure(sampler: AnySamp
     found = [other.text for other in branches(working, laid_out, fill, 3)]
     n_open = laid_out.canvas.length - laid_out.span_start
     alone = []
-    for head in departures(working, laid_out, fill):
+    for head, _ in departures(working, laid_out, fill):
         other = working.settle(sampler, laid_out.resumed(head, n_open - len(head)), [""], 0)
         alone.append(other.text)
     kept = [text for text in dict.fromkeys(alone) if text.strip() and text != fill.text]

@@ -43,7 +43,7 @@ cuts = st.lists(st.tuples(st.integers(1, 5), st.floats(0, 1)), max_size=8)
 def test_more_is_shown_to_who_wants_more(
     text: str, pairs: list[tuple[int, float]], one: float, other: float
 ) -> None:
-    """What is shown begins as the text does, splits no word, and less certainty never shows less."""
+    """What is shown begins as the text does and splits no word; who wants more sees no less."""
     falling, least = [], 1.0
     for n, confidence in pairs:
         least = min(least, confidence)
