@@ -16,11 +16,12 @@ from model_runtime.modes.confidence import Confidence
 from model_runtime.modes.cost import Cost
 from model_runtime.modes.drafted import DraftCount
 from model_runtime.protocol import StepReport
-from model_runtime.text.brackets import within_brackets
 from model_runtime.text.chance import chances_spelled
 from model_runtime.text.healing import own_tokens, spell
+from model_runtime.text.reconcile import reconciled
 from model_runtime.text.showing import sure_part, up_to
-from model_runtime.text.trim import at_indentation, without_repeated_suffix
+from model_runtime.text.syntax import syntax_of
+from model_runtime.text.trim import at_indentation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -148,8 +149,11 @@ class Job:
         draft_at = first_draft[0] if first_draft else ended
         cost.context_s += draft_at - started
         cost.denoise_s += ended - draft_at
-        text = within_brackets(without_repeated_suffix(fill.text, suffix), prefix, suffix)
-        if self.request.spans[index].text.strip():
+        before, text = self.request.spans[index].text, fill.text
+        if text != before:
+            syntax = syntax_of(self.request.language, self.request.path, prefix + suffix)
+            text = reconciled(text, prefix, suffix, syntax, before)
+        if before.strip():
             text = at_indentation(text, prefix)
         chances = confidence.chances(len(fill.token_ids))
         sure = confidence.stretches(fill.token_ids, text)

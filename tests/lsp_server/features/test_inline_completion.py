@@ -332,3 +332,23 @@ async def test_keeping_quiet_is_told(runtime: FakeRuntime) -> None:
     assert await editor.request(METHOD, params(0, 4, AUTOMATIC)) == []
 
     assert "Not sure enough" in editor.heard["remask/didChangeStatus"][-1]["text"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["foo(, other_argument)\n", "x =(  # a comment of some length\n", "<p a=(></p>\n", "f(());\n"],
+)
+async def test_closers_tags_and_comments_do_not_count(editor: Editor, text: str) -> None:
+    """Something may well be wanted in front of them."""
+    editor.open(text)
+
+    assert await editor.request(METHOD, params(0, text.index("(") + 1, AUTOMATIC))
+
+
+@pytest.mark.parametrize("said", ["  ", "\n\n", "print(a)", "print(a)\n"])
+async def test_what_stands_there_is_not_suggested(editor: Editor, said: str) -> None:
+    """Blanks, and the line above."""
+    editor.open("print(a)\n\n")
+    editor.runtime.reply = lambda request: finished(request, said)
+
+    assert await editor.request(METHOD, params(1, 0)) == []
