@@ -19,12 +19,13 @@ from pygls.uris import to_fs_path
 
 from lsp_server import version
 from lsp_server.capabilities import ClientSupport
-from lsp_server.documents import DocumentSnapshot, OpenDocuments
+from lsp_server.documents import DocumentSnapshot
 from lsp_server.errors import InfillFailed, ServerFault, StaleResult, UnsupportedDocument
 from lsp_server.fill.alternatives import Alternatives
 from lsp_server.fill.edits import check_current
 from lsp_server.fill.infill import Filled, check_allowed, make_plan
 from lsp_server.fill.prompts import is_inside
+from lsp_server.mirror import OpenDocuments
 from lsp_server.progress import Reporter
 from lsp_server.settings import Settings
 from lsp_server.status_board import StatusBoard
