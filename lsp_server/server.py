@@ -24,8 +24,8 @@ from lsp_server.errors import InfillFailed, ServerFault, StaleResult, Unsupporte
 from lsp_server.fill.alternatives import Alternatives
 from lsp_server.fill.edits import check_current
 from lsp_server.fill.infill import Filled, check_allowed, make_plan
-from lsp_server.fill.prompts import is_inside
 from lsp_server.mirror import OpenDocuments
+from lsp_server.paths import is_ignored, is_inside, spellings
 from lsp_server.progress import Reporter
 from lsp_server.settings import Settings
 from lsp_server.status_board import StatusBoard
@@ -127,19 +127,24 @@ class RemaskServer(LanguageServer):
         check_allowed(snapshot, self.settings, self.root_of(snapshot.path))
 
     def others(self, uri: str) -> Iterator[DocumentSnapshot]:
-        """Photograph the other open documents that may be shown, the one used last first."""
+        """Photograph the other open documents that may be shown, the one used last first.
+
+        What git leaves out of a repository is made by a program, or is nobody else's business.
+        """
         for document in self.documents.recent():
             if document.uri != uri:
                 with contextlib.suppress(UnsupportedDocument):
                     snapshot = DocumentSnapshot.take(document, self.documents.encoding)
                     self.check_allowed(snapshot)
-                    yield snapshot
+                    if not is_ignored(snapshot.path, self.root_of(snapshot.path)):
+                        yield snapshot
 
     def root_of(self, path: str) -> str:
         """Return the innermost workspace folder a file lies in; empty for none."""
         folders = [folder.uri for folder in self.workspace.folders.values()]
         roots = [to_fs_path(uri) or "" for uri in [self.workspace.root_uri, *folders] if uri]
-        return max((root for root in roots if root and is_inside(path, root)), key=len, default="")
+        holding = (root for root in roots if root and is_inside(path, root))
+        return max(holding, key=lambda root: len(spellings(root)[-1]), default="")
 
     async def ready(self) -> None:
         """Wait until the user's settings are known: they may forbid what is about to be done."""
