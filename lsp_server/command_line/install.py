@@ -67,11 +67,15 @@ def clients_folder() -> Path:
 def neovim_package() -> Path:
     """Return the folder that Neovim loads the plugin from."""
     name = os.environ.get("NVIM_APPNAME") or "nvim"
+    try:
+        home = Path.home()
+    except RuntimeError as error:
+        raise InstallFailed("No home folder is known for this user: set HOME.") from error
     if sys.platform == "win32":
         name += "-data"
-        data = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+        data = Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local"))
     else:
-        data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+        data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
     return data / name / "site" / "pack" / "remask" / "start"
 
 

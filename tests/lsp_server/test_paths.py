@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,7 @@ IGNORE = {
     ".gitignore": "build/\n*.log\n!keep.log\n/top.py\n[\n",
     "pkg/.gitignore": "!noisy.log\nlocal.py\n",
 }
+GIT = shutil.which("git") or "git"
 FILES = (
     "build/made.py",
     "pkg/build/deep/made.py",
@@ -102,13 +104,13 @@ FILES = (
 
 def test_what_git_ignores_is_what_git_ignores(tmp_path: Path) -> None:
     """Nested lists, what is taken back, folders, the repository's own list: git is the judge."""
-    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    subprocess.run([GIT, "init", "-q", str(tmp_path)], check=True)
     for name, text in IGNORE.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     (tmp_path / ".git" / "info").mkdir(exist_ok=True)
     (tmp_path / ".git" / "info" / "exclude").write_text("keep.log\n")
-    asked = ["git", "-C", str(tmp_path), "-c", "core.quotePath=false", "check-ignore", *FILES]
+    asked = [GIT, "-C", str(tmp_path), "-c", "core.quotePath=false", "check-ignore", *FILES]
     said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split("\n")
 
     found = [name for name in FILES if is_ignored(str(tmp_path / name), str(tmp_path))]

@@ -206,8 +206,9 @@ def test_an_interrupt_cancels(remask: Remask) -> None:
     )
     with running:
         assert running.stderr is not None
-        while b"tokens settled" not in running.stderr.readline():
-            pass
+        for line in running.stderr:
+            if b"tokens settled" in line:
+                break
         running.send_signal(signal.SIGINT)
         said = running.stderr.read()
 
