@@ -41,9 +41,6 @@ T = TypeVar("T")
 
 LOG = logging.getLogger(__name__)
 
-#: How long an editor may take to tell its settings; then the defaults count.
-_SETTINGS_S = 5.0
-
 
 class RemaskProtocol(LanguageServerProtocol):
     """pygls' protocol with our documents under it."""
@@ -95,6 +92,8 @@ class RemaskServer(LanguageServer):
         self.alternatives = Alternatives(runtime)
         self.settings = Settings()
         self.is_configured = asyncio.Event()
+        #: Seconds that an editor may take to tell its settings; then the defaults count.
+        self.settings_wait_s = 5.0
         self.support = ClientSupport()
         self.status = StatusBoard(self)
         self._told: set[str] = set()
@@ -148,11 +147,12 @@ class RemaskServer(LanguageServer):
 
     async def ready(self) -> None:
         """Wait until the user's settings are known: they may forbid what is about to be done."""
-        if not self.is_configured.is_set():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_SETTINGS_S):
-                    await self.is_configured.wait()
+        try:
+            async with asyncio.timeout(self.settings_wait_s):
+                await self.is_configured.wait()
+        except TimeoutError:
             self.is_configured.set()
+            self.tell_once("The editor does not tell its settings. Until it does, defaults count.")
 
     async def infill(self, snapshot: DocumentSnapshot, params: InfillParams) -> Filled:
         """Fill, with progress, and check that the document is still what it was.
