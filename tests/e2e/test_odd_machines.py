@@ -106,7 +106,7 @@ def test_a_user_without_name_and_home_gets_a_fill(shared: Path) -> None:
     user = User(shared, as_user(STRANGERS[0]))
     try:
         filled = user("infill", "a.py:2")
-        checked = user("doctor")
+        checked = user("doctor", "--look")
         pulled = user("pull", "--list")
     finally:
         user("stop")
@@ -168,7 +168,7 @@ def test_a_home_that_can_not_be_written_is_no_matter(shared: Path) -> None:
     home.mkdir(mode=0o555)
     user = User(shared, as_user(STRANGERS[0]), HOME=str(home))
     try:
-        filled, checked = user("infill", "a.py:2"), user("doctor")
+        filled, checked = user("infill", "a.py:2"), user("doctor", "--look")
     finally:
         user("stop")
 
