@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from pygls.protocol import LanguageServerProtocol
 
     from lsp_server.capabilities import ClientSupport
-    from lsp_server.documents import DocumentSnapshot, OpenDocuments
+    from lsp_server.documents import DocumentSnapshot
     from lsp_server.errors import ServerFault
     from lsp_server.fill.alternatives import Alternatives
     from lsp_server.fill.infill import Filled
     from lsp_server.fill.offers import Offers
+    from lsp_server.mirror import OpenDocuments
     from lsp_server.protocol_ext import InfillParams
     from lsp_server.runtime.client import RuntimeClient
     from lsp_server.settings import Settings

@@ -1,4 +1,4 @@
-r"""Open documents, and the one snapshot of them that a request works on.
+r"""Positions, and the one snapshot of a document that a request works on.
 
 The only module that converts positions. A line ends at "\n", "\r\n" or "\r" and nowhere else, as
 LSP says; Python's own `str.splitlines` also ends it at a form feed or U+2028, which is how a mirror
@@ -15,16 +15,14 @@ from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
-from urllib.parse import unquote
 
 from lsprotocol import types
 from pygls.uris import from_fs_path, to_fs_path
-from pygls.workspace import TextDocument, Workspace
 
 from lsp_server.errors import BadSelection, UnsupportedDocument
 
 if TYPE_CHECKING:
-    from pygls.workspace.position_codec import PositionCodec
+    from pygls.workspace import TextDocument
 
 #: Where a line ends, by LSP's rule.
 LINE_END = re.compile(r"\r\n|\n|\r")
@@ -33,8 +31,9 @@ UTF8: str = types.PositionEncodingKind.Utf8.value
 UTF16: str = types.PositionEncodingKind.Utf16.value
 UTF32: str = types.PositionEncodingKind.Utf32.value
 
-_LAST_BMP = "\uffff"
-_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+#: The bytes of UTF-8 that begin no character.
+_CONTINUATION = bytes(range(0x80, 0xC0))
+_PARTS = frozenset(bytes([part]) for part in _CONTINUATION)
 
 
 class PositionLike(Protocol):
@@ -74,25 +73,31 @@ def count_units(text: str, encoding: str) -> int:
         return len(text)
     if encoding == UTF8:
         return len(text.encode("utf-8", "surrogatepass"))
-    return len(text) + sum(character > _LAST_BMP for character in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def _skip_units(line: str, units: int, encoding: str) -> int:
-    """Return how many whole characters of `line` fit into `units`."""
-    if encoding == UTF32 or line.isascii():
-        return min(units, len(line))
-    seen = 0
-    for index, character in enumerate(line):
-        seen += count_units(character, encoding)
-        if seen > units:
-            return index
-    return len(line)
+def skip_units(text: str, units: int, encoding: str) -> int:
+    """Return how many whole characters at the start of `text` fit into `units`."""
+    # Each has one unit at least.
+    head = text[:units]
+    if encoding == UTF32 or head.isascii():
+        return len(head)
+    if encoding == UTF8:
+        data = head.encode("utf-8", "surrogatepass")
+        n_begun = len(data[:units].translate(None, _CONTINUATION))
+        return n_begun - (data[units : units + 1] in _PARTS)
+    data = head.encode("utf-16-le", "surrogatepass")
+    begun = data[: 2 * units].decode("utf-16-le", "surrogatepass")
+    return len(begun) - (begun[-1:] != head[len(begun) - 1 : len(begun)])
 
 
-def _line_starts(text: str) -> list[int]:
-    if "\r" in text:
+def line_starts(text: str) -> list[int]:
+    """Return the offset at which each line starts."""
+    n_returns = text.count("\r")
+    if n_returns and n_returns != text.count("\r\n"):
         return [0, *(found.end() for found in LINE_END.finditer(text))]
-    # The same, ten times as fast; a megabyte is asked about with every key.
+    # The same where no "\r" stands alone, ten times as fast; a megabyte is asked about with every
+    # key.
     return list(accumulate((len(line) + 1 for line in text.split("\n")[:-1]), initial=0))
 
 
@@ -102,7 +107,7 @@ class LineMap:
     def __init__(self, text: str, encoding: str) -> None:
         self.text = text
         self.encoding = encoding
-        self.starts = _line_starts(text)
+        self.starts = line_starts(text)
 
     @property
     def n_lines(self) -> int:
@@ -133,75 +138,13 @@ class LineMap:
                 f"{self.n_lines} lines. Select inside it and try again."
             )
         start, end = self.line(position.line)
-        return start + _skip_units(self.text[start:end], position.character, self.encoding)
+        return start + skip_units(self.text[start:end], position.character, self.encoding)
 
     def position_at(self, offset: int) -> types.Position:
         """Return the position of an offset between 0 and the text's length."""
         line = bisect_right(self.starts, offset) - 1
         before = self.text[self.starts[line] : offset]
         return types.Position(line=line, character=count_units(before, self.encoding))
-
-
-class Document(TextDocument):
-    """pygls' mirror of an open document, kept in step by LSP's rule for lines."""
-
-    def apply_change(self, change: types.TextDocumentContentChangeEvent) -> None:
-        """Take one content change of a `didChange` notification."""
-        if isinstance(change, types.TextDocumentContentChangeWholeDocument):
-            self._source = change.text
-            return
-        text = self.source
-        lines = LineMap(text, _plain(self.position_codec.encoding))
-
-        def offset_at(position: types.Position) -> int:
-            # Past the end is the end, as editors have it: refused, a change would be missing here.
-            return len(text) if position.line >= lines.n_lines else lines.offset_at(position)
-
-        start, end = offset_at(change.range.start), offset_at(change.range.end)
-        self._source = text[:start] + change.text + text[end:]
-
-
-class OpenDocuments(Workspace):
-    """pygls' workspace with our documents in it, the one used last standing last."""
-
-    _position_codec: PositionCodec
-
-    def _create_text_document(
-        self,
-        doc_uri: str,
-        source: str | None = None,
-        version: int | None = None,
-        language_id: str | None = None,
-    ) -> Document:
-        return Document(doc_uri, source, version, language_id, position_codec=self._position_codec)
-
-    def update_text_document(
-        self,
-        text_doc: types.VersionedTextDocumentIdentifier,
-        change: types.TextDocumentContentChangeEvent,
-    ) -> None:
-        """Apply a change, and remember the document as the one used last."""
-        super().update_text_document(text_doc, change)
-        self.touch(text_doc.uri)
-
-    @property
-    def encoding(self) -> str:
-        """What the client's columns count."""
-        return _plain(self.position_encoding)
-
-    def touch(self, uri: str) -> None:
-        """Remember a document as the one used last."""
-        key = unquote(uri)
-        if document := self._text_documents.pop(key, None):
-            self._text_documents[key] = document
-
-    def opened(self, uri: str) -> TextDocument | None:
-        """Return an open document; None where the client has not opened it, or has closed it."""
-        return self._text_documents.get(unquote(uri))
-
-    def recent(self) -> list[TextDocument]:
-        """Return the open documents, the one used last first."""
-        return list(reversed(self._text_documents.values()))
 
 
 @dataclass(frozen=True)
@@ -289,14 +232,24 @@ class DocumentSnapshot:
         return len(self.text.encode("utf-8")[:n_bytes].decode("utf-8"))
 
 
-def _plain(encoding: types.PositionEncodingKind | str | None) -> str:
+def plain(encoding: types.PositionEncodingKind | str | None) -> str:
+    """Return a position encoding's name; UTF-16 where none was agreed on."""
     return types.PositionEncodingKind(encoding or UTF16).value
+
+
+def has_half_character(text: str) -> bool:
+    """Return whether a text holds a lone surrogate, which JSON can carry and UTF-8 can't."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _check_text(text: str, name: str) -> None:
     if "\0" in text:
         raise UnsupportedDocument(f"{name} is binary; Remask works on text.")
-    if not text.isascii() and _HALF_CHARACTER.search(text):
+    if has_half_character(text):
         raise UnsupportedDocument(
             f"{name} holds half characters (lone surrogates), which no UTF-8 text has. "
             "Remove them and try again."

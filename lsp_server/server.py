@@ -19,13 +19,14 @@ from pygls.uris import to_fs_path
 
 from lsp_server import version
 from lsp_server.capabilities import ClientSupport
-from lsp_server.documents import DocumentSnapshot, OpenDocuments
+from lsp_server.documents import DocumentSnapshot
 from lsp_server.errors import InfillFailed, ServerFault, StaleResult, UnsupportedDocument
 from lsp_server.fill.alternatives import Alternatives
 from lsp_server.fill.edits import check_current
 from lsp_server.fill.infill import Filled, check_allowed, make_plan
 from lsp_server.fill.offers import Offers
-from lsp_server.fill.prompts import is_inside
+from lsp_server.mirror import OpenDocuments
+from lsp_server.paths import is_ignored, is_inside, spellings
 from lsp_server.progress import Reporter
 from lsp_server.settings import Settings
 from lsp_server.status_board import StatusBoard
@@ -42,9 +43,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LOG = logging.getLogger(__name__)
-
-#: How long an editor may take to tell its settings; then the defaults count.
-_SETTINGS_S = 5.0
 
 
 class RemaskProtocol(LanguageServerProtocol):
@@ -101,6 +99,8 @@ class RemaskServer(LanguageServer):
         self.offers = Offers(self._count)
         self.settings = Settings()
         self.is_configured = asyncio.Event()
+        #: Seconds that an editor may take to tell its settings; then the defaults count.
+        self.settings_wait_s = 5.0
         self.support = ClientSupport()
         self.status = StatusBoard(self)
         self._told: set[str] = set()
@@ -133,19 +133,24 @@ class RemaskServer(LanguageServer):
         check_allowed(snapshot, self.settings, self.root_of(snapshot.path))
 
     def others(self, uri: str) -> Iterator[DocumentSnapshot]:
-        """Photograph the other open documents that may be shown, the one used last first."""
+        """Photograph the other open documents that may be shown, the one used last first.
+
+        What git leaves out of a repository is made by a program, or is nobody else's business.
+        """
         for document in self.documents.recent():
             if document.uri != uri:
                 with contextlib.suppress(UnsupportedDocument):
                     snapshot = DocumentSnapshot.take(document, self.documents.encoding)
                     self.check_allowed(snapshot)
-                    yield snapshot
+                    if not is_ignored(snapshot.path, self.root_of(snapshot.path)):
+                        yield snapshot
 
     def root_of(self, path: str) -> str:
         """Return the innermost workspace folder a file lies in; empty for none."""
         folders = [folder.uri for folder in self.workspace.folders.values()]
         roots = [to_fs_path(uri) or "" for uri in [self.workspace.root_uri, *folders] if uri]
-        return max((root for root in roots if root and is_inside(path, root)), key=len, default="")
+        holding = (root for root in roots if root and is_inside(path, root))
+        return max(holding, key=lambda root: len(spellings(root)[-1]), default="")
 
     def _count(self, language: str, confidence: float | None, end: End) -> None:
         if self.settings.inline.statistics:
@@ -158,11 +163,12 @@ class RemaskServer(LanguageServer):
 
     async def ready(self) -> None:
         """Wait until the user's settings are known: they may forbid what is about to be done."""
-        if not self.is_configured.is_set():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_SETTINGS_S):
-                    await self.is_configured.wait()
+        try:
+            async with asyncio.timeout(self.settings_wait_s):
+                await self.is_configured.wait()
+        except TimeoutError:
             self.is_configured.set()
+            self.tell_once("The editor does not tell its settings. Until it does, defaults count.")
 
     async def infill(self, snapshot: DocumentSnapshot, params: InfillParams) -> Filled:
         """Fill, with progress, and check that the document is still what it was.

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import fnmatch
 from pathlib import PurePath
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
 
+from lsp_server.paths import home_of, names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 from model_runtime.protocol import Eagerness
 
 SECTION = "remask"
@@ -106,12 +110,31 @@ class Settings(msgspec.Struct, frozen=True, rename="camel"):
     hole_marker: Annotated[str, msgspec.Meta(min_length=1)] = "___"
     inline: InlineSettings = InlineSettings()
 
-    def is_secret(self, path: str) -> bool:
-        """Return whether a file's name or path says that it holds secrets."""
-        spelled = PurePath(path).as_posix().casefold()
-        names = (spelled, spelled.rpartition("/")[2])
-        patterns = [pattern.casefold() for pattern in self.secret_files]
-        return any(fnmatch.fnmatchcase(name, pattern) for name in names for pattern in patterns)
+    def is_secret(self, path: str, root: str = "") -> bool:
+        """Return whether a file's name or path says that it holds secrets.
+
+        A pattern is matched with the file's name and its path from the workspace folder; one that
+        begins with "/" or "~" with the whole path. Links count: no spelling of a file may match.
+        """
+        spelled = [name.casefold() for name in names(path, root)]
+        return any(
+            fnmatch.fnmatchcase(name, pattern)
+            for pattern in map(str.casefold, _spelled_out(self.secret_files))
+            for name in spelled
+            # Above the workspace folder, a folder of the same name means something else.
+            if PurePath(name).is_absolute() == PurePath(pattern).is_absolute()
+        )
+
+
+def _spelled_out(patterns: Iterable[str]) -> Iterator[str]:
+    """Yield patterns as `fnmatch` takes them, whose "*" passes over "/"."""
+    for pattern in patterns:
+        whole = str(home_of(pattern)) if pattern.startswith("~") else pattern
+        whole += "*" if pattern.endswith("/") else ""
+        yield whole
+        if whole.startswith("**/"):
+            # Also right in the workspace folder.
+            yield whole.removeprefix("**/")
 
 
 def read_settings(raw: Any, base: Settings) -> tuple[Settings, list[str]]:

@@ -11,7 +11,7 @@ import os
 import sys
 from importlib import import_module
 
-from model_runtime.service.process import keep_freed_memory
+from model_runtime.service.process import find_home, keep_freed_memory
 
 #: Name, module, and what it does.
 COMMANDS = {
@@ -40,6 +40,13 @@ def main(words: list[str] | None = None) -> int:
     # Read once, when torch is loaded.
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
     keep_freed_memory()
+    try:
+        told = find_home()
+    except OSError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    if told:
+        sys.stderr.write(f"{told}\n")
     parser = argparse.ArgumentParser("python -m model_runtime", description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (module_name, purpose) in COMMANDS.items():

@@ -7,6 +7,7 @@ only the environment, which other programs share, is read by name.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 #: REMASK_MODEL sets `model`, and so on.
 ENVIRONMENT_PREFIX = "REMASK_"
 MAX_AT_ONCE = 64
+#: Settings that are places: "~" and variables are spelled out, and in the settings file what is no
+#: whole path counts from the file's folder.
+PLACES = ("cache_dir", "script")
 
 
 class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -96,11 +100,11 @@ def load_settings(
         BadRequest: a file that is no TOML, or a value that can't be.
     """
     path = settings_path() if path is None else path
-    values = _read_file(path)
+    values = _spelled_out(_read_file(path), path.parent)
     for field in RuntimeSettings.__struct_fields__:
         if (value := environment.get(ENVIRONMENT_PREFIX + field.upper())) is not None:
             values[field] = value
-    values.update(flags or {})
+    values = _spelled_out(values | dict(flags or {}), Path())
     for key in values:
         if key not in RuntimeSettings.__struct_fields__:
             raise UnknownName("setting", key, RuntimeSettings.__struct_fields__)
@@ -120,6 +124,31 @@ def load_settings(
     if settings.remote_timeout_s <= 0 or settings.remote_tries < 1:
         raise BadRequest("settings: remote_timeout_s must be over 0, remote_tries at least 1")
     return settings
+
+
+def _spelled_out(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return settings with "~" and variables of places replaced, which count from a folder.
+
+    Raises:
+        BadRequest: no home is known, or a variable is not set.
+    """
+    return values | {
+        key: _spell_out(key, values[key], folder)
+        for key in PLACES
+        # What is no text is refused with the other values.
+        if isinstance(values.get(key), str) and values[key]
+    }
+
+
+def _spell_out(key: str, place: str, folder: Path) -> str:
+    whole = os.path.expandvars(place)
+    # A variable that is not set stays as it was.
+    if re.search(r"\$\w|\$\{\w+\}", whole):
+        raise BadRequest(f"settings: {key} = {place!r}: a variable in it is not set")
+    try:
+        return str(folder / Path(whole).expanduser())
+    except RuntimeError as error:
+        raise BadRequest(f"settings: {key} = {place!r}: no home folder is known") from error
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the switch that writes what `support.golden` would compare."""
     parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden, to review")
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what tests start, also where a shell started this in the background."""
+    # What is ignored stays ignored in a child; what is handled is the child's own affair again.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

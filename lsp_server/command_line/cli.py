@@ -137,30 +137,24 @@ def infill(
 
 
 @app.command()
-def doctor() -> None:
-    """Say what runs, on which device, with which model, and what is wrong."""
-    from lsp_server.runtime.client import RuntimeClient
-    from lsp_server.runtime.process import RuntimeProcess
+def doctor(
+    *,
+    look: Annotated[
+        bool, typer.Option("--look", help="Only say what runs; start nothing.")
+    ] = False,
+    report: Annotated[
+        bool,
+        typer.Option("--report", help="With facts for a bug report, and no text of yours."),
+    ] = False,
+) -> None:
+    """Try the whole way from an editor to a filled line, and say what to mend."""
+    from lsp_server.command_line.doctor import check_up
 
-    process = RuntimeProcess.default()
-    typer.echo(f"remask   {version()}, Python {sys.version.split()[0]}")
-    typer.echo(f"socket   in {process.directory}")
-    status = asyncio.run(RuntimeClient(process).status())
-    if status is None:
-        typer.echo("runtime  not running; the first request starts it")
-        if words := process.last_words():
-            typer.echo(f"problem  {words}")
-            raise typer.Exit(_EXIT_FAILED)
-        return
-    queue = f"{status.n_running} running, {status.n_waiting} waiting"
-    memory = status.peak_memory_bytes / 2**20
-    typer.echo(f"runtime  {status.runtime_version}, process {status.pid}, {queue}")
-    typer.echo(f"         up {status.uptime_s:.0f} s, peak memory {memory:.0f} MiB")
-    typer.echo(f"model    {status.model}, {status.device or 'not loaded yet'}")
-    typer.echo(f"log      {status.log_path}")
-    for problem in status.problems:
-        typer.echo(f"problem  {problem}")
-    if status.problems:
+    try:
+        is_well = asyncio.run(check_up(typer.echo, only_look=look, report=report))
+    except KeyboardInterrupt:
+        _fail("Cancelled.", _EXIT_INTERRUPTED)
+    if not is_well:
         raise typer.Exit(_EXIT_FAILED)
 
 

@@ -27,6 +27,10 @@ VSCODE_COMMANDS = ("code", "codium", "code-insiders", "cursor", "windsurf", "cod
 MARKER = "installed-by-remask"
 
 
+#: What to expect of the first request.
+FIRST_TIME = "The first time, the model is downloaded; `remask pull` does that now."
+
+
 class InstallFailed(ServerFault):
     """A client could not be put in place or taken away; the message says what to do."""
 
@@ -67,12 +71,25 @@ def clients_folder() -> Path:
 def neovim_package() -> Path:
     """Return the folder that Neovim loads the plugin from."""
     name = os.environ.get("NVIM_APPNAME") or "nvim"
+    try:
+        home = Path.home()
+    except RuntimeError as error:
+        raise InstallFailed("No home folder is known for this user: set HOME.") from error
     if sys.platform == "win32":
         name += "-data"
-        data = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+        data = Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local"))
     else:
-        data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+        data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
     return data / name / "site" / "pack" / "remask" / "start"
+
+
+def other_command() -> Path | None:
+    """Return this installation's command where an editor would start another one, or none."""
+    name = "remask.exe" if sys.platform == "win32" else "remask"
+    ours, found = Path(sys.executable).parent / name, shutil.which("remask")
+    if not ours.is_file() or (found and Path(found).resolve() == ours.resolve()):
+        return None
+    return ours
 
 
 def _install_neovim() -> Iterator[str]:
@@ -89,7 +106,13 @@ def _install_neovim() -> Iterator[str]:
         subprocess.run([nvim, "--clean", "--headless", "-c", tags, "-c", "q"], check=False)
     else:
         yield "There is no nvim on the PATH; the plugin needs Neovim 0.11 or later."
-    yield "Put vim.lsp.enable('remask') into your init.lua; :checkhealth remask tells the rest."
+    if command := other_command():
+        words = f"{{ cmd = {{ '{command}', 'lsp' }} }}"
+        yield f"Put this into your init.lua: vim.lsp.config('remask', {words})"
+        yield "And behind it: vim.lsp.enable('remask')"
+    else:
+        yield "Put vim.lsp.enable('remask') into your init.lua; :checkhealth remask tells the rest."
+    yield "Then open a file, select some code and say :Remask infill. " + FIRST_TIME
 
 
 def _remove_neovim() -> Iterator[str]:
@@ -132,4 +155,7 @@ def _run_vscode(command: str, *, remove: bool) -> Iterator[str]:
         yield f"Removed the extension {EXTENSION_ID} with {found}."
     else:
         yield f"Installed {package.name} with {found}."
-        yield "Windows that are open need a reload."
+        if ours := other_command():
+            yield f'Put this into your settings: "remask.server.command": ["{ours}", "lsp"]'
+        yield "Reload the windows that are open (Developer: Reload Window)."
+        yield "Then select some code and open the light bulb (Ctrl+.). " + FIRST_TIME

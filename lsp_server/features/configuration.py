@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
@@ -69,9 +70,15 @@ def register(server: Server) -> None:
 
     @server.feature(types.INITIALIZED)
     async def initialized(_params: types.InitializedParams) -> None:
+        await asyncio.gather(_ask(), _watch())
+
+    async def _ask() -> None:
         if server.support.configuration:
             await configuration.pull()
         server.is_configured.set()
+
+    async def _watch() -> None:
+        # Also where the first question is never answered: a change brings the next one.
         if server.support.register_configuration:
             await configuration.watch()
 

@@ -17,7 +17,8 @@ import msgspec
 from lsp_server.documents import LINE_END
 from lsp_server.errors import UnsupportedDocument
 from lsp_server.fill.edits import Replacement, apply_replacements, to_newlines, to_replacements
-from lsp_server.fill.prompts import build_infill, choose_context, relative_path
+from lsp_server.fill.prompts import build_infill, choose_context
+from lsp_server.paths import relative_path
 from lsp_server.syntax.check import find_faults, find_new_faults
 from lsp_server.syntax.languages import find_grammar
 from lsp_server.syntax.spans import find_mask_spans
@@ -111,10 +112,10 @@ def check_allowed(snapshot: DocumentSnapshot, settings: Settings, root: str) -> 
         raise UnsupportedDocument(
             f"Remask is off for {snapshot.language} (setting disabledLanguages)."
         )
-    path = relative_path(snapshot.path, root)
-    if settings.is_secret(path):
+    if settings.is_secret(snapshot.path, root):
         raise UnsupportedDocument(
-            f"{path} may hold secrets, so Remask leaves it (setting secretFiles)."
+            f"{relative_path(snapshot.path, root)} may hold secrets, so Remask leaves it "
+            "(setting secretFiles)."
         )
 
 

@@ -13,6 +13,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from lsp_server.fill.edits import to_newlines
+from lsp_server.paths import is_inside, relative_path
 from model_runtime.protocol import ContextFile, InfillRequest, MaskSpan
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def choose_context(
         and other.path
         and other.text.strip()
         and is_inside(other.path, root)
-        and not settings.is_secret(relative_path(other.path, root))
+        and not settings.is_secret(other.path, root)
     ]
     candidates.sort(
         key=lambda other: (
@@ -156,18 +157,6 @@ def choose_context(
             chosen.append(ContextFile(path=relative_path(other.path, root), text=text))
             max_bytes -= len(text.encode("utf-8"))
     return chosen
-
-
-def relative_path(path: str, root: str) -> str:
-    """Return a path from the workspace folder, with "/"; only the file's name outside of it."""
-    if root and is_inside(path, root):
-        return PurePath(os.path.relpath(path, root)).as_posix()
-    return PurePath(path).name
-
-
-def is_inside(path: str, root: str) -> bool:
-    """Return whether a file lies in a folder; everything lies in no folder."""
-    return not root or PurePath(path).is_relative_to(root)
 
 
 def _distance(path: str, other: str) -> int:

@@ -21,6 +21,7 @@ from typing import Literal
 import platformdirs
 
 from lsp_server.errors import RuntimeUnavailable
+from lsp_server.paths import home_of
 from model_runtime.protocol import ADDRESS_NAME, SOCKET_NAME
 
 Transport = Literal["unix", "tcp"]
@@ -49,16 +50,17 @@ def default_directory() -> Path:
     """Return the user's runtime directory, or what REMASK_RUNTIME_DIR says.
 
     Raises:
-        RuntimeUnavailable: somebody else has laid hands on it.
+        RuntimeUnavailable: somebody else has laid hands on it, or there is none.
     """
     if chosen := os.environ.get(DIRECTORY_VARIABLE):
-        return _short(Path(chosen).absolute())
+        return _short(Path(os.path.expandvars(home_of(chosen))).absolute())
     try:
         with warnings.catch_warnings():
             # Falling back to the temporary directory is fine: `make_private` checks it.
             warnings.simplefilter("ignore")
             return _short(Path(platformdirs.user_runtime_dir("remask", appauthor=False)))
-    except PermissionError as error:
+    except (OSError, RuntimeError) as error:
+        # Somebody else's, or no home is known, where that is below it.
         raise RuntimeUnavailable(f"{error}, or set {DIRECTORY_VARIABLE}.") from error
 
 

@@ -18,7 +18,13 @@ import time
 from typing import IO, TYPE_CHECKING
 
 from lsp_server.errors import RuntimeUnavailable
-from lsp_server.runtime.address import connect, default_directory, default_transport, make_private
+from lsp_server.runtime.address import (
+    DIRECTORY_VARIABLE,
+    connect,
+    default_directory,
+    default_transport,
+    make_private,
+)
 from model_runtime.protocol import START_LOCK_NAME
 
 if TYPE_CHECKING:
@@ -89,14 +95,29 @@ class RuntimeProcess:
         # Slow to import, and needed only here.
         from filelock import AsyncFileLock, Timeout  # noqa: PLC0415
 
+        place = self.directory / START_LOCK_NAME
         try:
-            async with AsyncFileLock(self.directory / START_LOCK_NAME, timeout=START_S, mode=0o600):
+            async with contextlib.AsyncExitStack() as stack:
+                try:
+                    lock = AsyncFileLock(place, timeout=START_S, mode=0o600)
+                    await stack.enter_async_context(lock)
+                except Timeout:
+                    raise
+                except OSError as error:
+                    # No locks here. Of two runtimes, the one that comes second will leave.
+                    log.warning("%s can't be locked: %s", place, error.strerror)
                 if (stream := await self.find()) is None:
                     await self._start()
                     stream = await self.find()
         except Timeout as error:
             raise RuntimeUnavailable(
-                "Another editor has been starting the runtime for too long."
+                f"Another editor has been starting the runtime for {START_S:.0f} s. Close it, or "
+                f"delete {place} if there is none."
+            ) from error
+        except OSError as error:
+            raise RuntimeUnavailable(
+                f"The runtime can't be started in {self.directory} ({error.strerror}); set "
+                f"{DIRECTORY_VARIABLE} to a folder that can be written."
             ) from error
         if stream is None:
             self.failed()

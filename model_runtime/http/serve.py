@@ -143,7 +143,9 @@ async def serve_replicas(
     try:
         from model_runtime.http.replicas import Replicas  # noqa: PLC0415  # an extra
     except ImportError as error:
-        raise BadRequest(f"--ray needs Ray: pip install 'remask[ray]' ({error})") from error
+        raise BadRequest(
+            f"--ray needs Ray: Remask's extra `ray`, see Install in its README ({error})"
+        ) from error
     replicas = Replicas(own, values)
     await replicas.start()
     return await _serve(replicas, settings, (await replicas.status()).model)

@@ -17,8 +17,9 @@ import stat
 import struct
 from typing import TYPE_CHECKING, Literal
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
+from model_runtime.locking import acquire
 from model_runtime.protocol import ADDRESS_NAME, PROTOCOL_VERSION, SOCKET_NAME
 
 if TYPE_CHECKING:
@@ -55,12 +56,18 @@ def hold(directory: Path, wait_s: float) -> Iterator[None]:
             or stat.S_IMODE(found.st_mode) & 0o077
         ):
             raise PermissionError(f"{directory} must be a directory of this user alone, mode 0700")
-    lock = FileLock(directory / f"runtime-{PROTOCOL_VERSION}.lock", timeout=wait_s, mode=0o600)
+    place = directory / f"runtime-{PROTOCOL_VERSION}.lock"
     try:
-        with lock:
-            yield
+        lock = acquire(place, wait_s)
     except Timeout as error:
-        raise AlreadyRunning(f"another runtime has held {directory} for {wait_s:.0f} s") from error
+        raise AlreadyRunning(
+            f"another runtime has held {directory} for {wait_s:.0f} s; end it, or delete {place}* "
+            "if there is none"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextlib.asynccontextmanager

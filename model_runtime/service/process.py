@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import os
+import stat
 import sys
+import tempfile
 from importlib import metadata
 from pathlib import Path
 
@@ -17,6 +20,36 @@ def version() -> str:
         return metadata.version("remask")
     except metadata.PackageNotFoundError:
         return "unknown"
+
+
+@functools.cache
+def find_home() -> str:
+    """See that there is a home folder, and make do with a temporary one where none is known.
+
+    A container may run as a user that has no name and no home. Settings, models and logs, and the
+    libraries' own files, have places below the home.
+
+    Returns:
+        What to tell the user; empty where there is a home.
+
+    Raises:
+        OSError: there is none, and no other folder can be had.
+    """
+    with contextlib.suppress(RuntimeError):
+        if Path.home().is_absolute():
+            return ""
+    folder = Path(tempfile.gettempdir()) / f"remask-home-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise PermissionError(
+            f"No home folder is known for this user, and {folder} is not theirs alone: set HOME."
+        )
+    os.environ["HOME"] = str(folder)
+    return (
+        f"No home folder is known for this user; models and logs are kept in {folder}. "
+        "Set HOME to keep them."
+    )
 
 
 def peak_memory_bytes() -> int:

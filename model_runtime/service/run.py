@@ -22,7 +22,7 @@ import platformdirs
 from model_runtime.engines import ENGINES
 from model_runtime.errors import ModelLoadFailed, RuntimeFault
 from model_runtime.service import listen
-from model_runtime.service.process import version
+from model_runtime.service.process import find_home, version
 from model_runtime.service.server import RuntimeServer
 from model_runtime.service.worker import Worker, log_bug
 from model_runtime.settings import RuntimeSettings, add_flags, flags_of, load_settings
@@ -56,6 +56,7 @@ def main(arguments: argparse.Namespace) -> int:
         ENGINES.check(settings.engine)
         with listen.hold(arguments.directory, WAIT_S):
             log_path, problems = _open_log()
+            problems += (find_home(),) if find_home() else ()
             log.info("remask %s, engine %s, process %d", version(), settings.engine, os.getpid())
             has_closed = asyncio.run(
                 _serve(settings, arguments.directory, arguments.transport, log_path, problems)

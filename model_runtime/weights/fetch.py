@@ -12,14 +12,16 @@ import hashlib
 import logging
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import platformdirs
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from model_runtime.errors import ModelLoadFailed
+from model_runtime.locking import acquire
 from model_runtime.weights.catalog import named_model
 from model_runtime.weights.sources import SourceFailed, read_source
 
@@ -37,10 +39,14 @@ log = logging.getLogger(__name__)
 CACHE_VARIABLE = "REMASK_CACHE_DIR"
 #: Seconds between two looks at a download that another process does.
 LOOK_S = 0.5
+#: Seconds for which another process may bring nothing, before it is held to be none.
+STALL_S = 300.0
 #: Room to leave on the disk, for a package on its way and for everyone else.
 SPARE_BYTES = 200_000_000
 #: What "no room" is called by a disk, a quota and a limit on files.
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+#: What a place says that is to be read only.
+READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 class Verified(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -101,7 +107,13 @@ def ensure_model(
         if error.errno in FULL:
             _partial(path).unlink(missing_ok=True)
             raise _no_room(model, folder) from error
-        raise ModelLoadFailed(f"{path} can't be written: {error.strerror or error}") from error
+        if error.errno in READ_ONLY and path.is_file() and _digest(path) == model.sha256:
+            # Somebody else's, and right; that it was checked can't be noted down.
+            return path
+        raise ModelLoadFailed(
+            f"{path} can't be written: {error.strerror or error}. Set {CACHE_VARIABLE} to a folder "
+            "that can."
+        ) from error
     return path
 
 
@@ -109,20 +121,44 @@ def _partial(path: Path) -> Path:
     return path.with_name(f"{path.name}.partial")
 
 
+def _workspace(partial: Path) -> Path:
+    return partial.with_suffix(".work")
+
+
 def _sidecar(path: Path) -> Path:
     return path.with_name(f"{path.name}.verified")
 
 
 @contextlib.contextmanager
-def _turn(path: Path, model: NamedModel, on_progress: OnProgress) -> Iterator[None]:
-    """Wait for others that download the same file, and report how far they have come."""
-    lock = FileLock(path.with_name(f"{path.name}.lock"))
+def _turn(
+    path: Path,
+    model: NamedModel,
+    on_progress: OnProgress,
+    clock: Callable[[], float] = time.monotonic,
+    look_s: float = LOOK_S,
+) -> Iterator[None]:
+    """Wait for others that download the same file, and report how far they have come.
+
+    Raises:
+        ModelLoadFailed: nothing comes any more.
+    """
+    place = path.with_name(f"{path.name}.lock")
+    n_seen, since = -1, clock()
     while True:
         try:
-            lock.acquire(timeout=LOOK_S)
+            lock = acquire(place, look_s)
             break
-        except Timeout:
-            on_progress(_size(_partial(path)), model.n_bytes)
+        except Timeout as error:
+            n_here = _size(_partial(path))
+            on_progress(n_here, model.n_bytes)
+            n_come = n_here + _size_of_all(_workspace(_partial(path)))
+            if n_come != n_seen:
+                n_seen, since = n_come, clock()
+            elif (idle_s := clock() - since) > STALL_S:
+                raise ModelLoadFailed(
+                    f"Another process has been getting {model.name} for {idle_s:.0f} s "
+                    f"and nothing comes. End it, or delete {place}* if there is none."
+                ) from error
     try:
         yield
     finally:
@@ -211,7 +247,7 @@ def _append(partial: Path, model: NamedModel, source: Source, on_progress: OnPro
     if n_here >= model.n_bytes:
         return
     # What a killed download left in its workspace is of no use.
-    workspace = partial.with_suffix(".work")
+    workspace = _workspace(partial)
     shutil.rmtree(workspace, ignore_errors=True)
     workspace.mkdir()
 
@@ -237,6 +273,15 @@ def _append(partial: Path, model: NamedModel, source: Source, on_progress: OnPro
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
+
+
+def _size_of_all(folder: Path) -> int:
+    """Return the bytes in a folder that another process fills and empties meanwhile."""
+    n_bytes = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            n_bytes += path.stat().st_size
+    return n_bytes
 
 
 def _no_room(model: NamedModel, folder: Path) -> ModelLoadFailed:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -98,22 +96,3 @@ def test_no_vscode_is_told() -> None:
     """With what to do instead."""
     with pytest.raises(InstallFailed, match="Install from VSIX"):
         list(install("vscode", command="no-such-code"))
-
-
-@pytest.mark.e2e
-def test_the_wheel_carries_the_clients(tmp_path: Path) -> None:
-    """Everything the repository has of them, so `pip install` needs no Node."""
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", str(tmp_path)]
-    subprocess.run([*build, str(editors.ROOT)], check=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        names = {n for n in archive.namelist() if n.startswith("lsp_server/editor_clients/")}
-    tracked = subprocess.run(
-        ["git", "ls-files", "editor_clients/neovim"],  # noqa: S607  # whichever git there is
-        cwd=editors.ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    expected = {f"lsp_server/{name}" for name in tracked.stdout.split()}
-    assert names == expected | {"lsp_server/editor_clients/vscode/remask.vsix"}

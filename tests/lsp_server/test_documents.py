@@ -17,10 +17,10 @@ from lsp_server.documents import (
     UTF32,
     DocumentSnapshot,
     LineMap,
-    OpenDocuments,
     Span,
 )
 from lsp_server.errors import BadSelection, UnsupportedDocument
+from lsp_server.mirror import OpenDocuments
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,6 +83,90 @@ def test_an_edit_changes_the_mirror_as_it_changes_the_editor(
     assert document is not None
     assert document.source == text[:start] + new + text[end:]
     assert document.version == 2
+
+
+@given(texts, st.lists(texts, min_size=2, max_size=6), encodings, st.data())
+def test_many_edits_in_a_row_stay_in_step(
+    text: str, news: list[str], encoding: str, data: st.DataObject
+) -> None:
+    """Each change counts its places in what the one before left, line ends made or parted by it."""
+    workspace = OpenDocuments(None, position_encoding=types.PositionEncodingKind(encoding))
+    uri = "file:///a.py"
+    workspace.put_text_document(types.TextDocumentItem(uri, "python", 1, text))
+    for version, new in enumerate(news, 2):
+        places = reference_positions(text, encoding)
+        two = data.draw(st.lists(st.sampled_from(list(places)), min_size=2, max_size=2))
+        start, end = sorted(two)
+        changed = types.Range(position(*places[start]), position(*places[end]))
+        workspace.update_text_document(
+            types.VersionedTextDocumentIdentifier(version, uri),
+            types.TextDocumentContentChangePartial(changed, new),
+        )
+        text = text[:start] + new + text[end:]
+
+    (document,) = workspace.recent()
+    assert document.source == text
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("odd", ["", "é", "😀"])
+@pytest.mark.timeout(20)
+def test_five_thousand_changes_of_a_long_file_are_no_matter(line_end: str, odd: str) -> None:
+    """A replace-all comes as thousands of changes at once; each used to count half a megabyte."""
+    line = f"    {odd}value = compute(argument, other)  # a comment{line_end}"
+    n_lines = 500_000 // len(line)
+    workspace = OpenDocuments(None)
+    item = types.TextDocumentItem("file:///a.py", "python", 1, line * n_lines)
+    workspace.put_text_document(item)
+    start = 4 + len(odd.encode("utf-16-le")) // 2
+
+    for change in range(5_000):
+        at = n_lines - 1 - change
+        workspace.update_text_document(
+            types.VersionedTextDocumentIdentifier(2, item.uri),
+            types.TextDocumentContentChangePartial(
+                types.Range(position(at, start), position(at, start + 5)), "amount"
+            ),
+        )
+
+    (document,) = workspace.recent()
+    assert document.source == line * (n_lines - 5_000) + line.replace("value", "amount") * 5_000
+
+
+@pytest.mark.timeout(30)
+def test_five_thousand_changes_of_one_long_line_are_no_matter() -> None:
+    """What is minified is one line; it need not be looked through for line ends with each."""
+    word = "'é' + value + "
+    workspace = OpenDocuments(None)
+    text = f"x = {word * 20_000}1"
+    workspace.put_text_document(types.TextDocumentItem("file:///a.js", "javascript", 1, text))
+    for change in range(5_000):
+        at = text.rindex(word, 0, len(text) - change * len(word)) + 6
+        workspace.update_text_document(
+            types.VersionedTextDocumentIdentifier(2, "file:///a.js"),
+            types.TextDocumentContentChangePartial(
+                types.Range(position(0, at), position(0, at + 5)), "amount"
+            ),
+        )
+
+    (document,) = workspace.recent()
+    changed = word.replace("value", "amount") * 5_000
+    assert document.source == f"x = {word * 15_000}{changed}1"
+
+
+def test_a_character_typed_in_two_halves_is_one() -> None:
+    """Editors that count in UTF-16 may send an astral character's halves as two changes."""
+    workspace = OpenDocuments(None)
+    workspace.put_text_document(types.TextDocumentItem("file:///a.py", "python", 1, "a = ''\n"))
+    for column, half in ((5, "\ud83d"), (6, "\ude00")):
+        place = types.Range(position(0, column), position(0, column))
+        workspace.update_text_document(
+            types.VersionedTextDocumentIdentifier(2, "file:///a.py"),
+            types.TextDocumentContentChangePartial(place, half),
+        )
+
+    (document,) = workspace.recent()
+    assert DocumentSnapshot.take(document, UTF16).text == "a = '😀'\n"
 
 
 def test_a_change_without_a_range_replaces_the_whole_text() -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from support.editor import Editor, Refused
 from support.fake_runtime import FakeRuntime, finished
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -38,6 +43,24 @@ async def test_only_what_may_be_shown_is_context(editor: Editor) -> None:
     found = editor.server.others("file:///w/a%20b/b")
 
     assert [snapshot.text for snapshot in found] == ["a"]
+
+
+async def test_what_git_leaves_out_is_no_context(tmp_path: Path) -> None:
+    """Nor is a secret, or a file of another folder, whichever way the workspace is reached."""
+    real, link = tmp_path / "real", tmp_path / "link"
+    (real / "secrets").mkdir(parents=True)
+    (real / ".gitignore").write_text("made.py\n")
+    link.symlink_to(real)
+    editor = Editor(FakeRuntime(lambda request: finished(request, "x")))
+    editor.settings = {"secretFiles": ["secrets/*"]}
+    await editor.start(rootUri=link.as_uri())
+    for name in ("a.py", "made.py", "secrets/key.py", "b.py"):
+        editor.open(name, (real / name).as_uri())
+
+    found = editor.server.others((real / "b.py").as_uri())
+
+    assert [snapshot.text for snapshot in found] == ["a.py"]
+    assert editor.server.root_of(str(real / "a.py")) == str(link)
 
 
 async def test_what_pygls_can_not_handle_is_no_popup(editor: Editor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ from model_runtime.decoding.canvas import Canvas, Query
 from model_runtime.decoding.denoise import Budget, denoise
 from model_runtime.models.adapter import ADAPTED, Adapter, Link, LowRank
 from model_runtime.models.canvas import CanvasDenoiser
-from model_runtime.models.gated import Embedding, GatedModel, Layer
+from model_runtime.models.gated import BaseConfig, Embedding, GatedModel, Layer
 from model_runtime.models.layers import DenseLinear
 from model_runtime.samplers.hybrid import Hybrid, HybridParams
 
@@ -23,10 +24,16 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real_model
 
-N_PROMPTS = 20
+N_PROMPTS = 12
 N_TOKENS = 16
 #: Two logits closer than this are a tie: float32 sums over other numbers of rows differ by less.
 ROUNDING = 0.05
+
+
+#: Of the base's layers, those that are compared in float32, where a layer has 60 MB: the first, the
+#: last, and some between.
+COMPARED = (0, 7, 15, 23)
+N_COMPARED_PROMPTS = 8
 
 
 def prompts() -> list[list[int]]:
@@ -112,30 +119,33 @@ def test_hybrid_equals_greedy_whatever_the_adapter_does() -> None:
                     n_ties += 1
     finally:
         denoiser.model.attach(*shipped)
-    assert n_ties <= 2 * N_PROMPTS // 20, "more ties than rounding explains"
+    assert n_ties <= 1, "more ties than rounding explains"
 
 
 def test_base_equals_transformers() -> None:
     """On the same weights, in float32, the greedy fill is that of transformers' Qwen2."""
-    file, config = default_model().weights, default_model().denoiser.model.config
-    ours, theirs = dense_base(file), reference(file)
+    file = default_model().weights
+    config = replace(default_model().denoiser.model.config, n_layers=len(COMPARED))
+    # The base's head is its embedding, and both models' too: it has half a gigabyte.
+    embedding = dense(file, "embedding")
+    ours = dense_base(file, config, embedding)
+    theirs = reference(file, config, embedding)
     denoiser = CanvasDenoiser(ours, mask_id=default_model().denoiser.mask_id, max_length=2048)
-    assert config.vocab_size == theirs.config.vocab_size
-    for prompt in prompts():
+    for prompt in prompts()[:N_COMPARED_PROMPTS]:
         greedy, _ = fill(denoiser, prompt, HybridParams(n_drafts=0), denoiser.new_cache())
         with torch.inference_mode():
-            logits = theirs(torch.tensor([prompt + greedy])).logits[0, len(prompt) - 1 : -1]
+            ids = torch.tensor([prompt + greedy])
+            logits = theirs(ids, logits_to_keep=N_TOKENS + 1).logits[0, :-1]
         assert logits.argmax(-1).tolist() == greedy
 
 
 def dense(file: TensorFile, name: str) -> torch.Tensor:
     """Return a weight in float32."""
-    return file[name].float() * file[f"{name}.scale"][:, None]
+    return file[name].float().mul_(file[f"{name}.scale"][:, None])
 
 
-def dense_base(file: TensorFile) -> GatedModel:
+def dense_base(file: TensorFile, config: BaseConfig, embedding: torch.Tensor) -> GatedModel:
     """Return our base with its weights in float32."""
-    config = default_model().denoiser.model.config
     layers = [
         Layer(
             attention_norm=file[f"layers.{i}.attention_norm"],
@@ -145,17 +155,15 @@ def dense_base(file: TensorFile) -> GatedModel:
             gate_up=DenseLinear(dense(file, f"layers.{i}.gate_up")),
             down=DenseLinear(dense(file, f"layers.{i}.down")),
         )
-        for i in range(config.n_layers)
+        for i in COMPARED
     ]
-    embedding = Embedding(dense(file, "embedding"))
     return GatedModel(
-        config, embedding, layers, file["final_norm"], DenseLinear(dense(file, "head"))
+        config, Embedding(embedding), layers, file["final_norm"], DenseLinear(embedding)
     )
 
 
-def reference(file: TensorFile) -> Qwen2ForCausalLM:
+def reference(file: TensorFile, config: BaseConfig, embedding: torch.Tensor) -> Qwen2ForCausalLM:
     """Return transformers' Qwen2 with the same weights."""
-    config = default_model().denoiser.model.config
     with torch.device("meta"):
         model = Qwen2ForCausalLM(
             Qwen2Config(
@@ -173,12 +181,12 @@ def reference(file: TensorFile) -> Qwen2ForCausalLM:
         )
     n_query, n_key = config.n_heads * config.head_dim, config.n_kv_heads * config.head_dim
     state = {
-        "model.embed_tokens.weight": dense(file, "embedding"),
+        "model.embed_tokens.weight": embedding,
         "model.norm.weight": file["final_norm"],
-        "lm_head.weight": dense(file, "head"),
+        "lm_head.weight": embedding,
     }
-    for i in range(config.n_layers):
-        theirs, name = f"model.layers.{i}", f"layers.{i}"
+    for i, layer in enumerate(COMPARED):
+        theirs, name = f"model.layers.{i}", f"layers.{layer}"
         weights = dense(file, f"{name}.qkv").split([n_query, n_key, n_key])
         biases = file[f"{name}.qkv.bias"].split([n_query, n_key, n_key])
         for part, weight, bias in zip("qkv", weights, biases, strict=True):

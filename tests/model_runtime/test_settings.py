@@ -45,6 +45,38 @@ def test_text_becomes_numbers(tmp_path: Path) -> None:
     assert (settings.idle_exit_s, settings.threads) == (1.5, 2)
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("~/models", "{home}/models"),
+        ("$HOME/models", "{home}/models"),
+        ("${HOME}/models", "{home}/models"),
+        ("models", "{folder}/models"),
+        ("/models", "/models"),
+        ("", ""),
+    ],
+)
+def test_places_are_spelled_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, read: str
+) -> None:
+    """As in a shell; what is no whole path counts from the settings file's folder."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "runtime.toml").write_text(f'cache_dir = "{written}"\n')
+
+    settings = load_settings(path=tmp_path / "runtime.toml", environment={})
+
+    assert settings.cache_dir == read.format(home=tmp_path / "home", folder=tmp_path)
+
+
+@pytest.mark.parametrize("written", ["$NEVER_SET/models", "${NEVER_SET}", "~nobody_at_all/models"])
+def test_a_place_that_nobody_knows_is_said(tmp_path: Path, written: str) -> None:
+    """Better than a folder of that name."""
+    environment = {"REMASK_CACHE_DIR": written}
+
+    with pytest.raises(BadRequest, match=r"cache_dir = .*(is not set|no home folder is known)"):
+        load_settings(path=tmp_path / "none.toml", environment=environment)
+
+
 def test_unknown_key_lists_the_allowed_ones(tmp_path: Path) -> None:
     """A key that is no setting is an error that says which are."""
     path = tmp_path / "runtime.toml"

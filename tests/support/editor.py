@@ -68,6 +68,8 @@ class Editor:
         }
         #: Requests of the server's that are answered with an error, by method.
         self.refused: set[str] = set()
+        #: Requests of the server's that are never answered, by method.
+        self.silent: set[str] = set()
         self._replies: dict[str, asyncio.Future[Any]] = {}
         self._n_requests = 0
         self._listeners: list[tuple[str, asyncio.Event]] = []
@@ -146,7 +148,7 @@ class Editor:
         for listener in [each for each in self._listeners if each[0] == method]:
             self._listeners.remove(listener)
             listener[1].set()
-        if "id" in message:
+        if "id" in message and method not in self.silent:
             answer = self.answers.get(method, lambda _: None)(message["params"])
             reply = {"id": message["id"], "result": answer}
             if method in self.refused:

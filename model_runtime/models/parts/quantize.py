@@ -34,7 +34,7 @@ def quantize_weight(weight: Tensor, bits: WeightBits) -> Tensor:
         _round(linear, bits)
     except ModuleNotFoundError as error:
         raise ModelLoadFailed(
-            "int8 and int4 weights need torchao: pip install 'remask[quantize]'"
+            "int8 and int4 weights need torchao: Remask's extra `quantize`, see its README, Install"
         ) from error
     except (NotImplementedError, RuntimeError, ValueError, AssertionError, ImportError) as error:
         raise ModelLoadFailed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -206,8 +207,9 @@ def test_an_interrupt_cancels(remask: Remask) -> None:
     )
     with running:
         assert running.stderr is not None
-        while b"tokens settled" not in running.stderr.readline():
-            pass
+        for line in running.stderr:
+            if b"tokens settled" in line:
+                break
         running.send_signal(signal.SIGINT)
         said = running.stderr.read()
 
@@ -217,31 +219,44 @@ def test_an_interrupt_cancels(remask: Remask) -> None:
 
 
 def test_doctor_and_stop_say_what_runs(remask: Remask) -> None:
-    """Nothing, then the runtime with its model, then nothing again; neither starts one."""
-    assert "not running" in remask("doctor").stdout
+    """Nothing, then the runtime with its model, then nothing again; to look starts none."""
+    assert "not running" in remask("doctor", "--look").stdout
     assert "No runtime was running" in remask("stop").stdout
 
     remask("infill", f"{SAMPLE}:16")
-    report = remask("doctor")
+    report = remask("doctor", "--look")
 
     assert report.returncode == 0
     assert "\nmodel    scripted, none\n" in report.stdout
     assert "problem" not in report.stdout
     assert "is stopped" in remask("stop").stdout
-    gone = remask("doctor")
+    gone = remask("doctor", "--look")
     assert (gone.returncode, "not running" in gone.stdout) == (0, True)
 
 
-def test_doctor_says_why_nothing_can_run(remask: Remask) -> None:
-    """What the last runtime died of is told, though none is there to ask."""
+def test_doctor_tries_the_whole_way(remask: Remask) -> None:
+    """Server, socket, runtime, model and a line that is filled, each told as it is tried."""
+    report = remask("doctor")
+
+    words = [line.split()[0] for line in report.stdout.splitlines() if line[0] != " "]
+    found = [word for word in words if word != "problem"]
+    assert found == ["remask", "server", "socket", "runtime", "model", "log", "fill"]
+    assert re.search(r"\nfill     one line in [\d.]+ s, .*: return x = 1\n", report.stdout)
+    # What the tests run with need not be the first `remask` on the PATH.
+    problems = [line for line in report.stdout.splitlines() if line.startswith("problem")]
+    assert all("Editors start `remask` from the PATH" in problem for problem in problems)
+
+
+@pytest.mark.parametrize("words", [["doctor"], ["doctor", "--look"]])
+def test_doctor_says_why_nothing_can_run(remask: Remask, words: list[str]) -> None:
+    """What a runtime died of is told, though none is there to ask."""
     remask.environment["REMASK_ENGINE"] = "magic"
     assert remask("infill", f"{SAMPLE}:16").returncode == 1
 
-    report = remask("doctor")
+    report = remask(*words)
 
     assert report.returncode == 1
-    assert "not running" in report.stdout
-    assert "\nproblem  It last said: unknown engine 'magic'; allowed: " in report.stdout
+    assert "It last said: unknown engine 'magic'; allowed: " in report.stdout
 
 
 def test_doctor_says_what_is_wrong_with_what_runs(remask: Remask, home: Home) -> None:
@@ -255,6 +270,25 @@ def test_doctor_says_what_is_wrong_with_what_runs(remask: Remask, home: Home) ->
     assert "unterminated subpattern" in failed.stderr
     problems = [line for line in report.stdout.splitlines() if line.startswith("problem  ")]
     assert any("unterminated subpattern" in problem for problem in problems)
+
+
+def test_a_report_holds_nothing_of_the_users(remask: Remask) -> None:
+    """Neither text nor names nor places, though the runtime hit a bug that quotes them."""
+    secret = remask.folder / "hush_hush.py"
+    secret.write_text("# BUG hush_hush\nx = 1\n")
+    remask.environment["REMASK_REMOTE_URL"] = "https://hush_hush.example"
+    assert remask("infill", "hush_hush.py:2").returncode == 1
+
+    report = remask("doctor", "--report")
+
+    said = report.stdout
+    for private in ("hush_hush", str(remask.folder), str(Path.home()), "/"):
+        assert private not in said.replace("model_runtime/", "").replace("site-packages/", "")
+    assert "\nsettings engine = scripted, " in said
+    assert "remote_url is set" in said
+    assert " model_runtime.service.server client " in said
+    assert " bug " in said
+    assert "torch " in said
 
 
 def test_what_needs_tensors_is_handed_over(remask: Remask) -> None:

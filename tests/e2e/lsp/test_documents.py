@@ -126,6 +126,24 @@ async def test_any_language_and_an_empty_document_can_be_filled(home: Home) -> N
     assert edit == types.TextEdit(place(0, 0, 0), "return 1")
 
 
+@pytest.mark.timeout(60)
+async def test_a_replace_all_in_a_long_file_does_not_stop_the_server(home: Home) -> None:
+    """5,000 changes in one message, with CRLF; what is asked behind them is answered."""
+    line = "    value = compute(argument, other)  # a comment\r\n"
+    expect(home, "    amount = compute(argument, other)  # a comment\n" * 5_000)
+    async with language_client(home, capabilities_in("utf-16")) as client:
+        open_document(client, line * 9_600)
+        document = types.VersionedTextDocumentIdentifier(2, URI)
+        changes: list[types.TextDocumentContentChangeEvent] = [
+            types.TextDocumentContentChangePartial(place(at, 4, 9), "amount") for at in range(5_000)
+        ]
+        client.text_document_did_change(types.DidChangeTextDocumentParams(document, changes))
+
+        (edit,) = await fill(client, place(5_000, 0, 9))
+
+    assert edit.new_text == "right"
+
+
 @pytest.mark.parametrize(
     ("text", "uri", "selected", "says"),
     [

@@ -88,6 +88,32 @@ async def test_a_request_waits_for_the_settings(runtime: FakeRuntime) -> None:
     assert runtime.requests == []
 
 
+async def test_an_editor_that_never_answers_is_not_waited_for(runtime: FakeRuntime) -> None:
+    """What is asked is answered by the defaults, and a change is still followed."""
+    editor = Editor(runtime)
+    editor.server.settings_wait_s = 0.0
+    editor.silent.add("workspace/configuration")
+    params = {"processId": None, "rootUri": "file:///w", "capabilities": ABLE}
+    await editor.request("initialize", params)
+    editor.notify("initialized", {})
+    await editor.hear("client/registerCapability")
+    editor.open("x = 0\n")
+    command = {"command": "remask.infill", "arguments": [{"uri": URI, "ranges": [at(0, 4, 5)]}]}
+
+    result = await editor.request("workspace/executeCommand", command)
+
+    assert result["applied"] is True
+    said = [line["message"] for line in editor.heard["window/logMessage"]]
+    assert said == ["The editor does not tell its settings. Until it does, defaults count."]
+
+    editor.silent.clear()
+    editor.settings = {"model": "late"}
+    editor.notify("workspace/didChangeConfiguration", {"settings": None})
+    await editor.turn()
+    while editor.server.settings.model != "late":
+        await editor.turn()
+
+
 async def test_an_editor_that_will_not_answer_leaves_the_defaults(runtime: FakeRuntime) -> None:
     """It is said once, and the server goes on."""
     editor = Editor(runtime)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lsprotocol import types
 from support.marked import snapshot_of, unmark
 
-from lsp_server.documents import UTF16, LineMap, OpenDocuments, Span
+from lsp_server.documents import UTF16, LineMap, Span
 from lsp_server.errors import StaleResult
 from lsp_server.fill.edits import (
     Replacement,
@@ -20,6 +20,7 @@ from lsp_server.fill.edits import (
     to_replacements,
     to_workspace_edit,
 )
+from lsp_server.mirror import OpenDocuments
 
 lines = st.text(st.sampled_from("ab \t\f\u2028😀"), max_size=4)
 #: Not all three in one file: "\r" and "\n" that come to stand side by side are one line end.

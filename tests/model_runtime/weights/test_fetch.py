@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from support.hub import Hub, hub_with
 
 from model_runtime.errors import Cancelled, ModelLoadFailed, UnknownName
+from model_runtime.locking import acquire
 from model_runtime.weights import fetch
 from model_runtime.weights.catalog import NamedModel
 from model_runtime.weights.fetch import cache_dir, ensure, ensure_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 CONTENT = hashlib.shake_128(b"weights").digest(3_000_000)
 MODEL = NamedModel(
@@ -253,6 +255,59 @@ except ModelLoadFailed as error:
 
     assert "make room there" in said.stdout
     assert names(tmp_path / "cache") == set()
+
+
+def test_a_copy_that_may_only_be_read_is_used(tmp_path: Path) -> None:
+    """A cache that an administrator filled, or a read-only home; what is wrong in it is not."""
+    code = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from model_runtime.errors import ModelLoadFailed
+from test_fetch import CONTENT, MODEL, get
+for name in ("right", "wrong"):
+    try:
+        print(get(Path(sys.argv[1]) / name))
+    except ModelLoadFailed as error:
+        print(error)
+"""
+    for name, content in (("right", CONTENT), ("wrong", CONTENT[::-1])):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "small.gguf").write_bytes(content)
+        (tmp_path / name).chmod(0o555)
+    folders = [str(tmp_path), str(Path(__file__).parent)]
+    # Root may write anywhere; as somebody else, it may not.
+    someone = ["unshare", "--user", "--map-user=54321"] if os.getuid() == 0 else []
+    paths = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+
+    said = subprocess.run(
+        [*someone, sys.executable, "-c", code, *folders],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths},
+    ).stdout.splitlines()
+
+    assert said[0] == str(tmp_path / "right" / "small.gguf")
+    assert "can't be written: Permission denied. Set REMASK_CACHE_DIR" in said[1]
+    assert names(tmp_path / "right") == {"small.gguf"}
+
+
+def test_nobody_waits_for_what_does_not_come(tmp_path: Path) -> None:
+    """Another process may hold the file and bring nothing; then it is said how to go on."""
+    path = tmp_path / MODEL.file
+    times = iter(range(0, 100_000, 100))
+    held = acquire(path.with_name("small.gguf.lock"), 0)
+    told: list[int] = []
+    try:
+        with (
+            pytest.raises(ModelLoadFailed, match=r"for 400 s and nothing comes.*small.gguf.lock"),
+            fetch._turn(path, MODEL, lambda n, _: told.append(n), lambda: float(next(times)), 0),
+        ):
+            pass
+    finally:
+        held.release()
+    assert told
 
 
 def test_cache_that_can_not_be_made(tmp_path: Path) -> None:
