@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
+from model_runtime.protocol import Eagerness
+
 SECTION = "remask"
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -58,6 +60,8 @@ class InlineSettings(msgspec.Struct, frozen=True, rename="camel"):
     """Ghost text, `textDocument/inlineCompletion`."""
 
     enabled: bool = True
+    #: How sure of it the model has to be for ghost text to show.
+    eagerness: Eagerness = "balanced"
     #: Milliseconds of quiet before an automatic request reaches the model.
     debounce_ms: Count = 150
     #: An automatic request is left out where more characters than this follow on the line.
