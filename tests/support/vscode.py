@@ -59,6 +59,8 @@ CHANGED = (
     "remask.alternatives",
     "remask.disabledLanguages",
     "remask.inline.enabled",
+    "files.readonlyInclude",
+    "files.readonlyFromPermissions",
 )
 
 _MANIFEST = """<?xml version="1.0" encoding="utf-8"?>
