@@ -1,7 +1,7 @@
 """Notebooks: to the model all cells are one file, to the editor each is a document of its own.
 
-What stands in the cells before one is part of its prefix, what stands in those behind it part of its
-suffix; text between the code reads as comments. An edit touches the cell that it was asked for.
+What stands in the cells before one is part of its prefix, what stands in those behind it part of
+its suffix; text between the code reads as comments. An edit touches the cell that it was asked for.
 """
 
 from __future__ import annotations
@@ -72,13 +72,13 @@ def in_notebook(snapshot: DocumentSnapshot, documents: OpenDocuments) -> Documen
 
 
 def _notebook_of(uri: str, documents: OpenDocuments) -> types.NotebookDocument | None:
-    if notebook := documents.get_notebook_document(cell_uri=uri):
-        return notebook
+    own: types.NotebookDocument | None = documents.get_notebook_document(cell_uri=uri)
+    if own:
+        return own
     if found := _INTERACTIVE_INPUT.match(uri):
         name = f"Interactive-{found[1]}.interactive"
-        for notebook in documents.notebook_documents.values():
-            if PurePath(notebook.uri).name == name:
-                return notebook
+        notebooks: Iterable[types.NotebookDocument] = documents.notebook_documents.values()
+        return next((each for each in notebooks if PurePath(each.uri).name == name), None)
     return None
 
 

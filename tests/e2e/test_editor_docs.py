@@ -125,6 +125,7 @@ async def test_helix_rewrites_the_selection(home: Home) -> None:
     (config / "languages.toml").write_text(block("toml"))
     environment = home.environment | {
         "HELIX_RUNTIME": str(helix.parent / "runtime"),
+        "XDG_CACHE_HOME": str(home.folder / "cache"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     terminal = Terminal([str(helix), "a.py"], home.folder, environment)

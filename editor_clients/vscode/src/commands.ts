@@ -90,7 +90,7 @@ export class Commands {
     } else if (reviewing) {
       await this.review.show(edit, data);
     } else {
-      await applyOrTell(edit);
+      await applyOrTell(edit, vscode.Uri.parse(data.uri));
     }
   }
 }

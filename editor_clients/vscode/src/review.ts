@@ -69,7 +69,7 @@ export class Review implements vscode.TextDocumentContentProvider, vscode.Dispos
       void vscode.window.showInformationMessage('The text changed meanwhile; the result is dropped.');
       return false;
     }
-    return applyOrTell(shown.edit);
+    return applyOrTell(shown.edit, vscode.Uri.parse(shown.data.uri));
   }
 
   /** Leave the document as it is. */

@@ -1,17 +1,38 @@
 /** Whether a document may be changed, found out before the model works for nothing. */
 
+import * as fs from 'node:fs/promises';
 import * as vscode from 'vscode';
 import { DOCUMENTS } from './server';
 
-/** Apply an edit; say so where VS Code does not take it, which it does without a word. */
-export async function applyOrTell(edit: vscode.WorkspaceEdit): Promise<boolean> {
-  const isApplied = await Promise.resolve(vscode.workspace.applyEdit(edit)).catch(() => false);
+const OWNER_WRITES = 0o200;
+
+/**
+ * Apply an edit to its document; say so where VS Code does not take it. In an editor it is made as
+ * the user would make it: `workspace.applyEdit` writes into read-only editors, too.
+ */
+export async function applyOrTell(edit: vscode.WorkspaceEdit, uri: vscode.Uri): Promise<boolean> {
+  const wanted = uri.toString();
+  const editor = vscode.window.visibleTextEditors.find(
+    ({ document }) => document.uri.toString() === wanted,
+  );
+  const isApplied = await (editor
+    ? editIn(editor, edit.get(uri))
+    : Promise.resolve(vscode.workspace.applyEdit(edit)).catch(() => false));
   if (!isApplied) {
     // Not every way to make an editor read-only can be asked for beforehand.
     const text = 'VS Code did not take the edit: the file may be read-only, or have changed.';
     void vscode.window.showWarningMessage(text);
   }
   return isApplied;
+}
+
+async function editIn(editor: vscode.TextEditor, edits: readonly vscode.TextEdit[]): Promise<boolean> {
+  const { version } = editor.document;
+  const isTaken = await Promise.resolve(
+    editor.edit((builder) => edits.forEach(({ range, newText }) => builder.replace(range, newText))),
+  ).catch(() => false);
+  // A read-only editor says yes, and does nothing.
+  return isTaken && editor.document.version !== version;
 }
 
 /** Return why a document takes no edit, in one sentence; undefined where it does. */
@@ -55,8 +76,9 @@ async function isReadonly(uri: vscode.Uri): Promise<boolean> {
   if (!files.get('readonlyFromPermissions', false)) {
     return false;
   }
-  const found = await Promise.resolve(vscode.workspace.fs.stat(uri)).catch(() => undefined);
-  return found?.permissions === vscode.FilePermission.Readonly;
+  // As VS Code looks at them; its own `stat` does not tell an extension.
+  const found = await fs.stat(uri.fsPath).catch(() => undefined);
+  return found !== undefined && (found.mode & OWNER_WRITES) === 0;
 }
 
 /** Patterns of these settings are relative to the workspace's folder, or absolute. */

@@ -138,7 +138,7 @@ def test_a_cell_of_a_notebook_is_filled_from_the_others(code: Workbench) -> None
 def test_ghost_text_shows_in_a_cell(code: Workbench) -> None:
     """Typed, shown, accepted by Tab, in a notebook."""
     edit_cell(code, "b.ipynb")
-    code.press("Backspace")
+    code.press("End", "ArrowLeft", "Backspace")
     code.page.keyboard.type("(")
     code.until(lambda: code.ghost == "mean(xs)", "ghost text")
     code.press("Tab")
