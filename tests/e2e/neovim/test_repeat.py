@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.nvim, pytest.mark.e2e]
 REPLIES: list[dict[str, Any]] = [
     {"when": r"return a$", "texts": [" + b"]},
     {"when": r"many\($", "texts": ['one,\n    "two 👋\\n",\n)']},
+    {"when": r"pair\($", "texts": ["a, b"]},
     {"texts": ["again"]},
 ]
 TAB = """
@@ -124,6 +125,34 @@ def test_a_macro_repeats_words(nvim: Neovim) -> None:
     nvim.keys("<Esc>jq")
     nvim.keys("@q")
     nvim.becomes("return a + b", "return a + b")
+
+
+#: What mini.pairs maps: a pair closes itself, and a closer that stands there is typed over.
+PAIRS = """
+    vim.keymap.set('i', '(', function() return '()<C-g>U<Left>' end, { expr = true, buffer = 0 })
+    vim.keymap.set('i', ')', function()
+      local column = vim.api.nvim_win_get_cursor(0)[2]
+      local is_there = vim.api.nvim_get_current_line():sub(column + 1, column + 1) == ')'
+      return is_there and '<C-g>U<Right>' or ')'
+    end, { expr = true, buffer = 0 })
+"""
+
+
+def test_a_closer_that_stands_there_is_typed_over(nvim: Neovim) -> None:
+    """After accepting inside a pair there is one closer, and dot repeats the whole of it."""
+    nvim.open("x = pair\ny = pair\n")
+    nvim.lua(TAB)
+    nvim.lua(PAIRS)
+    nvim.keys("A")
+    nvim.keys("(")
+    assert nvim.ghost_comes() == "a, b"
+    nvim.keys("<Tab>")
+    nvim.becomes("x = pair(a, b)", "y = pair")
+    assert nvim.cursor == (0, 13)
+    nvim.keys(");<Esc>")
+    nvim.becomes("x = pair(a, b);", "y = pair")
+    nvim.keys("j.")
+    nvim.becomes("x = pair(a, b);", "y = pair(a, b);")
 
 
 def listen(nvim: Neovim, *, announced: bool) -> None:
