@@ -161,6 +161,9 @@ class DocumentSnapshot:
     text: str
     #: What columns of its positions count: "utf-8", "utf-16" or "utf-32".
     encoding: str
+    #: What the model reads before the text and behind it; a notebook's other cells.
+    before: str = ""
+    behind: str = ""
 
     @classmethod
     def take(cls, document: TextDocument, encoding: str) -> DocumentSnapshot:

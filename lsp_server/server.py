@@ -26,6 +26,7 @@ from lsp_server.fill.edits import check_current
 from lsp_server.fill.infill import Filled, check_allowed, make_plan
 from lsp_server.fill.offers import Offers
 from lsp_server.mirror import OpenDocuments
+from lsp_server.notebooks import SYNC, in_notebook
 from lsp_server.paths import is_ignored, is_inside, spellings
 from lsp_server.progress import Reporter
 from lsp_server.settings import Settings
@@ -92,7 +93,9 @@ class RemaskServer(LanguageServer):
     """
 
     def __init__(self, runtime: RuntimeClient) -> None:
-        super().__init__("remask", version(), protocol_cls=RemaskProtocol)
+        super().__init__(
+            "remask", version(), protocol_cls=RemaskProtocol, notebook_document_sync=SYNC
+        )
         self.runtime = runtime
         self.alternatives = Alternatives(runtime)
         self.tally = Tally(tally_path())
@@ -122,7 +125,8 @@ class RemaskServer(LanguageServer):
         if document is None:
             raise UnsupportedDocument(f"{uri} is not open in the editor. Open it and try again.")
         self.documents.touch(uri)
-        return DocumentSnapshot.take(document, self.documents.encoding)
+        snapshot = DocumentSnapshot.take(document, self.documents.encoding)
+        return in_notebook(snapshot, self.documents)
 
     def check_allowed(self, snapshot: DocumentSnapshot) -> None:
         """Check that the user lets Remask work on a document.

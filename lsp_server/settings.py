@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 import msgspec
 
 from lsp_server.paths import home_of, names
+from model_runtime.protocol import Eagerness
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-from model_runtime.protocol import Eagerness
 
 SECTION = "remask"
 

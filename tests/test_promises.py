@@ -14,6 +14,8 @@ from support.editors import ROOT
 
 NEOVIM_EDITS, NEOVIM_GHOST = "e2e/neovim/test_edits.py", "e2e/neovim/test_ghost.py"
 VSCODE = "e2e/vscode/test_vscode.py"
+VSCODE_PLACES = "e2e/vscode/test_places.py"
+NEOVIM_WINDOWS, NEOVIM_REPEAT = "e2e/neovim/test_windows.py", "e2e/neovim/test_repeat.py"
 INLINE = "lsp_server/features/test_inline_completion.py"
 
 #: Each complaint, and tests by their file; every one that has to do with editing is tried in both.
@@ -37,6 +39,37 @@ COMPLAINTS = {
         ],
         VSCODE: ["test_ghost_text_follows_what_is_typed"],
         INLINE: ["test_typing_on_drops_the_result", "test_writing_along_asks_no_model"],
+    },
+    "the buffer was shown twice, and the edit went to the other window's cursor": {
+        NEOVIM_WINDOWS: [
+            "test_the_cursor_is_that_of_the_window_in_use",
+            "test_accepting_goes_by_the_window_in_use",
+        ],
+    },
+    "ghost text and the completion menu showed on top of each other, and both wanted Tab": {
+        "e2e/neovim/test_menus.py": [
+            "test_ghost_text_gives_way_to_a_plugins_menu",
+            "test_the_documented_maps_give_tab_to_whoever_shows",
+        ],
+        VSCODE: ["test_tab_is_the_completion_menus_while_it_shows"],
+    },
+    "the model worked for a file that is read-only, and then nothing happened": {
+        NEOVIM_WINDOWS: ["test_what_takes_no_change_is_told_before_the_model_works"],
+        VSCODE_PLACES: [
+            "test_a_read_only_file_is_told_before_the_model_works",
+            "test_an_edit_that_is_not_taken_is_told",
+        ],
+    },
+    "after accepting inside brackets there was one closer too many": {
+        NEOVIM_REPEAT: ["test_a_closer_that_stands_there_is_typed_over"],
+        VSCODE_PLACES: ["test_a_closer_that_stands_there_is_typed_over"],
+    },
+    "what was accepted could not be repeated": {
+        NEOVIM_REPEAT: ["test_dot_repeats_it_with_what_was_typed", "test_a_macro_repeats_it"],
+    },
+    "in a notebook a cell knew nothing of the others": {
+        "lsp_server/test_notebooks.py": ["test_the_other_cells_stand_around_a_cell"],
+        VSCODE_PLACES: ["test_a_cell_of_a_notebook_is_filled_from_the_others"],
     },
     "undo lost more than the edit, or took many steps": {
         NEOVIM_EDITS: ["test_one_undo_takes_all_of_an_edit_back"],

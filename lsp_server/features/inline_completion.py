@@ -138,13 +138,27 @@ def register(server: Server) -> None:
         work = _complete(server, newest, suggestions, prefetch, params)
         return await server.answer(work, popup=False)
 
+    def forget(uri: str) -> None:
+        newest.drop(uri)
+        suggestions.forget(uri)
+        server.offers.end(uri, "passed")
+        prefetch.drop(uri)
+        server.alternatives.forget(uri)
+
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def did_close(params: types.DidCloseTextDocumentParams) -> None:
-        newest.drop(params.text_document.uri)
-        suggestions.forget(params.text_document.uri)
-        server.offers.end(params.text_document.uri, "passed")
-        prefetch.drop(params.text_document.uri)
-        server.alternatives.forget(params.text_document.uri)
+        forget(params.text_document.uri)
+
+    @server.feature(types.NOTEBOOK_DOCUMENT_DID_CLOSE)
+    def did_close_notebook(params: types.DidCloseNotebookDocumentParams) -> None:
+        for cell in params.cell_text_documents:
+            forget(cell.uri)
+
+    @server.feature(types.NOTEBOOK_DOCUMENT_DID_CHANGE)
+    def did_change_notebook(params: types.DidChangeNotebookDocumentParams) -> None:
+        cells = params.change.cells
+        for cell in (cells.structure.did_close if cells and cells.structure else None) or []:
+            forget(cell.uri)
 
 
 async def _complete(
@@ -171,9 +185,10 @@ async def _complete(
         replaced, shown = snapshot.span_of(selected.range), selected.text
     is_automatic = context.trigger_kind == types.InlineCompletionTriggerKind.Automatic
     place = snapshot.range_of(replaced)
-    before = snapshot.text[: replaced.start] + shown
+    before = snapshot.before + snapshot.text[: replaced.start] + shown
+    behind = snapshot.text[replaced.end :] + snapshot.behind
     server.offers.read(snapshot.uri, before)
-    around = snapshot.uri, server.settings, before, snapshot.text[replaced.end :]
+    around = snapshot.uri, server.settings, before, behind
     if is_automatic and (rest := suggestions.rest(*around)):
         newest.drop(snapshot.uri)
         return _items(rest, shown, place, server.offers.standing(snapshot.uri))

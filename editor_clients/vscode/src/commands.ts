@@ -6,6 +6,7 @@ import { KIND, type InfillParams, type Mode } from './protocol';
 import type { Review } from './review';
 import { isStale } from './server';
 import { settings } from './settings';
+import { applyOrTell, findObstacle } from './writable';
 
 export class Commands {
   private running: CancellationTokenSource | undefined;
@@ -25,6 +26,11 @@ export class Commands {
       return;
     }
     const { document } = editor;
+    const obstacle = await findObstacle(document);
+    if (obstacle) {
+      void vscode.window.showWarningMessage(obstacle);
+      return;
+    }
     // One empty selection is the whole document's holes.
     const isWhole = mode === 'holes' && editor.selections.every((selection) => selection.isEmpty);
     const places = isWhole && editor.selections.length === 1 ? [] : editor.selections;
@@ -42,6 +48,11 @@ export class Commands {
 
   /** Ask what is to be done, then rewrite. */
   async instruct(): Promise<void> {
+    const editor = vscode.window.activeTextEditor;
+    if (editor && (await findObstacle(editor.document))) {
+      await this.run('rewrite'); // It says why there is nothing to ask.
+      return;
+    }
     const instruction = await vscode.window.showInputBox({
       title: 'Remask: rewrite the selection',
       prompt: 'What is to be done?',
@@ -79,7 +90,7 @@ export class Commands {
     } else if (reviewing) {
       await this.review.show(edit, data);
     } else {
-      await vscode.workspace.applyEdit(edit);
+      await applyOrTell(edit, vscode.Uri.parse(data.uri));
     }
   }
 }

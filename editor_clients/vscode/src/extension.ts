@@ -5,6 +5,7 @@ import type { LanguageClient } from 'vscode-languageclient/node';
 import { Coalesced } from './coalesced';
 import { Commands } from './commands';
 import { Drafts } from './drafts';
+import { GhostEvents } from './ghostEvents';
 import { CancellableProgress } from './progress';
 import { DID_CHANGE_STATUS, DRAFT, type DraftParams, type StatusResult } from './protocol';
 import { Review } from './review';
@@ -23,6 +24,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const progress = new CancellableProgress(() => client);
   const commands = new Commands(() => client, review);
   const scores = new Scores(() => client);
+  const ghost = new GhostEvents(() => client);
 
   const restart = new Coalesced(async () => {
     await client?.dispose().catch((fault: unknown) => output.warn(`stopping: ${String(fault)}`));
@@ -30,6 +32,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     progress.clear();
     client = createClient(output, {
       progress,
+      ghost,
       review: async (edit, data) => {
         if (settings.review()) {
           await review.show(edit, data);
@@ -60,6 +63,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     drafts,
     review,
     scores,
+    ghost,
     register('remask.infillSelection', () => commands.run('infill')),
     register('remask.rewriteSelection', () => commands.run('rewrite')),
     register('remask.repairSelection', () => commands.run('repair')),
@@ -88,7 +92,7 @@ export async function deactivate(): Promise<void> {
 
 async function tellMissing(): Promise<void> {
   const howTo = 'How to install it';
-  const text = 'The remask command is not to be found: pip install remask.';
+  const text = 'Remask is not installed here: the remask command is not to be found.';
   if ((await vscode.window.showWarningMessage(text, howTo)) === howTo) {
     const walkthrough = 'remask.remask#start';
     await vscode.commands.executeCommand('workbench.action.openWalkthrough', walkthrough, false);

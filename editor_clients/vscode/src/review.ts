@@ -3,6 +3,7 @@
 import * as vscode from 'vscode';
 import { findDocument, isStale } from './server';
 import type { InfillParams } from './protocol';
+import { applyOrTell } from './writable';
 
 const SCHEME = 'remask-review';
 const REVIEWING = 'remask.reviewing';
@@ -68,7 +69,7 @@ export class Review implements vscode.TextDocumentContentProvider, vscode.Dispos
       void vscode.window.showInformationMessage('The text changed meanwhile; the result is dropped.');
       return false;
     }
-    return vscode.workspace.applyEdit(shown.edit);
+    return applyOrTell(shown.edit, vscode.Uri.parse(shown.data.uri));
   }
 
   /** Leave the document as it is. */

@@ -1,20 +1,29 @@
 /** The language server: found, started, restarted. */
 
 import * as fs from 'node:fs';
+import * as os from 'node:os';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { LanguageClient, type LanguageClientOptions } from 'vscode-languageclient/node';
 import { findServer } from './findServer';
+import type { GhostEvents } from './ghostEvents';
 import type { CancellableProgress } from './progress';
 import { KIND, type InfillParams } from './protocol';
 import { serverSettings, settings } from './settings';
+import { expand } from './variables';
 
-/** Files, new ones, and notebooks; in remote workspaces files are files too. */
-export const DOCUMENTS = ['file', 'untitled', 'vscode-notebook-cell'].map((scheme) => ({ scheme }));
+/**
+ * Files, new ones, notebooks, and the line at the foot of an interactive window; in remote
+ * workspaces files are files too.
+ */
+export const DOCUMENTS = ['file', 'untitled', 'vscode-notebook-cell', 'vscode-interactive-input'].map(
+  (scheme) => ({ scheme }),
+);
 
 /** What of the extension the client calls. */
 export interface Parts {
   progress: CancellableProgress;
+  ghost: GhostEvents;
   /** Show an edit for review; false where it is to be applied at once. */
   review: (edit: vscode.WorkspaceEdit, data: InfillParams) => Promise<boolean>;
 }
@@ -24,9 +33,14 @@ export function createClient(
   output: vscode.LogOutputChannel,
   parts: Parts,
 ): LanguageClient | undefined {
+  const folders = (vscode.workspace.workspaceFolders ?? []).map(({ name, uri }) => ({
+    name,
+    path: uri.fsPath,
+  }));
+  const values = { home: os.homedir(), folders, environment: process.env };
   const server = findServer({
-    setting: settings.command(),
-    folders: (vscode.workspace.workspaceFolders ?? []).map((folder) => folder.uri.fsPath),
+    setting: settings.command().map((word) => expand(word, values)),
+    folders: folders.map((folder) => folder.path),
     isTrusted: vscode.workspace.isTrusted,
     searchPath: (process.env['PATH'] ?? '').split(path.delimiter),
     isWindows: process.platform === 'win32',
@@ -59,6 +73,14 @@ function clientOptions(
     initializationOptions: serverSettings,
     middleware: {
       handleWorkDoneProgress: parts.progress.handle,
+      provideInlineCompletionItems: async (document, position, context, token, next) => {
+        const { version } = document;
+        const found = await next(document, position, context, token);
+        if (!token.isCancellationRequested && document.version === version) {
+          parts.ghost.replied(document, position, Array.isArray(found) ? found : (found?.items ?? []));
+        }
+        return found;
+      },
       workspace: {
         configuration: (params) =>
           params.items.map((item) => (item.section === 'remask' ? serverSettings() : null)),

@@ -5,7 +5,9 @@ import { test } from 'node:test';
 import { Coalesced } from '../src/coalesced';
 import { BREAK, layOutDraft, WIDEST } from '../src/draftLayout';
 import { findServer, type Surroundings } from '../src/findServer';
+import { follow } from '../src/ghostText';
 import { describeStatus } from '../src/statusText';
+import { expand } from '../src/variables';
 
 const files = new Set(['/w/.venv/bin/remask', '/w/venv/bin/remask', '/usr/bin/remask']);
 const around: Surroundings = {
@@ -113,4 +115,83 @@ test('the status says what is wrong, and what to do', () => {
   assert.equal(describeStatus({ ...running, text: 'It took too long.' }).fix, 'log');
   assert.equal(describeStatus({ state: 'failed', text: 'No weights.' }).fix, 'restart');
   assert.match(describeStatus({ state: 'failed', text: 'No weights.' }).detail, /No weights/);
+});
+
+const values = {
+  home: '/home/me',
+  folders: [
+    { name: 'one', path: '/w/one' },
+    { name: 'two', path: '/w/two' },
+  ],
+  environment: { VENV: '/opt/venv' },
+};
+
+test("a command's variables are put in", () => {
+  const expected = {
+    '~/venv/bin/remask': '/home/me/venv/bin/remask',
+    '~': '/home/me',
+    '${userHome}/remask': '/home/me/remask',
+    '${workspaceFolder}/.env/bin/remask': '/w/one/.env/bin/remask',
+    '${workspaceFolder:two}/remask': '/w/two/remask',
+    '${workspaceFolderBasename}': 'one',
+    '${env:VENV}/bin/remask': '/opt/venv/bin/remask',
+    '--config=${workspaceFolder}/a/${workspaceFolderBasename}': '--config=/w/one/a/one',
+  };
+  for (const [word, path] of Object.entries(expected)) {
+    assert.equal(expand(word, values), path);
+  }
+});
+
+test('what has no value, or is none, stays as it is', () => {
+  for (const word of ['lsp', '~other/remask', 'a~/b', '${unknown}', '${workspaceFolder:three}/x', '$HOME']) {
+    assert.equal(expand(word, values), word);
+  }
+  assert.equal(expand('${workspaceFolder}/x', { ...values, folders: [] }), '${workspaceFolder}/x');
+});
+
+/** Return what changes mean for a ghost text at offset 10 of which so much is typed. */
+function followed(text: string, accepted: number, ...changes: [number, number, string][]): unknown[] {
+  const shown = { text, accepted, end: 10 + accepted };
+  return changes.map(([rangeOffset, rangeLength, inserted]) => [
+    follow(shown, [{ rangeOffset, rangeLength, text: inserted }]),
+    shown.accepted,
+  ]);
+}
+
+test('words and lines of a ghost text that were accepted are counted', () => {
+  assert.deepEqual(followed('one two\nthree', 0, [10, 0, 'one'], [13, 0, ' two'], [17, 0, '\nth'], [20, 0, 'ree']), [
+    ['partly', 3],
+    ['partly', 7],
+    ['partly', 10],
+    ['whole', 13],
+  ]);
+});
+
+test('line ends of two characters count as one', () => {
+  assert.deepEqual(followed('a1\nb2\nc3', 0, [10, 0, 'a1\r\n'], [14, 0, 'b2\r\n'], [18, 0, 'c3']), [
+    ['partly', 3],
+    ['partly', 6],
+    ['whole', 8],
+  ]);
+});
+
+test('typing along is no accepting', () => {
+  assert.deepEqual(followed('f(x)', 1, [11, 0, '('], [12, 0, 'x']), [
+    ['typed', 2],
+    ['typed', 3],
+  ]);
+  assert.deepEqual(followed('f()x', 1, [11, 0, '()']), [['typed', 3]]);
+});
+
+test('accepting all replaces what was typed of it', () => {
+  assert.deepEqual(followed('one two', 2, [10, 2, 'one two']), [['whole', 7]]);
+});
+
+test('another text, another place, or several at once end it', () => {
+  const shown = { text: 'one', accepted: 0, end: 10 };
+  for (const [rangeOffset, rangeLength, text] of [[10, 0, 'x'], [4, 0, 'one'], [8, 2, 'one'], [10, 1, 'one']] as const) {
+    assert.equal(follow({ ...shown }, [{ rangeOffset, rangeLength, text }]), 'gone');
+  }
+  const change = { rangeOffset: 10, rangeLength: 0, text: 'on' };
+  assert.equal(follow({ ...shown }, [change, change]), 'gone');
 });

@@ -47,6 +47,15 @@ def test_checkhealth_says_what_is_wrong(start_neovim: Callable[..., Neovim]) -> 
     assert "vim.g.remask.drafts must be a boolean" in report
 
 
+def test_checkhealth_says_that_a_tilde_stays_a_tilde(start_neovim: Callable[..., Neovim]) -> None:
+    """Neovim starts what is written; the report has what to write."""
+    nvim = start_neovim()
+    nvim.lua("vim.lsp.config('remask', { cmd = { '~/venv/bin/remask', 'lsp' } })")
+    report = health(nvim)
+    assert "'~/venv/bin/remask' is taken as it stands" in report
+    assert "vim.fn.expand('~/venv/bin/remask')" in report
+
+
 def test_a_server_that_is_not_there_is_told(start_neovim: Callable[..., Neovim]) -> None:
     """`:Remask` says so instead of doing nothing."""
     nvim = start_neovim()

@@ -21,6 +21,20 @@ function M.is_empty(edit)
   return #M.text_edits(edit) == 0
 end
 
+---Return why a buffer takes no edit, with what to do; nil where it does.
+---@param bufnr integer
+---@return string?
+function M.obstacle(bufnr)
+  local kind = vim.bo[bufnr].buftype
+  if vim.list_contains({ 'terminal', 'prompt', 'quickfix' }, kind) then
+    return ('a %s buffer is nothing to edit'):format(kind)
+  elseif not vim.bo[bufnr].modifiable then
+    return "this buffer can't be changed; `:set modifiable` allows it"
+  elseif vim.bo[bufnr].readonly then
+    return 'this file is read-only; `:set noreadonly` allows changes'
+  end
+end
+
 ---End the running step of undo, so that the next change is one of its own.
 function M.break_undo()
   vim.cmd('let &g:undolevels = &g:undolevels')
@@ -29,6 +43,10 @@ end
 ---Apply a result and say so with `User RemaskApplied`.
 ---@param result remask.Result
 function M.apply(result)
+  local obstacle = M.obstacle(result.bufnr)
+  if obstacle then
+    return require('remask.status').say(obstacle, vim.log.levels.WARN)
+  end
   vim.api.nvim_buf_call(result.bufnr, M.break_undo)
   vim.lsp.util.apply_text_edits(M.text_edits(result.edit), result.bufnr, result.encoding)
   vim.api.nvim_buf_call(result.bufnr, M.break_undo)
@@ -40,11 +58,19 @@ end
 ---@param client_id integer
 ---@return lsp.ApplyWorkspaceEditResult
 function M.answer(params, client_id)
+  local uris = vim.tbl_keys(params.edit.changes or {})
   for _, change in ipairs(params.edit.documentChanges or {}) do
     local document = change.textDocument
+    table.insert(uris, document.uri)
     local version = vim.lsp.util.buf_versions[vim.uri_to_bufnr(document.uri)]
     if document.version ~= vim.NIL and document.version ~= version then
       return { applied = false, failureReason = 'The text changed meanwhile.' }
+    end
+  end
+  for _, uri in ipairs(uris) do
+    local obstacle = M.obstacle(vim.uri_to_bufnr(uri))
+    if obstacle then
+      return { applied = false, failureReason = obstacle }
     end
   end
   local client = assert(vim.lsp.get_client_by_id(client_id))

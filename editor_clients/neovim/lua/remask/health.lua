@@ -33,9 +33,17 @@ local function check_command()
     vim.health.info('The server is started by a function of yours')
     return true
   end
+  if vim.startswith(command[1], '~') then
+    vim.health.error(("'%s' is taken as it stands"):format(command[1]), {
+      ("Expand it: vim.lsp.config('remask', { cmd = { vim.fn.expand('%s'), 'lsp' } })"):format(
+        command[1]
+      ),
+    })
+    return false
+  end
   if vim.fn.executable(command[1]) == 0 then
     vim.health.error(("'%s' is not to be found"):format(command[1]), {
-      'Install it: pip install remask',
+      "Install it, as Remask's README says",
       "Or say where it is: vim.lsp.config('remask', { cmd = { '/path/to/remask', 'lsp' } })",
     })
     return false

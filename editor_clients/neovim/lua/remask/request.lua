@@ -5,6 +5,7 @@ local config = require('remask.config')
 local edit = require('remask.edit')
 local protocol = require('remask.protocol')
 local status = require('remask.status')
+local window = require('remask.window')
 
 local M = {}
 
@@ -23,17 +24,17 @@ local running = {}
 ---@field request remask.Request
 
 ---@param bufnr integer
+---@param cursor [integer, integer]
 ---@param encoding string
 ---@return remask.Range
-local function here(bufnr, encoding)
-  local window = vim.fn.bufwinid(bufnr)
-  local row, column = unpack(vim.api.nvim_win_get_cursor(window == -1 and 0 or window))
-  local line = vim.api.nvim_buf_get_lines(bufnr, row - 1, row, false)[1]
+local function here(bufnr, cursor, encoding)
+  local row, column = unpack(cursor)
+  local line = vim.api.nvim_buf_get_lines(bufnr, row, row + 1, false)[1] or ''
   -- Normal mode can't stand behind a line's last blank, where code is to go.
   if not line:find('%S', column + 1) then
     column = #line
   end
-  return M.range(bufnr, { row - 1, column }, { row - 1, column }, encoding)
+  return M.range(bufnr, { row, column }, { row, column }, encoding)
 end
 
 ---Return a range of a buffer, from places in bytes (0-based, the end excluded).
@@ -55,6 +56,15 @@ end
 ---@param request remask.Request `ranges` may be a function of the encoding
 function M.start(request)
   local bufnr = request.bufnr or vim.api.nvim_get_current_buf()
+  if bufnr == 0 then
+    bufnr = vim.api.nvim_get_current_buf()
+  end
+  local obstacle = edit.obstacle(bufnr)
+  if obstacle then
+    return status.say(obstacle, vim.log.levels.WARN)
+  end
+  -- Now: until a server has started, the user may be somewhere else.
+  local cursor = window.cursor(bufnr)
   client.with(bufnr, function(server)
     M.cancel(bufnr)
     local encoding = server.offset_encoding
@@ -62,7 +72,7 @@ function M.start(request)
     if type(ranges) == 'function' then
       ranges = ranges(encoding)
     elseif not ranges and request.mode ~= 'holes' then
-      ranges = { here(bufnr, encoding) }
+      ranges = { here(bufnr, cursor, encoding) }
     end
     ---@type remask.InfillParams
     local params = {

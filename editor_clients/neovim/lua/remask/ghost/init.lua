@@ -1,7 +1,9 @@
 ---Ghost text: Neovim's own where it has it (0.12), the plugin's otherwise. Accepting is the same for
 ---both: what was typed since counts, the cursor ends behind the text, and undo takes it as one step.
 local config = require('remask.config')
-local edit = require('remask.edit')
+local events = require('remask.ghost.events')
+local insert = require('remask.ghost.insert')
+local menu = require('remask.menu')
 
 local M = {}
 
@@ -9,15 +11,18 @@ local M = {}
 ---@field row integer where its text begins
 ---@field column integer in bytes
 ---@field text string
----@field command? lsp.Command to run once all of it is accepted
+---@field lsp table what the server sent
 ---@field client_id integer
+---@field was_shown? boolean
 
 ---@class remask.GhostBackend
 ---@field attach fun(client: vim.lsp.Client, bufnr: integer)
 ---@field visible fun(): boolean
+---@field item fun(): remask.GhostItem? what is shown; nil where it is not the server's
 ---@field dismiss fun(): boolean
 ---@field next fun()
 ---@field trigger fun()
+---@field resume fun() show it again, or ask anew: what hid it is gone
 ---@field take fun(use: fun(item: remask.GhostItem)): boolean
 
 ---@return remask.GhostBackend
@@ -30,12 +35,38 @@ function M.backend()
   return require('remask.ghost.own')
 end
 
+---The buffers that have ghost text.
+---@type table<integer, true>
+local attached = {}
+
+local function is_inserting()
+  local is_ours = attached[vim.api.nvim_get_current_buf()]
+  return is_ours and vim.api.nvim_get_mode().mode:sub(1, 1) == 'i'
+end
+
+local function step_aside()
+  if is_inserting() then
+    M.backend().dismiss()
+  end
+end
+
+local function come_back()
+  if is_inserting() and not menu.visible() then
+    M.backend().resume()
+  end
+end
+
 ---@param client vim.lsp.Client
 ---@param bufnr integer
 function M.attach(client, bufnr)
-  if config.get('ghost') ~= false then
-    M.backend().attach(client, bufnr)
+  if config.get('ghost') == false then
+    return
   end
+  if not next(attached) then
+    menu.watch(step_aside, come_back)
+  end
+  attached[bufnr] = true
+  M.backend().attach(client, bufnr)
 end
 
 ---Return the part of an item that is to be accepted.
@@ -71,30 +102,36 @@ end
 ---Insert a part of an item at the cursor.
 ---@param item remask.GhostItem
 ---@param part 'all'|'word'|'line'
-local function insert(item, part)
+local function take(item, part)
   local rest = M.remainder(item)
   local text = rest and M.part(rest, part) or ''
   if text == '' then
     return
   end
-  local row, column = unpack(vim.api.nvim_win_get_cursor(0))
-  local lines = vim.split(text, '\n', { plain = true })
-  edit.break_undo()
-  vim.api.nvim_buf_set_text(0, row - 1, column, row - 1, column, lines)
-  local start = #lines == 1 and column or 0
-  vim.api.nvim_win_set_cursor(0, { row + #lines - 1, start + #lines[#lines] })
-  edit.break_undo()
-  local client = vim.lsp.get_client_by_id(item.client_id)
-  if text == rest and item.command and client then
-    client:exec_cmd(item.command, { bufnr = vim.api.nvim_get_current_buf() })
-  end
+  local bufnr = vim.api.nvim_get_current_buf()
+  insert.accept(text, function()
+    if text == rest then
+      events.accepted(item, bufnr)
+    else
+      events.partly_accepted(item, #item.text - #rest + #text)
+    end
+  end)
 end
 
 ---@param part 'all'|'word'|'line'
 ---@return boolean whether there was anything to accept
 function M.accept(part)
-  return M.backend().take(function(item)
-    insert(item, part)
+  if insert.comes_by_itself() then
+    return true
+  end
+  local backend = M.backend()
+  local item = backend.visible() and backend.item()
+  if item and (M.remainder(item) or '') == '' then
+    -- The cursor is elsewhere by now; the key is not ours.
+    return false
+  end
+  return backend.take(function(found)
+    take(found, part)
   end)
 end
 

@@ -1,6 +1,9 @@
 ---Ghost text with extmarks, for Neovim 0.11. It stays while what is typed agrees with it, is taken
 ---away by anything else, and never shows beside the completion menu.
 
+local events = require('remask.ghost.events')
+local menu = require('remask.menu')
+
 ---@type remask.GhostBackend
 local M = {} ---@diagnostic disable-line: missing-fields
 
@@ -67,7 +70,7 @@ end
 local function draw()
   hide()
   local rest = left()
-  local is_idle = vim.api.nvim_get_mode().mode:sub(1, 1) == 'i' and vim.fn.pumvisible() == 0
+  local is_idle = vim.api.nvim_get_mode().mode:sub(1, 1) == 'i' and not menu.visible()
   if not rest or rest == '' or not is_idle then
     return false
   end
@@ -82,6 +85,7 @@ local function draw()
     virt_text_pos = 'inline',
     virt_lines = #below > 0 and below or nil,
   })
+  events.shown(current.items[current.index])
   return true
 end
 
@@ -101,7 +105,7 @@ local function take_reply(result, encoding, client_id)
       row = row,
       column = column,
       text = item.insertText,
-      command = item.command,
+      lsp = item,
       client_id = client_id,
     })
   end
@@ -123,7 +127,7 @@ local function ask(kind)
   drop()
   local bufnr = vim.api.nvim_get_current_buf()
   local client = require('remask.client').find(bufnr)
-  if not client or vim.fn.pumvisible() == 1 then
+  if not client or menu.visible() then
     return
   end
   local tick = vim.api.nvim_buf_get_changedtick(bufnr)
@@ -172,7 +176,7 @@ function M.attach(client, bufnr)
       end
     end,
   })
-  vim.api.nvim_create_autocmd({ 'InsertLeave', 'BufLeave', 'CompleteChanged' }, {
+  vim.api.nvim_create_autocmd({ 'InsertLeave', 'BufLeave', 'WinLeave' }, {
     group = group,
     buffer = bufnr,
     callback = drop,
@@ -180,7 +184,18 @@ function M.attach(client, bufnr)
 end
 
 function M.visible()
-  return #vim.api.nvim_buf_get_extmarks(0, namespace, 0, -1, { limit = 1 }) > 0
+  return not menu.visible()
+    and #vim.api.nvim_buf_get_extmarks(0, namespace, 0, -1, { limit = 1 }) > 0
+end
+
+function M.item()
+  return current and current.items[current.index]
+end
+
+function M.resume()
+  if not draw() then
+    ask(AUTOMATIC)
+  end
 end
 
 function M.take(use)
@@ -189,9 +204,8 @@ function M.take(use)
   end
   -- Text can't change while an <expr> mapping is being read.
   vim.schedule(function()
-    if current then
-      local item = current.items[current.index]
-      use(item)
+    if current and left() then
+      use(current.items[current.index])
       draw()
     end
   end)

@@ -1,0 +1,176 @@
+"""From nothing to an accepted suggestion, with what the README says and nothing else.
+
+A clean home, the default model, and an editor as it comes. What the README's first command installs
+is what these tests run in; only the downloaded model is shared with the others, for its size.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from support import editors
+
+from model_runtime.weights.fetch import cache_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.e2e, pytest.mark.real_model]
+
+README = (editors.ROOT / "README.md").read_text().partition("## In your editor")[2]
+#: What the newcomer writes, and what any model goes on with.
+WRITTEN = "def is_even(n):\n    return n % 2 =="
+EXPECTED = "return n % 2 == 0"
+#: The first request may download and convert the model.
+FIRST_S = 400.0
+
+
+def command(editor: str) -> str:
+    """Return the README's command for an editor."""
+    (found,) = re.findall(rf"^\| {editor}.*?\| `(remask install \w+)`", README, re.MULTILINE)
+    return str(found)
+
+
+class Newcomer:
+    """A person with a home of his own in which nothing is."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.bin = home / "bin"
+        self.bin.mkdir()
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+        self.environment = {
+            name: value for name, value in kept.items() if not name.startswith("REMASK_")
+        } | {
+            "HOME": str(home),
+            "PATH": os.pathsep.join(
+                [str(self.bin), str(Path(sys.executable).parent), "/usr/bin", "/bin"]
+            ),
+            "REMASK_CACHE_DIR": str(cache_dir()),
+        }
+
+    def has(self, name: str, *words: str | Path) -> None:
+        """Put a command on his PATH."""
+        script = self.bin / name
+        script.write_text('#!/bin/sh\nexec env {} "$@"\n'.format(" ".join(f"'{w}'" for w in words)))
+        script.chmod(0o755)
+
+    def runs(self, line: str) -> str:
+        """Let him run a line, and return what it says."""
+        done = subprocess.run(  # noqa: S602  # as a person runs it
+            line,
+            shell=True,
+            cwd=self.home,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def newcomer() -> Iterator[Newcomer]:
+    """One person, who tries one editor after the other; his runtime ends with the tests."""
+    with tempfile.TemporaryDirectory(prefix="rm-", ignore_cleanup_errors=True) as name:
+        person = Newcomer(Path(name))
+        yield person
+        person.runs("remask stop")
+
+
+@pytest.mark.nvim
+@pytest.mark.parametrize("version", ["0.11", "0.12"])
+def test_neovim(newcomer: Newcomer, version: str) -> None:
+    """Install, three lines of init.lua, write, Tab."""
+    import pynvim  # noqa: PLC0415  # only where a Neovim is at hand
+
+    executable = editors.neovim(version)
+    runtime = executable.parents[1] / "share" / "nvim" / "runtime"
+    newcomer.has("nvim", *([f"VIMRUNTIME={runtime}"] if runtime.exists() else []), executable)
+    newcomer.runs(command("Neovim"))
+    init = newcomer.home / ".config" / "nvim" / "init.lua"
+    init.parent.mkdir(parents=True, exist_ok=True)
+    (lines,) = re.findall(r"^```lua\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    init.write_text(lines)
+    file = newcomer.home / f"even-{version}.py"
+    environment = [f"{name}={value}" for name, value in newcomer.environment.items()]
+    words = ["env", "-i", *environment, "nvim", "--embed", "--headless", str(file)]
+    nvim = pynvim.attach("child", argv=words)
+    try:
+        nvim.input("i" + WRITTEN.replace("\n    ", "\n").replace("\n", "<CR>"))
+        wait = "return vim.wait(..., function() return require('remask').visible() end, 20)"
+        assert nvim.exec_lua(wait, int(FIRST_S * 1000)), nvim.command_output("messages")
+        nvim.input("<Tab>")
+        done = "return vim.wait(9000, function() return vim.fn.search(..., 'nw') > 0 end, 20)"
+        assert nvim.exec_lua(done, EXPECTED), nvim.current.buffer[:]
+    finally:
+        with contextlib.suppress(OSError, EOFError):
+            nvim.command("qall!")
+        nvim.close()
+
+
+@pytest.mark.vscode
+def test_vscode(newcomer: Newcomer) -> None:
+    """Install, open the editor, without a folder even, write, Tab."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415  # where there is a browser
+
+    browser_path = editors.chromium()
+    node, entry = editors.node() / "bin" / "node", editors.code_server() / "out/node/entry.js"
+    newcomer.has("code-server", node, entry)
+    newcomer.runs(command("VS Code"))
+    log = newcomer.home / "code-server.log"
+    with log.open("w") as output:
+        served = subprocess.Popen(
+            [newcomer.bin / "code-server", "--auth", "none", "--bind-addr", "127.0.0.1:0"],
+            cwd=newcomer.home,
+            env=newcomer.environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        with sync_playwright() as playwright:
+            flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+            browser = playwright.chromium.launch(executable_path=browser_path, args=flags)
+            page = browser.new_page(viewport={"width": 1100, "height": 640})
+            for _ in range(600):
+                if found := re.search(r"listening on (http://\S+)", log.read_text()):
+                    break
+                page.wait_for_timeout(100)
+            assert found, log.read_text()
+            page.goto(f"{found[1].rstrip('/')}/?ew=true")
+            page.locator(".monaco-workbench").wait_for(timeout=120_000)
+            page.keyboard.press("F1")
+            page.locator(".quick-input-widget input").first.wait_for(timeout=60_000)
+            page.keyboard.type("New Untitled Text File")
+            page.locator(".quick-input-list .monaco-list-row").first.wait_for()
+            page.keyboard.press("Enter")
+            page.locator(".monaco-editor.focused").first.wait_for(timeout=60_000)
+            # Its items show once the extension runs.
+            page.locator("[id='status.languageStatus']").first.wait_for(timeout=120_000)
+            page.keyboard.type(WRITTEN.replace("\n    ", "\n"))
+            ghost = page.locator(".ghost-text-decoration").first
+            ghost.wait_for(timeout=FIRST_S * 1000)
+            page.keyboard.press("Tab")
+            line = page.locator(".view-line", has_text="return").first
+            shown = ""
+            for _ in range(100):
+                shown = line.inner_text().replace("\xa0", " ").strip()
+                if shown == EXPECTED and not ghost.is_visible():
+                    break
+                page.wait_for_timeout(100)
+            assert shown == EXPECTED
+            browser.close()
+    finally:
+        os.killpg(served.pid, signal.SIGTERM)
+        served.wait(20)
