@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from model_runtime.protocol import Finished
 
 _MILLISECONDS = 1000
+#: Letters that what was just typed must have to be said again.
+_MIN_TYPED = 3
+#: What parts a line: brackets, commas, quotes, the ends of tags, comments.
+_PARTS = re.compile(r"[()\[\]{},;:]|[\"'`](?=\W|$)|/?>|</|/\*|(?:^|(?<=\s))(?:#|//|--)(?=\s|$|\w)|<!--")
 
 
 T = TypeVar("T")
@@ -69,6 +74,43 @@ class Newest:
             task.cancel()
 
 
+def _in_the_way(rest: str) -> str:
+    """Return what of a line behind the cursor a suggestion would stand in front of.
+
+    Closers, closing tags and comments don't count, nor does what they or a comma part from it:
+    something is wanted before them.
+    """
+    depth = 0
+    for found in _PARTS.finditer(rest):
+        part = found.group()
+        if part in "([{":
+            depth += 1
+        elif part in ")]}" and depth:
+            depth -= 1
+        elif not depth:
+            return rest[: found.start()].strip()
+    return rest.strip()
+
+
+def says_something(text: str, before: str) -> bool:
+    """Return whether a suggestion is more than blanks, the line above or what was just typed.
+
+    Args:
+        text: the suggestion.
+        before: the document up to it.
+    """
+    said = text.strip()
+    *above, here = LINE_END.split(before)
+    lines = [line.rstrip() for line in above if line.strip()][-2:]
+    if not said:
+        return False
+    if (here + text).rstrip() == "".join(lines[-1:]) and len(set(lines)) == len(lines):
+        return False
+    typed = here.rstrip()
+    is_word = not typed[: len(typed) - len(said)][-1:].isalnum()
+    return not (sum(map(str.isalpha, said)) >= _MIN_TYPED and typed.endswith(said) and is_word)
+
+
 def is_worth_asking(
     snapshot: DocumentSnapshot, cursor: int, settings: InlineSettings, trigger: int
 ) -> bool:
@@ -76,7 +118,7 @@ def is_worth_asking(
     if trigger == types.InlineCompletionTriggerKind.Invoked:
         return True
     rest = LINE_END.split(snapshot.text[cursor:], maxsplit=1)[0]
-    return len(rest.rstrip()) <= settings.max_line_suffix
+    return len(_in_the_way(rest)) <= settings.max_line_suffix
 
 
 def register(server: Server) -> None:
@@ -139,7 +181,7 @@ async def _complete(
     check_current(snapshot, server.documents.opened(snapshot.uri))
     server.status.filled(finished)
     found = (to_newlines(alternative.texts[0]) for alternative in finished.alternatives)
-    texts = [text for text in dict.fromkeys(found) if text]
+    texts = [text for text in dict.fromkeys(found) if says_something(text, before)]
     if not texts:
         server.status.say("The model suggests nothing here.")
     suggestions.remember(*around, texts)

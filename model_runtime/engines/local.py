@@ -23,6 +23,7 @@ from model_runtime.modes.rewrite import rewrite
 from model_runtime.modes.score import unchanged
 from model_runtime.protocol import Finished, Usage
 from model_runtime.samplers import SAMPLERS
+from model_runtime.text.one_line import as_meant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -94,6 +95,7 @@ class LocalEngine:
     def infill(self, request: InfillRequest, listener: Listener, cancel: CancelToken) -> Finished:
         """Fill the request's spans; see `Engine.infill`."""
         check_request(request)
+        request = as_meant(request)
         sampler = self._sampler(request)
         model = self._load(listener, cancel)
         seed = secrets.randbelow(MAX_SEED) if request.seed is None else request.seed

@@ -24,6 +24,8 @@ from model_runtime.modes.job import MARK
 from model_runtime.modes.limits import MAX_SEED, check_request
 from model_runtime.protocol import Alternative, Finished, StepReport, Usage
 from model_runtime.samplers import SAMPLERS
+from model_runtime.text.one_line import as_meant
+from model_runtime.text.reconcile import as_suggested
 from model_runtime.text.tokenizer import CodeTokenizer
 from model_runtime.text.whole import WholeText
 from model_runtime.weights.fetch import cache_dir
@@ -79,6 +81,7 @@ class PublishedEngine:
     def infill(self, request: InfillRequest, listener: Listener, cancel: CancelToken) -> Finished:
         """Fill the request's spans together; see `Engine.infill`."""
         check_request(request)
+        request = as_meant(request)
         if request.mode not in ("infill", "holes") or request.instruction.strip():
             raise UnsupportedPairing(
                 "published models fill and fill holes; rewriting, repairing and instructions take "
@@ -179,7 +182,9 @@ class _Task:
         self._n_forwards = before + n_forwards
         spans = self._text.read(canvas, self._end_ids)
         self._n_tokens += sum(map(len, spans))
-        return Alternative(texts=tuple(map(self._decode, spans, self._request.spans)))
+        return Alternative(
+            texts=as_suggested(self._request, [self._tokenizer.decode_whole(ids) for ids in spans])
+        )
 
     def usage(self) -> Usage:
         """Say what it cost."""
@@ -214,10 +219,6 @@ class _Task:
     def _checked(self) -> None:
         self._cancel.check()
         self._n_forwards += 1
-
-    def _decode(self, token_ids: list[int], span: Any) -> str:
-        text = self._tokenizer.decode(token_ids)
-        return text.partition("\n")[0] if span.single_line else text
 
     def _report(self, step: Step) -> None:
         drafts = self._drafts(step.canvas)

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 #: A line end, blank lines and the indentation of the next line that has text.
+_LEADING = re.compile(r"\A(?:[^\S\n]*\n)+")
 _LINE_START = re.compile(r"\n[^\S\n]*(?=\S|\Z)")
 
 
@@ -44,6 +45,9 @@ class Cut:
             text: all there is so far, from the start.
             is_whole: whether no more will come, so that nothing needs to be held back.
         """
+        if "\n" in self.stops:
+            # One line is wanted: line ends before it are passed over.
+            text = _LEADING.sub("", text)
         # Where ends overlap, the one that is complete first counts: later text can't change that.
         ends = [(at + len(stop), at, stop) for stop in self.stops if (at := text.find(stop)) >= 0]
         if (found := self._shallow_line(text)) is not None:

@@ -14,9 +14,10 @@ from model_runtime.models.canvas import PREFILL_ROWS
 from model_runtime.modes.carried import carriable, carry
 from model_runtime.modes.drafted import DraftCount
 from model_runtime.protocol import StepReport
-from model_runtime.text.brackets import within_brackets
 from model_runtime.text.healing import own_tokens, spell
-from model_runtime.text.trim import at_indentation, without_repeated_suffix
+from model_runtime.text.reconcile import reconciled
+from model_runtime.text.syntax import syntax_of
+from model_runtime.text.trim import at_indentation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -158,8 +159,11 @@ class Job:
         cost.context_s += draft_at - started
         cost.denoise_s += ended - draft_at
         prefix, suffix = self.around(texts, index)
-        text = within_brackets(without_repeated_suffix(fill.text, suffix), prefix, suffix)
-        if self.request.spans[index].text.strip():
+        before, text = self.request.spans[index].text, fill.text
+        if text != before:
+            syntax = syntax_of(self.request.language, self.request.path, prefix + suffix)
+            text = reconciled(text, prefix, suffix, syntax, before)
+        if before.strip():
             text = at_indentation(text, prefix)
         return replace(fill, text=text)
 

@@ -1,32 +1,53 @@
 r"""Where a fill is known to end, whatever the model would say next.
 
 A model that fills in the middle says where the middle ends, or goes on: it writes what stands
-behind the span anyway, then the next function, then a word of explanation. Three things in a text
+behind the span anyway, then the next function, then a word of explanation. These things in a text
 say that it is past its end:
 
 - it says the very lines that the file goes on with;
-- a line begins further left than the block that the span stands in;
-- a code fence, where the file has none.
+- a line begins further left than the block that the span stands in, and neither goes on with a
+  statement of it nor is a comment;
+- it has closed what the file closes behind it, and opened nothing instead;
+- a code fence, where fences are no text;
+- a line is indented by blanks that the file does not use there;
+- it says the same for the third time.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from model_runtime.text.indentation import indentation
+from model_runtime.text.closers import Closers, closers_at
+from model_runtime.text.indentation import indentation, own_blanks
+from model_runtime.text.repetition import Repetition
 
-#: Letters and digits that lines behind a span must have for nobody to mistake them: of `}` and
-#: `i += 1` a file has many. And those that the whole file behind it must have, where it is short.
-MIN_SURE = 10
-MIN_WHOLE = 4
-_FENCE = r"\n[ \t]*```"
+if TYPE_CHECKING:
+    from model_runtime.text.scan import Scan
+    from model_runtime.text.syntax import Syntax
+
+#: Where a fill ends, and where in its text this shows; None where it does not.
+Found = tuple[int, int] | None
+#: Takes a text, and whether no more will come.
+Rule = Callable[[str, bool], Found]
+
+#: Letters and digits by which lines behind a span are known: of `}` and `i += 1` a file has many.
+MIN_SURE = 4
+#: These say nothing of which line it is.
+_COMMON = re.compile(
+    r"\W*(?:pass|break|continue|return|else|try|finally|do|then|begin|end|endif|done|esac|default"
+    r"|next|loop|catch)?\W*\Z"
+)
+_FENCE = re.compile(r"(?:\n|\A)[ \t]*```")
 #: Blank lines and the line end before a line.
 _LINE_ENDS = r"[ \t]*\n(?:[ \t]*\n)*"
-#: Closes a block, or stands at the left whatever the block: a preprocessor's line, a string's end.
-_CLOSERS = r"[)\]}]|end\b|#\w|\"\"\"|'''"
+_LINE = re.compile(r"([ \t]*\n(?:[ \t]*\n)*)([ \t]*)(?=[^\s])")
 #: The last line of a text that opens a block ends so.
 _OPENERS = ":", "{", "(", "["
+_WORD = re.compile(r"\w+")
+_LAST_WORD = re.compile(r"\w*\Z")
 
 
 @dataclass(frozen=True)
@@ -34,35 +55,242 @@ class Ending:
     """What ends a span.
 
     Args:
-        pattern: the fill ends before the first match; None where only the model can say.
+        rules: the fill ends where the first one shows; empty where only the model can say.
+        is_firm: returns up to where a text that is not over can't turn out to be past its end.
     """
 
-    pattern: re.Pattern[str] | None = None
+    rules: tuple[Rule, ...] = ()
+    is_firm: Callable[[str], int] = len
 
-    def find(self, text: str) -> tuple[int, int] | None:
-        """Return where a fill ends, and where in the text this shows; None where it does not."""
-        found = self.pattern.search(text) if self.pattern else None
-        return found.span() if found else None
+    def find(self, text: str, *, is_whole: bool = False) -> Found:
+        """Return where a fill ends, and where in the text this shows; None where it does not.
+
+        Args:
+            text: what was said.
+            is_whole: whether no more will come.
+        """
+        found = [end for rule in self.rules if (end := rule(text, is_whole))]
+        first = min if is_whole else _first_shown
+        return first(found) if found else None
+
+    def firm(self, text: str) -> str:
+        """Return the beginning of a text that may be shown, though more of it may come."""
+        return text[: self.is_firm(text)]
 
 
-ONE_LINE = Ending(re.compile(r"\n"))
+def _first_shown(found: list[tuple[int, int]]) -> tuple[int, int]:
+    return min(found, key=lambda end: (end[1], end[0]))
 
 
 def ending_at(*stops: str) -> Ending:
     """Return the ending before the first of some strings."""
-    return Ending(re.compile("|".join(map(re.escape, stops))))
+    pattern = re.compile("|".join(map(re.escape, stops)))
+    return Ending((lambda text, _: found.span() if (found := pattern.search(text)) else None,))
 
 
-def ending_in(prefix: str, suffix: str) -> Ending:
-    """Return the ending of a span of several lines between two parts of a file."""
-    patterns = [_repetition(suffix), _dedent(_floor(prefix, suffix))]
-    if "```" not in prefix and "```" not in suffix:
-        patterns.append(_FENCE)
-    found = "|".join(f"(?:{pattern})" for pattern in patterns if pattern)
-    return Ending(re.compile(found) if found else None)
+def line_ending(prefix: str, suffix: str, syntax: Syntax) -> Ending:
+    """Return the ending of a span of one line.
+
+    Line ends before it are passed over, or nothing would be said behind a line that opens a block;
+    but not in a comment, which is gone on with or not, and not where the line has more behind.
+    """
+    rest = suffix.partition("\n")[0].strip()
+    here = Here(prefix, suffix, syntax)
+    is_strict = bool(rest) or here.closers.is_in_comment
+    pattern = re.compile(r"\n" if is_strict else r"(?<=\S)[^\S\n]*(\n)")
+
+    def at_line_end(text: str, _: bool) -> Found:
+        found = pattern.search(text)
+        return (found.end() - 1, found.end()) if found else None
+
+    return Ending((at_line_end, here.repeats), here.firm)
 
 
-def _repetition(suffix: str) -> str:
+def ending_in(prefix: str, suffix: str, syntax: Syntax, also: str = "") -> Ending:
+    """Return the ending of a span of several lines between two parts of a file.
+
+    Args:
+        prefix: the file up to it.
+        suffix: the file behind it.
+        syntax: the file's language's.
+        also: what else may be said as often as it stands there: the text before an edit.
+    """
+    here = Here(prefix, suffix, syntax, also)
+    rules: list[Rule] = [here.goes_on, here.closes, here.repeats]
+    if not syntax.is_prose:
+        rules += [here.leaves, here.fences, here.indents]
+    return Ending(tuple(rules), here.firm)
+
+
+class Here:
+    """The place of a span, and what shows that a text is past its end there.
+
+    Args:
+        prefix: the file up to it.
+        suffix: the file behind it.
+        syntax: the file's language's.
+        also: see `ending_in`.
+    """
+
+    def __init__(self, prefix: str, suffix: str, syntax: Syntax, also: str = "") -> None:
+        self._prefix, self._suffix, self._syntax = prefix, suffix, syntax
+        self.closers: Closers = closers_at(prefix, suffix, syntax)
+        self._repetition = Repetition(prefix, f"{suffix}\n{also}")
+        last = prefix.rpartition("\n")[2]
+        #: Put before a text that begins its line.
+        self._lead = f"\n{last}" if not last.strip() else ""
+        self._repeated = _repeated(suffix)
+        self._floor = _floor(prefix, suffix)
+        self._blanks = own_blanks(prefix, suffix, syntax.indents_by)
+
+    def goes_on(self, text: str, is_whole: bool) -> Found:  # noqa: FBT001
+        """Find the lines that the file goes on with."""
+        if self._repeated is None:
+            return None
+        found = self._repeated.search(f"{self._lead}{text}\n" if is_whole else self._lead + text)
+        if found is None:
+            return None
+        start, end = (max(0, at - len(self._lead)) for at in found.span())
+        return start, min(end, len(text))
+
+    def closes(self, text: str, is_whole: bool) -> Found:  # noqa: FBT001
+        """Find what closes something that the file closes, with nothing opened instead."""
+        scanned = self.closers.scan(text, is_whole=is_whole)
+        at = self.closers.first_taken(scanned)
+        if at is None:
+            return None
+        if is_whole:
+            return None if self.closers.fits(scanned) else (at, len(text))
+        # Another block may be opened behind it, by a word on the next line at the latest.
+        line_end = text.find("\n", at)
+        following = re.compile(r"\s*(\S\w*)(?=\W)").match(text, line_end) if line_end > 0 else None
+        if following is None or self._syntax.continuation.match(following.group(1)):
+            return None
+        seen = text[: following.end(1)]
+        return None if self.closers.fits(self.closers.scan(seen, is_whole=False)) else (
+            at, min(len(text), following.end() + 1)
+        )  # fmt: skip
+
+    def repeats(self, text: str, is_whole: bool) -> Found:  # noqa: FBT001
+        """Find what is said for the third time."""
+        return self._repetition.find(text, is_whole=is_whole)
+
+    def leaves(self, text: str, is_whole: bool) -> Found:  # noqa: FBT001
+        """Find a line that is none of the block's."""
+        scanned = self.closers.scan(text, is_whole=is_whole) if self._floor else None
+        pending: int | None = None
+        for found in _LINE.finditer(text) if scanned else ():
+            at = found.end()
+            if len(found.group(2)) >= self._floor or scanned is None:
+                pending = None
+                continue
+            if scanned.own_at(at) or scanned.is_text(at - 1):
+                continue
+            line = text[at:].partition("\n")
+            if not is_whole and not line[1] and not re.match(r"\w+\W|\W{2}.", line[0]):
+                return None
+            start = found.start() if pending is None else pending
+            if self._syntax.comment.match(text, at):
+                pending = start
+            elif self._goes_on_with(text, at, found.group(2)):
+                pending = None
+            else:
+                return start, min(len(text), at + max(3, len(_word(line[0])) + 1))
+        return None
+
+    def fences(self, text: str, is_whole: bool) -> Found:  # noqa: FBT001
+        """Find a code fence in code."""
+        found = _FENCE.search(text) if "```" in text else None
+        if found is None or (found.start() == 0 and text[:1] != "\n" and not self._lead):
+            return None
+        scanned = self.closers.scan(text[: found.start() + 1], is_whole=True)
+        inside = scanned.opened and scanned.opened[-1].quote
+        return None if inside and inside.spans_lines else found.span()
+
+    def indents(self, text: str, is_whole: bool) -> Found:  # noqa: FBT001
+        """Find a line with blanks that the file does not indent by."""
+        if not self._blanks:
+            return None
+        foreign = r"\t" if self._blanks == " " else r"  "
+        pattern = re.compile(rf"({_LINE_ENDS})[ \t]*{foreign}[ \t]*(?=\S)")
+        lead = "\n" if self._lead == "\n" else ""
+        scanned: Scan | None = None
+        for found in pattern.finditer(lead + text):
+            begins = (lead + text)[found.end(1) :]
+            if self._blanks == "\t" and not begins.startswith("  "):
+                continue
+            if scanned is None:
+                scanned = self.closers.scan(text, is_whole=is_whole)
+            at = found.end() - len(lead)
+            if not scanned.is_text(at - 1):
+                return max(0, found.start() - len(lead)), min(len(text), at + 1)
+        return None
+
+    def firm(self, text: str) -> int:
+        """Return up to where a text can't turn out to be past its end, nor to be left out."""
+        end = len(text.rstrip().rstrip("`").rstrip())
+        scanned = self.closers.scan(text, is_whole=True)
+        if (at := self.closers.first_taken(scanned)) is not None:
+            end = min(end, at)
+        end = min(end, self._repetition.firm(text))
+        # The first line may be the one above, or stand before the cursor; the last the one behind.
+        start = text.rfind("\n") + 1
+        if start:
+            line = text[start:]
+            behind = [one for one in self._suffix.split("\n") if one.strip()]
+            is_behind = any(one.startswith(line) for one in behind)
+            if is_behind or len(indentation(line)) < self._floor:
+                end = min(end, len(text[:start].rstrip()))
+        end = self._unlike_suffix(text, end)
+        kept = text[:end].strip()
+        return 0 if "\n" not in kept and self._may_be_nothing(kept) else end
+
+    def _unlike_suffix(self, text: str, end: int) -> int:
+        ahead = self._suffix.lstrip()
+        if _WORD.match(self._suffix):
+            # The rest of a word: what the whole is shows when the fill is over.
+            end = 0 if _WORD.match(self._prefix[-1:]) else len(_LAST_WORD.sub("", text[:end]))
+        for at in range(max(0, end - len(ahead)), end):
+            if ahead.startswith(text[at:end]):
+                return len(text[:at].rstrip())
+        return end
+
+    def _may_be_nothing(self, text: str) -> bool:
+        here = (self._prefix.rpartition("\n")[2] + text).strip()
+        lines = [*self._prefix.split("\n")[-40:-1], *self._suffix.split("\n")]
+        line = self._prefix.rpartition("\n")[2].rstrip()
+        return any(one.strip().startswith(here) for one in lines) or text.strip() in line
+
+    def _goes_on_with(self, text: str, at: int, blanks: str) -> bool:
+        """Say whether a line goes on with a statement that stands at its column."""
+        if not self._syntax.continuation.match(text, at):
+            return False
+        heads = dict(self._syntax.heads).get(_word(text[at:]))
+        if heads is None:
+            return True
+        lines = (self._prefix[-4000:] + text[:at].rpartition("\n")[0]).split("\n")
+        for line in reversed(lines):
+            if line.strip() and len(indentation(line)) <= len(blanks):
+                return indentation(line) == blanks and _word(line.lstrip()) in heads
+        # Cut off before it.
+        return len(self._prefix) > 0 and bool(blanks)
+
+
+def _word(line: str) -> str:
+    found = _WORD.match(line)
+    return found.group() if found else ""
+
+
+def is_telling(line: str) -> bool:
+    """Say whether a line is known by what it says: not of one word that a file has often."""
+    return _n_sure(line) >= MIN_SURE
+
+
+def _n_sure(line: str) -> int:
+    return 0 if _COMMON.match(line) else sum(map(str.isalnum, line))
+
+
+def _repeated(suffix: str) -> re.Pattern[str] | None:
     """Return the pattern of the first lines behind a span, however many blank lines part them."""
     rest, *lines = suffix.split("\n")
     pattern, n_sure = re.escape(rest.rstrip()), _n_sure(rest)
@@ -72,19 +300,7 @@ def _repetition(suffix: str) -> str:
         if line.strip():
             pattern += _LINE_ENDS + re.escape(line.rstrip())
             n_sure += _n_sure(line)
-    is_whole = "\n" in suffix and not suffix.rpartition("\n")[2]
-    return pattern + r"[ \t]*\n" if n_sure >= (MIN_WHOLE if is_whole else MIN_SURE) else ""
-
-
-def _n_sure(line: str) -> int:
-    return sum(map(str.isalnum, line))
-
-
-def _dedent(floor: int) -> str:
-    """Return the pattern of a line that begins left of a column, with the line end before it."""
-    if not floor:
-        return ""
-    return rf"{_LINE_ENDS}(?![ \t]{{{floor}}})[ \t]*(?!{_CLOSERS})\S(?:..|.?\n)"
+    return re.compile(pattern + r"[ \t]*\n") if n_sure >= MIN_SURE else None
 
 
 def _floor(prefix: str, suffix: str) -> int:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from model_runtime.text.brackets import n_left_open
+from model_runtime.text.scan import scan
+from model_runtime.text.syntax import syntax_of
 from model_runtime.text.trim import n_shared
 
 _OPENS = re.compile(
@@ -21,6 +22,8 @@ _OPENS = re.compile(
 )
 #: Where a file does not show what it indents by.
 _USUAL = "    "
+#: Lines looked at for what a file indents by.
+N_LINES = 60
 
 
 def block_opening(prefix: str, rest: str, language: str, *, single_line: bool) -> str:
@@ -36,7 +39,7 @@ def block_opening(prefix: str, rest: str, language: str, *, single_line: bool) -
         return ""
     *lines, here = prefix.split("\n")
     is_behind = bool(here.strip())
-    if is_behind and (single_line or rest.strip() or n_left_open(here)):
+    if is_behind and (single_line or rest.strip() or scan(here, syntax_of("python")).opened):
         # A body may stand behind the colon, and this one is to; or the colon opens none.
         return ""
     code = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
@@ -60,6 +63,25 @@ def _step(code: list[str]) -> str:
 def indentation(line: str) -> str:
     """Return the blanks that a line begins with."""
     return line[: len(line) - len(line.lstrip())]
+
+
+def own_blanks(prefix: str, suffix: str, usual: str) -> str:
+    """Return what a file indents by at a place: a tab or a blank; empty where nothing shows it.
+
+    Args:
+        prefix: the file up to it.
+        suffix: the file behind it.
+        usual: for the language; counts where the file shows nothing.
+    """
+    here = prefix.rpartition("\n")[2]
+    if here and not here.strip():
+        return here[0] if here[0] in "\t " else usual
+    for line in (*reversed(prefix.split("\n")[-N_LINES:]), *suffix.split("\n")[1:N_LINES]):
+        blanks = indentation(line)
+        # Comments of several lines are set off by one blank.
+        if line.strip() and (blanks[:1] == "\t" or len(blanks) > 1):
+            return blanks[0]
+    return usual
 
 
 def _is_in_string(text: str) -> bool:

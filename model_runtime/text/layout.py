@@ -18,11 +18,12 @@ from model_runtime.decoding.canvas import Canvas
 from model_runtime.errors import CanvasTooLong
 from model_runtime.protocol import ContextFile
 from model_runtime.text.chat import ChatTask, ChatTemplate
-from model_runtime.text.ending import ONE_LINE, Ending, ending_at, ending_in
+from model_runtime.text.ending import Ending, ending_at, ending_in, line_ending
 from model_runtime.text.healing import find_half
 from model_runtime.text.indentation import block_opening
 from model_runtime.text.laid_out import LaidOut
 from model_runtime.text.reading import CanvasReader
+from model_runtime.text.syntax import syntax_of
 from model_runtime.text.window import SUFFIX_SHARE, around, head, tail
 
 if TYPE_CHECKING:
@@ -129,7 +130,10 @@ class CanvasLayout:
         token_ids = torch.tensor(frame.context + [self.template.mask_id] * n_open)
         given = torch.arange(len(token_ids)) < n_context
         canvas = Canvas(token_ids, given, self.template.mask_id)
-        ending = ONE_LINE if span.single_line else frame.ending
+        ending = frame.ending
+        if span.single_line:
+            syntax = syntax_of(request.language, request.path, prefix + suffix)
+            ending = line_ending(prefix, suffix, syntax)
         laid_out = LaidOut(
             canvas, n_context, ending, frame.blanks, frame.half, frame.opening, len(frame.end)
         )
@@ -152,7 +156,10 @@ class CanvasLayout:
             rest = suffix.partition("\n")[0]
             opening = block_opening(prefix, rest, request.language, single_line=span.single_line)
         context = self._fim_context(request, prefix.removesuffix(half), suffix)
-        ending = ending_in(prefix, suffix) if self._ends_early else Ending()
+        ending = Ending()
+        if self._ends_early and not span.single_line:
+            syntax = syntax_of(request.language, request.path, prefix + suffix)
+            ending = ending_in(prefix, suffix, syntax, span.text)
         return _Frame(context, [self.template.end_id], ending, half=half, opening=opening)
 
     def _ask(self, request: InfillRequest, span: MaskSpan, prefix: str, suffix: str) -> _Frame:

@@ -39,7 +39,7 @@ class CanvasReader:
         settled = self._settled(laid_out)
         end = self._end(laid_out, settled)
         kept = settled if end is None else settled[:end]
-        text = self._shown(laid_out, self._template.tokenizer.decode(self._content(kept)))
+        text = self._shown(laid_out, self._template.tokenizer.decode_whole(self._content(kept)))
         return Fill(text, "length" if end is None else "closed", kept)
 
     def draft(self, laid_out: LaidOut, mark: str) -> str:
@@ -54,8 +54,9 @@ class CanvasReader:
         return self._shown(laid_out, shown)
 
     def committed(self, laid_out: LaidOut) -> str:
-        """Return the settled text from the span's start up to its first mask."""
-        return self.read(laid_out).text
+        """Return the settled text from the span's start, as much as is sure to stay."""
+        fill = self.read(laid_out)
+        return laid_out.ending.firm(fill.text)
 
     def _up_to_end(self, laid_out: LaidOut) -> Iterator[int]:
         token_ids: list[int] = laid_out.canvas.token_ids[laid_out.span_start :].tolist()
@@ -71,11 +72,13 @@ class CanvasReader:
 
     def _end(self, laid_out: LaidOut, settled: list[int]) -> int | None:
         """Return how many of the settled tokens the span has, its end included; None if open."""
-        decode = self._template.tokenizer.decode
+        decode = self._template.tokenizer.decode_whole
         said = list(takewhile(lambda token_id: token_id not in self._template.end_ids, settled))
-        if found := laid_out.ending.find(decode(said)):
+        text = decode(said)
+        n_before = self._n_before(laid_out, text)
+        if found := laid_out.ending.find(text[n_before:]):
             counts = range(1, len(said) + 1)
-            return next(n for n in counts if len(decode(said[:n])) >= found[1])
+            return next(n for n in counts if len(decode(said[:n])) >= n_before + found[1])
         return None if len(said) == len(settled) else len(said) + 1
 
     def _content(self, token_ids: list[int]) -> list[int]:
@@ -83,7 +86,11 @@ class CanvasReader:
 
     def _shown(self, laid_out: LaidOut, text: str) -> str:
         """Return what of a canvas's text belongs into the file."""
-        if found := laid_out.ending.find(text):
-            text = text[: found[0]]
-        text = text[n_shared(laid_out.half, text) :]
-        return text[n_shared(laid_out.blanks, text) :]
+        text = text[self._n_before(laid_out, text) :]
+        found = laid_out.ending.find(text)
+        return text[: found[0]] if found else text
+
+    def _n_before(self, laid_out: LaidOut, text: str) -> int:
+        """Return how much of a canvas's text stands before the span in the file."""
+        n_half = n_shared(laid_out.half, text)
+        return n_half + n_shared(laid_out.blanks, text[n_half:])

@@ -23,6 +23,8 @@ _WORDS = (
 )
 #: GGUF token types (ggml's enum) of tokens that are control, not text.
 _CONTROL_TYPES = (3, 4)
+#: What half a character is read as.
+HALF = "\ufffd"
 
 
 def tokenizer_from_gguf(reader: GGUFReader) -> Tokenizer:
@@ -72,6 +74,27 @@ class CodeTokenizer:
     def decode(self, token_ids: list[int]) -> str:
         """Return the text of ids; control tokens have none, half characters become U+FFFD."""
         text: str = self._tokenizer.decode(token_ids, skip_special_tokens=True)
+        return text
+
+    def decode_whole(self, token_ids: list[int]) -> str:
+        """Return the text of ids up to the first half character.
+
+        A character may take several tokens. Where the last of them are missing there is none yet;
+        U+FFFD comes back only where the ids spell it.
+        """
+        text = self.decode(token_ids)
+        if HALF not in text:
+            return text
+        whole, run = list[int](), list[int]()
+        for token_id in [*token_ids, *self.encode("a")]:
+            if HALF in self.decode([token_id]):
+                run.append(token_id)
+                continue
+            said = self.decode(run)
+            if HALF in said and self.encode(said) != run:
+                return self.decode(whole) + said.partition(HALF)[0]
+            whole += [*run, token_id]
+            run = []
         return text
 
     def control(self, name: str) -> int:

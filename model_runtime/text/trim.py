@@ -1,4 +1,4 @@
-"""Where a fill stops: it does not say again what stands behind it."""
+"""Where a fill meets the file: at its first line, and where it may go over into what follows."""
 
 from __future__ import annotations
 
@@ -12,36 +12,6 @@ if TYPE_CHECKING:
 #: places are looked at.
 MIN_MEETING = 2
 MAX_CUTS = 3
-#: Letters and digits that a repeated tail must have: `)` or `}` may well be meant twice.
-MIN_TAIL = 4
-
-
-def without_repeated_suffix(text: str, suffix: str) -> str:
-    """Return a fill without its tail where the file goes on with that very text.
-
-    Blanks between the two do not count. A fill that is nothing but what follows stays.
-
-    Args:
-        text: the fill.
-        suffix: the file behind it.
-    """
-    ahead, said = suffix.lstrip(), text.rstrip()
-    # The rest of the cursor's own line is hardly meant twice, be it short.
-    rest = suffix.partition("\n")[0].strip()
-    rest = rest if any(map(str.isalnum, rest)) else ""
-    for at in range(1, len(said)):
-        tail = said[at:]
-        if tail[0].isspace() or not ahead.startswith(tail):
-            continue
-        is_rest = bool(rest) and tail.startswith(rest)
-        is_short = sum(map(str.isalnum, tail)) < MIN_TAIL and not is_rest
-        if is_short or not said[:at].strip():
-            return text
-        if tail[0].isalnum() and said[at - 1].isalnum():
-            # From the middle of a word on: a longer name, no repetition.
-            continue
-        return _without_blanks(text[:at], suffix[: len(suffix) - len(ahead)])
-    return text
 
 
 def cuts(text: str, suffix: str) -> list[str]:
@@ -66,11 +36,6 @@ def at_indentation(text: str, prefix: str) -> str:
     if not indentation or indentation.strip() or "\n" in text:
         return text
     return text.lstrip()
-
-
-def _without_blanks(text: str, blanks: str) -> str:
-    """Leave out what of `blanks` stands at the end of a text already."""
-    return text[: len(text) - n_shared(text[::-1], blanks[::-1])]
 
 
 def n_shared(one: Sequence[object], other: Sequence[object]) -> int:

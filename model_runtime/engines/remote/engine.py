@@ -14,6 +14,7 @@ from model_runtime.engines.remote.call import Call, Server, unless_stopped
 from model_runtime.engines.remote.keys import find_key
 from model_runtime.engines.remote.privacy import Allowed
 from model_runtime.errors import BadRequest, RemoteFailed
+from model_runtime.text.one_line import as_meant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,6 +84,7 @@ class RemoteEngine(ABC):
             raise BadRequest(
                 f"{self.title} can't {request.mode}; it can: {', '.join(sorted(self.modes))}"
             )
+        request = as_meant(request)
         try:
             shown = self._what_may_leave(request)
             finished: Finished = self._loop.run(unless_stopped(self._fill(shown, listener), cancel))

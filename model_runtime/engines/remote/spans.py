@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from model_runtime.engines.remote.engine import RemoteEngine
 from model_runtime.engines.remote.prompts import Hole
 from model_runtime.protocol import Alternative, Finished, StepReport, Usage
+from model_runtime.text.reconcile import as_suggested
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,7 +125,8 @@ class SpanwiseEngine(RemoteEngine):
             job.n_calls += 1
             answer = await self.ask(call, job.request, hole, on_text)
             job.answers.append(answer)
-            texts[i] = answer.text.partition("\n")[0] if span.single_line else answer.text
+            texts[i] = answer.text
+            texts[i] = as_suggested(job.request, texts)[i]
             finishes.add(answer.finish)
         return Alternative(
             texts=tuple(texts), finish="length" if "length" in finishes else "closed"
