@@ -37,7 +37,9 @@ _MILLISECONDS = 1000
 #: Letters that what was just typed must have to be said again.
 _MIN_TYPED = 3
 #: What parts a line: brackets, commas, quotes, the ends of tags, comments.
-_PARTS = re.compile(r"[()\[\]{},;:]|[\"'`](?=\W|$)|/?>|</|/\*|(?:^|(?<=\s))(?:#|//|--)(?=\s|$|\w)|<!--")
+_PARTS = re.compile(
+    r"[()\[\]{},;:]|[\"'`](?=\W|$)|/?>|</|/\*|(?:^|(?<=\s))(?:#|//|--)(?=\s|$|\w)|<!--"
+)
 
 
 T = TypeVar("T")

@@ -115,9 +115,7 @@ def _opened_above(text: str, syntax: Syntax) -> tuple[Opened, ...]:
     return tuple(replace(one, at=one.at - len(text)) for one in scan(text, syntax).opened)
 
 
-def _match(
-    opened: list[Opened], behind: str, syntax: Syntax
-) -> tuple[int, frozenset[int], str]:
+def _match(opened: list[Opened], behind: str, syntax: Syntax) -> tuple[int, frozenset[int], str]:
     """Return what speaks against a way to match, what is closed in it, and what else is."""
     found = scan(behind, syntax, opened, "x")
     line_end = behind.find("\n") if "\n" in behind else len(behind)

@@ -47,6 +47,8 @@ _LINE = re.compile(r"([ \t]*\n(?:[ \t]*\n)*)([ \t]*)(?=[^\s])")
 #: The last line of a text that opens a block ends so.
 _OPENERS = ":", "{", "(", "["
 _WORD = re.compile(r"\w+")
+#: What may turn out to be a longer mark: of a string, a comment, a fence.
+_PARTS_OF_MARKS = " \t\n\"'`*/-#=]}\\"
 _LAST_WORD = re.compile(r"\w*\Z")
 
 
@@ -99,7 +101,7 @@ def line_ending(prefix: str, suffix: str, syntax: Syntax) -> Ending:
     is_strict = bool(rest) or here.closers.is_in_comment
     pattern = re.compile(r"\n" if is_strict else r"(?<=\S)[^\S\n]*(\n)")
 
-    def at_line_end(text: str, _: bool) -> Found:
+    def at_line_end(text: str, _: bool) -> Found:  # noqa: FBT001
         found = pattern.search(text)
         return (found.end() - 1, found.end()) if found else None
 
@@ -184,7 +186,7 @@ class Here:
             if len(found.group(2)) >= self._floor or scanned is None:
                 pending = None
                 continue
-            if scanned.own_at(at) or scanned.is_text(at - 1):
+            if scanned.own_at(at - 1) or scanned.is_text(at - 1):
                 continue
             line = text[at:].partition("\n")
             if not is_whole and not line[1] and not re.match(r"\w+\W|\W{2}.", line[0]):
@@ -198,7 +200,7 @@ class Here:
                 return start, min(len(text), at + max(3, len(_word(line[0])) + 1))
         return None
 
-    def fences(self, text: str, is_whole: bool) -> Found:  # noqa: FBT001
+    def fences(self, text: str, _: bool) -> Found:  # noqa: FBT001
         """Find a code fence in code."""
         found = _FENCE.search(text) if "```" in text else None
         if found is None or (found.start() == 0 and text[:1] != "\n" and not self._lead):
@@ -228,7 +230,7 @@ class Here:
 
     def firm(self, text: str) -> int:
         """Return up to where a text can't turn out to be past its end, nor to be left out."""
-        end = len(text.rstrip().rstrip("`").rstrip())
+        end = len(text.rstrip(_PARTS_OF_MARKS))
         scanned = self.closers.scan(text, is_whole=True)
         if (at := self.closers.first_taken(scanned)) is not None:
             end = min(end, at)

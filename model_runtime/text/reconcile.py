@@ -30,7 +30,7 @@ _WORD = re.compile(r"\w+")
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _CLOSERS_OR_QUOTES = frozenset(")]}\"'`")
 #: A fence that opens a block of code.
-_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})", re.M)
+_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})", re.MULTILINE)
 
 
 def reconciled(text: str, prefix: str, suffix: str, syntax: Syntax, also: str = "") -> str:
@@ -68,7 +68,9 @@ def as_suggested(request: InfillRequest, texts: Sequence[str]) -> tuple[str, ...
     syntax = syntax_of(request.language, request.path, request.prefix + request.suffix)
     for index, span in enumerate(request.spans):
         before = request.prefix + "".join(map(str.__add__, found[:index], following))
-        behind = following[index] + "".join(map(str.__add__, found[index + 1 :], following[index + 1 :]))
+        behind = following[index] + "".join(
+            map(str.__add__, found[index + 1 :], following[index + 1 :])
+        )
         if span.single_line and (end := line_ending(before, behind, syntax).find(found[index])):
             found[index] = found[index][: end[0]]
         found[index] = reconciled(found[index], before, behind, syntax, span.text)
@@ -98,10 +100,10 @@ def says_nothing(text: str, prefix: str, suffix: str = "") -> bool:
         before = typed[: len(typed) - len(said)]
         if not (before[-1:].isalnum() and said[:1].isalnum()):
             return True
-    return _is_half_of_another_word(said, here, text, suffix)
+    return _is_half_of_another_word(here, text, suffix)
 
 
-def _is_half_of_another_word(said: str, here: str, text: str, suffix: str) -> bool:
+def _is_half_of_another_word(here: str, text: str, suffix: str) -> bool:
     """Say whether a fill inside of a word makes one with its rest that is none."""
     rest = _WORD.match(suffix)
     if rest is None or not here[-1:].isalnum() or not text[-1:].isalnum():
@@ -134,7 +136,9 @@ def _up_to_rest(text: str, prefix: str, suffix: str) -> int:
                 return at if not (_CLOSERS_OR_QUOTES & set(tail)) else len(text)
             continue
         is_rest = tail.startswith(rest)
-        is_word = word is not None and tail.startswith(word.group()) and suffix[0] == word.group()[0]
+        is_word = (
+            word is not None and tail.startswith(word.group()) and suffix[0] == word.group()[0]
+        )
         in_middle = at > 0 and tail[0].isalnum() and said[at - 1].isalnum()
         if in_middle and not is_rest and not (in_word and is_word):
             continue

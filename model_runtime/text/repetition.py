@@ -23,6 +23,8 @@ MAX_PIECE = 24
 N_PIECES = 6
 MIN_PIECES = 16
 MAX_RULE = 80
+#: Behind it emoji begin, which are no rules.
+_BMP = 0xFFFF
 _NUMBER = re.compile(r"\d+")
 _PIECES = re.compile(rf"(?=(.{{1,{MAX_PIECE}}}?)\1{{{N_PIECES - 1},}})")
 
@@ -118,10 +120,10 @@ class Repetition:
             n_times = N_PIECES
             while line.startswith(piece, start + n_times * len(piece)):
                 n_times += 1
-            is_word = any(map(str.isalpha, piece)) or ord(max(piece)) > 0xFFFF
+            is_word = any(map(str.isalpha, piece)) or ord(max(piece)) > _BMP
             most = MIN_PIECES if is_word else MAX_RULE
             n_needed = max(N_PIECES, -(-most // len(piece)))
-            if ord(max(piece)) > 0xFFFF:
+            if ord(max(piece)) > _BMP:
                 n_needed = N_PIECES
             if n_times >= n_needed and 3 * piece not in self.prefix + "\n" + self.suffix:
                 return start + N_TWICE * len(piece), start + n_needed * len(piece)

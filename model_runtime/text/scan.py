@@ -190,13 +190,13 @@ class _Scanner:
     def _word(self, at: int, word: str) -> None:
         before = self._before(at)
         start = before.rstrip()
-        if not self._syntax.is_reserved and start and not start.endswith(_COMMAND_STARTS):
-            # `do |x|` stands at the end of its line.
-            if word != "do" or start.lstrip().startswith(_LOOPS):
-                return
-        if word == "do" and self._found.opened and start.lstrip().startswith(_LOOPS):
-            if any(pair[0] in _LOOPS for pair in self._syntax.words):
-                return
+        is_loop = word == "do" and start.lstrip().startswith(_LOOPS)
+        is_command = not start or start.endswith(_COMMAND_STARTS)
+        # `do |x|` stands at the end of its line.
+        if not self._syntax.is_reserved and not is_command and (word != "do" or is_loop):
+            return
+        if is_loop and any(pair[0] in _LOOPS for pair in self._syntax.words):
+            return
         for opens, closes in self._syntax.words:
             if word == opens:
                 self._push(at, closes)
@@ -271,4 +271,4 @@ def _inside(closes: str, escapes: str, hole: str, spans_lines: bool) -> re.Patte
         parts.append(f"(?P<hole>{hole})")
     if not spans_lines:
         parts.append(r"(?P<line>\n)")
-    return re.compile("|".join(parts), re.S | re.M)
+    return re.compile("|".join(parts), re.DOTALL | re.MULTILINE)

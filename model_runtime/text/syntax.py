@@ -73,8 +73,10 @@ class Syntax:
         """Every quote with its opening, a line's comment among them."""
         quotes = self.quotes
         if self.line_comment:
-            quotes += (Quote(self.line_comment, r"(?=\n)", "(?!)", True, is_comment=True),)
-        return tuple((re.compile(quote.opens, re.M), quote) for quote in quotes)
+            quotes += (
+                Quote(self.line_comment, r"(?=\n)", "(?!)", spans_lines=True, is_comment=True),
+            )
+        return tuple((re.compile(quote.opens, re.MULTILINE), quote) for quote in quotes)
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -86,7 +88,7 @@ class Syntax:
         parts.append(opens and f"(?P<quote>{_without_groups(opens)})")
         parts.append(r"(?P<bracket>[()\[\]{}])|(?P<line>\n)")
         parts.append(spelled and rf"(?P<word>(?<![\w.$-])(?:{'|'.join(spelled)})(?![\w-]))")
-        return re.compile("|".join(filter(None, parts)), re.M | re.S)
+        return re.compile("|".join(filter(None, parts)), re.MULTILINE | re.DOTALL)
 
     @cached_property
     def continuation(self) -> re.Pattern[str]:
@@ -98,7 +100,7 @@ class Syntax:
     def comment(self) -> re.Pattern[str]:
         """What a line begins with that is a comment."""
         opens = [quote.opens for _, quote in self.all_quotes if quote.is_comment]
-        return re.compile("|".join(opens) or "(?!)", re.M)
+        return re.compile("|".join(opens) or "(?!)", re.MULTILINE)
 
 
 def _without_groups(pattern: str) -> str:
@@ -115,7 +117,7 @@ def _plain(*marks: str, spans_lines: bool = False) -> tuple[Quote, ...]:
 
 
 _DOUBLE, _SINGLE = _plain('"', "'")
-_BLOCK_COMMENT = Quote(r"/\*", r"\*/", "(?!)", True, is_comment=True)
+_BLOCK_COMMENT = Quote(r"/\*", r"\*/", "(?!)", spans_lines=True, is_comment=True)
 _HASH = r"(?:^|(?<=\s))#"
 _FORMATTED = r"(?<!\w)(?:[rR]?[fFtT][rR]?)"
 _PYTHON_QUOTES = tuple(
@@ -124,7 +126,7 @@ _PYTHON_QUOTES = tuple(
     for quote in (
         Quote(_FORMATTED + mark, mark, r"\\.|\{\{|\}\}", len(mark) > 1, hole=r"\{"),
         Quote(rf"(?<!\w)[rRbBuU]{{1,2}}{mark}", mark, spans_lines=len(mark) > 1),
-        *_plain(mark, spans_lines=len(mark) > 1)
+        *_plain(mark, spans_lines=len(mark) > 1),
     )
 )
 _C_WORDS = r"(?:else|catch|finally|case|default|public|private|protected)\b|#[ \t]*\w"
@@ -148,7 +150,7 @@ _PYTHON = Syntax(
 )
 _C = Syntax(
     quotes=(
-        Quote(r'R"(\w*)\(', r'\){0}"', "(?!)", True), *_plain('"""', spans_lines=True),
+        Quote(r'R"(\w*)\(', r'\){0}"', "(?!)", spans_lines=True), *_plain('"""', spans_lines=True),
         _DOUBLE, _SINGLE, _BLOCK_COMMENT,
     ),
     line_comment="//",
@@ -163,7 +165,7 @@ _JS = Syntax(
 )
 _RUST = Syntax(
     quotes=(
-        Quote(r'(?<!\w)b?r(#*)"', '"{0}', "(?!)", True), *_plain('"', spans_lines=True),
+        Quote(r'(?<!\w)b?r(#*)"', '"{0}', "(?!)", spans_lines=True), *_plain('"', spans_lines=True),
         _BLOCK_COMMENT,
     ),
     line_comment="//",
@@ -173,14 +175,14 @@ _RUST = Syntax(
 )  # fmt: skip
 _GO = replace(
     _C,
-    quotes=(Quote("`", "`", "(?!)", True), _DOUBLE, _SINGLE, _BLOCK_COMMENT),
+    quotes=(Quote("`", "`", "(?!)", spans_lines=True), _DOUBLE, _SINGLE, _BLOCK_COMMENT),
     continues=r"(?:else|case|default)\b",
     indents_by="\t",
 )
 _LUA = Syntax(
     quotes=(
-        Quote(r"--\[(=*)\[", r"\]{0}\]", "(?!)", True, is_comment=True),
-        Quote(r"\[(=*)\[", r"\]{0}\]", "(?!)", True), _DOUBLE, _SINGLE,
+        Quote(r"--\[(=*)\[", r"\]{0}\]", "(?!)", spans_lines=True, is_comment=True),
+        Quote(r"\[(=*)\[", r"\]{0}\]", "(?!)", spans_lines=True), _DOUBLE, _SINGLE,
     ),
     line_comment="--",
     words=(("function", "end"), ("if", "end"), ("do", "end"), ("repeat", "until")),
@@ -189,9 +191,9 @@ _LUA = Syntax(
 )  # fmt: skip
 _SHELL = Syntax(
     quotes=(
-        Quote(r"<<-?[ \t]*[\"']?(\w+)[\"']?(?=[^\n]*\n)", r"^\t*{0}$", "(?!)", True),
+        Quote(r"<<-?[ \t]*[\"']?(\w+)[\"']?(?=[^\n]*\n)", r"^\t*{0}$", "(?!)", spans_lines=True),
         Quote('"', '"', spans_lines=True, hole=r"\$\(", hole_closes=")"),
-        Quote(_NO_WORD + "'", "'", "(?!)", True),
+        Quote(_NO_WORD + "'", "'", "(?!)", spans_lines=True),
     ),
     line_comment=_HASH,
     skips=_ESCAPE,
@@ -203,7 +205,19 @@ _RUBY = Syntax(
     line_comment=_HASH,
     words=tuple(
         (word, "end")
-        for word in ("def class module if unless case begin while until for do").split()
+        for word in [
+            "def",
+            "class",
+            "module",
+            "if",
+            "unless",
+            "case",
+            "begin",
+            "while",
+            "until",
+            "for",
+            "do",
+        ]
     ),
     continues=r"(?:end|else|elsif|when|in|rescue|ensure)\b",
 )
@@ -218,17 +232,22 @@ _MAKE = Syntax(
 _HASHED = Syntax(quotes=(_DOUBLE, _SINGLE), line_comment=_HASH, continues=_END_WORDS)
 _YAML = Syntax(
     quotes=(Quote(r'(?:(?<=[\s\[{,])|^)"', '"', spans_lines=True),
-            Quote(r"(?:(?<=[\s\[{,])|^)'", "'", "''", True)),
+            Quote(r"(?:(?<=[\s\[{,])|^)'", "'", "''", spans_lines=True)),
     line_comment=_HASH,
     indents_by=" ",
 )  # fmt: skip
 _MARKDOWN = Syntax(quotes=_plain('"', "`"), fences=True, is_prose=True)
 _MARKUP = Syntax(
-    quotes=(Quote("<!--", "-->", "(?!)", True, is_comment=True), _DOUBLE, _SINGLE),
+    quotes=(Quote("<!--", "-->", "(?!)", spans_lines=True, is_comment=True), _DOUBLE, _SINGLE),
     is_prose=True,
 )
 _DASHED = Syntax(
-    quotes=(_BLOCK_COMMENT, Quote(r"\{-", r"-\}", "(?!)", True, is_comment=True), _DOUBLE, _SINGLE),
+    quotes=(
+        _BLOCK_COMMENT,
+        Quote(r"\{-", r"-\}", "(?!)", spans_lines=True, is_comment=True),
+        _DOUBLE,
+        _SINGLE,
+    ),
     line_comment="--",
     continues=_END_WORDS,
 )
@@ -241,21 +260,24 @@ _ANY = Syntax(
 
 _BY_ID = {
     **dict.fromkeys(["python"], _PYTHON),
-    **dict.fromkeys("c cpp c++ objective-c cuda-cpp java csharp kotlin swift scala dart php "
-                    "groovy css scss less proto solidity zig".split(), _C),
-    **dict.fromkeys("javascript typescript javascriptreact typescriptreact jsx tsx js ts json "
-                    "jsonc vue svelte".split(), _JS),
+    **dict.fromkeys(["c", "cpp", "c++", "objective-c", "cuda-cpp", "java", "csharp",
+        "kotlin", "swift", "scala", "dart", "php", "groovy", "css", "scss", "less", "proto",
+        "solidity", "zig"], _C),
+    **dict.fromkeys(["javascript", "typescript", "javascriptreact", "typescriptreact", "jsx",
+        "tsx", "js", "ts", "json", "jsonc", "vue", "svelte"], _JS),
     "rust": _RUST,
     "go": _GO,
     "lua": _LUA,
-    **dict.fromkeys("shellscript sh bash zsh".split(), _SHELL),
-    **dict.fromkeys("ruby julia elixir".split(), _RUBY),
-    **dict.fromkeys("makefile make".split(), replace(_MAKE, indents_by="\t")),
+    **dict.fromkeys(["shellscript", "sh", "bash", "zsh"], _SHELL),
+    **dict.fromkeys(["ruby", "julia", "elixir"], _RUBY),
+    **dict.fromkeys(["makefile", "make"], replace(_MAKE, indents_by="\t")),
     "yaml": _YAML,
-    **dict.fromkeys("markdown mdx quarto rmd plaintext restructuredtext latex tex".split(), _MARKDOWN),
-    **dict.fromkeys("html xml xhtml".split(), _MARKUP),
-    **dict.fromkeys("sql haskell elm ada vhdl".split(), _DASHED),
-    **dict.fromkeys("toml ini dockerfile perl r powershell cmake nix terraform".split(), _HASHED),
+    **dict.fromkeys(["markdown", "mdx", "quarto", "rmd", "plaintext", "restructuredtext",
+        "latex", "tex"], _MARKDOWN),
+    **dict.fromkeys(["html", "xml", "xhtml"], _MARKUP),
+    **dict.fromkeys(["sql", "haskell", "elm", "ada", "vhdl"], _DASHED),
+    **dict.fromkeys(["toml", "ini", "dockerfile", "perl", "r", "powershell", "cmake", "nix",
+        "terraform"], _HASHED),
 }  # fmt: skip
 _IDS_BY_SUFFIX = {
     ".py": "python", ".pyi": "python", ".rs": "rust", ".go": "go", ".lua": "lua", ".sh": "sh",
@@ -268,7 +290,7 @@ _IDS_BY_SUFFIX = {
 #: What shows which language it is, the surest first.
 _SIGNS = (
     ("sh", r"\A#!.*\b(?:ba|z|da)?sh\b|^[ \t]*(?:fi|done|esac)[ \t]*$"),
-    ("python", r"\A#!.*python|^[ \t]*(?:async )?(?:def|class) \w+.*:[ \t]*$|^from \S+ import |"
+    ("python", r"\A#!.*python|^[ \t]*(?:async )?(?:def|class) \w+.*:[ \t]*$|^from \S+ import |"  # noqa: ISC004
                r"^[ \t]*(?:if|elif|else|try|except|for|with|while)\b[^;{}]*:[ \t]*$"),
     ("markdown", r"^[ \t]*(?:```|~~~)|\A#{1,3} .*\n\n"),
     ("rust", r"^[ \t]*(?:pub )?(?:fn \w+|impl\b|mod \w+|use \w+::)|\blet mut "),
@@ -279,7 +301,7 @@ _SIGNS = (
     ("make", r"^\.PHONY:|^[\w./-]+:[^=\n]*\n\t"),
     ("html", r"\A\s*<!DOCTYPE|\A\s*<html"),
 )  # fmt: skip
-_SIGN_PATTERNS = tuple((name, re.compile(pattern, re.M)) for name, pattern in _SIGNS)
+_SIGN_PATTERNS = tuple((name, re.compile(pattern, re.MULTILINE)) for name, pattern in _SIGNS)
 #: A line of prose: it begins with a capital or a list's mark and has words and no code.
 _PROSE = re.compile(r"(?:[-*>] |\d+\. |#+ )?[A-Z][\w',-]*(?: [\w',.:/-]+)+[ \t]*\Z")
 #: Characters of a file by which it is known.

@@ -294,3 +294,23 @@ async def test_writing_along_ends_an_older_request(editor: Editor) -> None:
     assert len(await editor.request(METHOD, params(0, 5, AUTOMATIC))) == 1
     assert await older is None
     assert len(editor.runtime.cancelled) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["foo(, other_argument)\n", "x =(  # a comment of some length\n", "<p a=(></p>\n", "f(());\n"],
+)
+async def test_closers_tags_and_comments_do_not_count(editor: Editor, text: str) -> None:
+    """Something may well be wanted in front of them."""
+    editor.open(text)
+
+    assert await editor.request(METHOD, params(0, text.index("(") + 1, AUTOMATIC))
+
+
+@pytest.mark.parametrize("said", ["  ", "\n\n", "print(a)", "print(a)\n"])
+async def test_what_stands_there_is_not_suggested(editor: Editor, said: str) -> None:
+    """Blanks, and the line above."""
+    editor.open("print(a)\n\n")
+    editor.runtime.reply = lambda request: finished(request, said)
+
+    assert await editor.request(METHOD, params(1, 0)) == []

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from typing import TYPE_CHECKING
 
-from model_runtime.text.ending import Ending, ending_at, ending_in
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.code import LANGUAGES, texts
+
+from model_runtime.text.ending import Ending, ending_at, ending_in, line_ending
+from model_runtime.text.reconcile import reconciled
+from model_runtime.text.syntax import syntax_of
+
+if TYPE_CHECKING:
+    from model_runtime.text.syntax import Syntax
 
 FUNCTION = "def f(numbers):\n    total = 0\n"
 #: Prefix, suffix, what the model says, what of it is the fill (None: all of it).
@@ -36,6 +44,11 @@ SAID = [
 ]
 
 
+def language(prefix: str) -> Syntax:
+    """Return the syntax of the language that a prefix shows."""
+    return syntax_of("", "", prefix)
+
+
 def fill(ending: Ending, text: str) -> str:
     """Return what of a text is the fill."""
     found = ending.find(text)
@@ -47,13 +60,16 @@ def test_a_fill_ends_before_what_is_none_of_it(
     prefix: str, suffix: str, said: str, expected: str | None
 ) -> None:
     """See the cases."""
-    assert fill(ending_in(prefix, suffix), said) == (said if expected is None else expected)
+    assert fill(ending_in(prefix, suffix, language(prefix)), said) == (
+        said if expected is None else expected
+    )
 
 
-@given(prefix=st.text(max_size=40), suffix=st.text(max_size=40), said=st.text(max_size=60))
-def test_nothing_said_later_moves_an_end(prefix: str, suffix: str, said: str) -> None:
+@given(prefix=texts(), suffix=texts(), said=texts(), name=st.sampled_from(LANGUAGES))
+@settings(deadline=None)
+def test_nothing_said_later_moves_an_end(prefix: str, suffix: str, said: str, name: str) -> None:
     """So a span can be closed while the rest of its canvas is still open."""
-    ending = ending_in(prefix, suffix)
+    ending = ending_in(prefix, suffix, syntax_of(name))
     if found := ending.find(said):
         start, end = found
         assert 0 <= start <= end <= len(said)
@@ -66,9 +82,43 @@ def test_nothing_said_later_moves_an_end(prefix: str, suffix: str, said: str) ->
 def test_a_suffix_said_again_ends_the_fill(lines: list[str]) -> None:
     """Whatever stands behind, if it is long enough to be sure."""
     suffix = "\n    return everything\n" + "\n".join(lines)
-    assert fill(ending_in("x = 1\n", suffix), "y = 2" + suffix) == "y = 2"
+    assert fill(ending_in("x = 1\n", suffix, syntax_of("python")), "y = 2" + suffix) == "y = 2"
 
 
 def test_a_string_ends_a_fill_before_its_first_place() -> None:
     """The first of several."""
     assert fill(ending_at("\n```", "```"), "a\n```b```") == "a"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "suffix", "said", "expected"),
+    [
+        # Line ends before the line are passed over.
+        ("def area(w, h):", "\n", "\n    return w * h\n\n", "\n    return w * h"),
+        ("function f() {", "\n", "\n\n  return 1;\n}", "\n\n  return 1;"),
+        ("x = ", "\n", "1\ny = 2", "1"),
+        # But not where the line goes on, and not in a comment.
+        ('print("hello', '")\n', "\nworld\n", ""),
+        ("# add two numbers", "\n", "\ndef add(a, b):\n", ""),
+        ("// lim", "\n", "it\nconst a = 1;\n", "it"),
+    ],
+)
+def test_one_line_is_the_first_that_says_something(
+    prefix: str, suffix: str, said: str, expected: str
+) -> None:
+    """See the cases."""
+    assert fill(line_ending(prefix, suffix, language(prefix)), said) == expected
+
+
+@given(prefix=texts(), suffix=texts(), said=texts(), name=st.sampled_from(LANGUAGES),
+       is_line=st.booleans())  # fmt: skip
+@settings(deadline=None)
+def test_what_is_firm_is_never_taken_back(
+    prefix: str, suffix: str, said: str, name: str, *, is_line: bool
+) -> None:
+    """A stream shows the beginning of what the reply will be, at every step."""
+    syntax = syntax_of(name)
+    ending = (line_ending if is_line else ending_in)(prefix, suffix, syntax)
+    reply = reconciled(fill(ending, said), prefix, suffix, syntax)
+    for n in range(len(said) + 1):
+        assert reply.startswith(ending.firm(fill(ending, said[:n])))

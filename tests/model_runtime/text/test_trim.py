@@ -1,4 +1,4 @@
-"""Fills that say again what stands behind them."""
+"""Where fills meet the file."""
 
 from __future__ import annotations
 
@@ -6,34 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_runtime.text.trim import at_indentation, cuts, without_repeated_suffix
-
-TRIMMED = [
-    ("value)\n    return total", "\n    return total\n", "value)"),
-    ("x = 1\n    return x\n", "    return x\n", "x = 1\n"),
-    ("a, total=total)", "total=total)\n", "a, "),
-    ("return x + y", " x + y\n", "return"),
-    # Short ends may well be meant twice, words go on, and a line may stand twice.
-    ("f(g(x))", ")\n", "f(g(x))"),
-    ("subtotal", "total\n", "subtotal"),
-    ("print(total)", "\nprint(total)\n", "print(total)"),
-    ("x = 1", "\n", "x = 1"),
-    ("", "anything", ""),
-]
-
-
-@pytest.mark.parametrize(("text", "suffix", "expected"), TRIMMED)
-def test_a_repeated_suffix_is_left_out(text: str, suffix: str, expected: str) -> None:
-    """Only where it is long enough to be no chance, and something is left."""
-    assert without_repeated_suffix(text, suffix) == expected
-
-
-@given(st.text(), st.text())
-def test_a_trimmed_fill_begins_the_fill(text: str, suffix: str) -> None:
-    """Nothing is changed but the end."""
-    trimmed = without_repeated_suffix(text, suffix)
-    assert text.startswith(trimmed)
-    assert trimmed or not text
+from model_runtime.text.trim import at_indentation, cuts
 
 
 @pytest.mark.parametrize(
