@@ -4,20 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-LANGUAGES = [
-    "python",
-    "javascript",
-    "rust",
-    "go",
-    "c",
-    "lua",
-    "sh",
-    "ruby",
-    "markdown",
-    "yaml",
-    "make",
-    "html",
-] + [""]
+LANGUAGES = ["", "python", "javascript", "rust", "go", "c", "lua", "sh", "ruby", "markdown",
+             "yaml", "make", "html"]  # fmt: skip
 _PIECES = ["a", "b1", "x = 1", "return x", "print(x)", "else", "end", "if", "fi", "do", "done",
            "f'",
            "(", ")", "{", "}", "[", "]", '"', "'", "`", "#", "//", "/*", "*/", '"""', "```", "\\",
