@@ -82,13 +82,18 @@ class Syntax:
     def pattern(self) -> re.Pattern[str]:
         """What changes how a text is read from there on."""
         spelled = sorted({word for pair in self.words for word in pair}, key=len, reverse=True)
-        parts = [self.skips and f"(?P<skip>{self.skips})"]
-        parts.append(self.fences and r"(?P<fence>^[ \t]*(?:`{3,}|~{3,})[^`\n]*$)")
         opens = "|".join(f"(?:{opening.pattern})" for opening, _ in self.all_quotes)
-        parts.append(opens and f"(?P<quote>{_without_groups(opens)})")
+        parts = []
+        if self.skips:
+            parts.append(f"(?P<skip>{self.skips})")
+        if self.fences:
+            parts.append(r"(?P<fence>^[ \t]*(?:`{3,}|~{3,})[^`\n]*$)")
+        if opens:
+            parts.append(f"(?P<quote>{_without_groups(opens)})")
         parts.append(r"(?P<bracket>[()\[\]{}])|(?P<line>\n)")
-        parts.append(spelled and rf"(?P<word>(?<![\w.$-])(?:{'|'.join(spelled)})(?![\w-]))")
-        return re.compile("|".join(filter(None, parts)), re.MULTILINE | re.DOTALL)
+        if spelled:
+            parts.append(rf"(?P<word>(?<![\w.$-])(?:{'|'.join(spelled)})(?![\w-]))")
+        return re.compile("|".join(parts), re.MULTILINE | re.DOTALL)
 
     @cached_property
     def continuation(self) -> re.Pattern[str]:

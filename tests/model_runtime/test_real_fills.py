@@ -15,12 +15,19 @@ pytestmark = pytest.mark.real_model
 HEAD = "def area(width, height):\n"
 
 
-def fills(prefix: str, suffix: str, n_alternatives: int = 1, **span: bool) -> list[str]:
+def fills(
+    prefix: str,
+    suffix: str,
+    n_alternatives: int = 1,
+    path: str = "shapes.py",
+    language: str = "python",
+    **span: bool,
+) -> list[str]:
     """Return the fills of one span, best first."""
     engine = LocalEngine(RuntimeSettings())
     engine._model = default_model()
     request = InfillRequest(
-        id="r", path="shapes.py", language="python", prefix=prefix, suffix=suffix,
+        id="r", path=path, language=language, prefix=prefix, suffix=suffix,
         spans=(MaskSpan(**span),), seed=0, n_alternatives=n_alternatives,
     )  # fmt: skip
     finished = engine.infill(request, Listener(), Patience())
@@ -55,3 +62,39 @@ def test_what_follows_says_which_fill_is_best() -> None:
     prefix = "def first_words(text):\n"
     suffix = "\n    for line in text.split():\n        found.append(line)\n    return found\n"
     assert fills(prefix, suffix, n_alternatives=4, single_line=True)[0] == "    found = []"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "suffix", "path"),
+    [
+        ("name = 'x'\nprint(\"hello", '")\n', "a.py"),
+        ('GREETING = "', '"\n', "a.py"),
+        ("const limit = 10;\n// lim", "\n", "a.js"),
+        ("total = 0\n# retu", "\n", "a.py"),
+    ],
+)
+def test_a_line_that_goes_on_or_a_comment_gets_one_line(
+    prefix: str, suffix: str, path: str
+) -> None:
+    """Though nobody asked for one: no code behind the comment, and no line behind the line."""
+    (fill,) = fills(prefix, suffix, path=path, language="")
+    assert "\n" not in fill
+
+
+def test_the_line_behind_one_that_opens_a_block_is_suggested() -> None:
+    """The model begins it with a line end."""
+    (fill,) = fills("def area(w, h):", "\n", single_line=True)
+    assert "w * h" in fill
+
+
+def test_a_file_that_repeats_itself_is_not_gone_on_with_for_ever() -> None:
+    """Nothing is said three times running that the file does not say so often."""
+    above = "data = []\n" + "".join(f"data.append({n})\n" for n in range(1, 11))
+    (fill,) = fills(above, "\n")
+    assert fill.count("print(data[") <= 2
+
+
+def test_a_code_block_in_prose_is_closed() -> None:
+    """What is opened is finished."""
+    (fill,) = fills("# Setup\n\nRun this:\n\n", "\n", path="a.md", language="markdown")
+    assert fill.count("```") % 2 == 0
