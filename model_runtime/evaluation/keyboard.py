@@ -19,9 +19,8 @@ from model_runtime.errors import RuntimeFault
 from model_runtime.evaluation.heldout import read_tasks
 from model_runtime.evaluation.keyboard_page import (
     BARE,
-    COST_EVERYTHING,
-    COST_STOPPED,
     OURS,
+    STOPPED,
     Measured,
     page,
     plots,
@@ -35,8 +34,8 @@ from model_runtime.settings import flags_of, load_settings
 if TYPE_CHECKING:
     import argparse
 
-#: Lines of which what stopping saves is measured, and which the others type: each costs as much.
-N_COST_LINES = 100
+#: Lines of which what stopping saves is measured, and for which the others make ghost text.
+N_FEW = 100
 #: Played for the curve.
 LEVELS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
@@ -49,37 +48,34 @@ def main(arguments: argparse.Namespace) -> str:
     settings = load_settings(flags_of(arguments))
     engine = LocalEngine(settings)
     bare = LocalEngine(msgspec.structs.replace(settings, heal_tokens=False, end_early=False))
+    balanced = LEAST_CONFIDENCE["balanced"]
     try:
         # What it runs on is known once it is loaded.
         by_engine(engine, "warm-up", 0.0)(chosen[0][1], 0)
         machine = describe_machine(engine)
         path = arguments.out / "keyboard.jsonl"
         journal = Journal(path, machine, Made, resume=arguments.resume)
-        ours = Maker(OURS, by_engine(engine, OURS, 0.0), journal)
         measured = Measured(
             machine=machine | {"date": time.strftime("%Y-%m-%d")},
             lines=tuple(line for _, line in chosen),
         )
-        for task, line in chosen:
-            at = gap_in(line, task)
-            measured.requests.append((line, at, ours(line, at)))
-        measured.play(OURS, ours, LEVELS)
-        few = spread(measured.lines, N_COST_LINES)
-        stopped = by_engine(engine, COST_STOPPED, LEAST_CONFIDENCE["balanced"])
-        whole = by_engine(engine, COST_EVERYTHING, 0.0)
-        measured.play(COST_EVERYTHING, Maker(COST_EVERYTHING, whole, journal), (0.0,), few)
-        measured.play(
-            COST_STOPPED,
-            Maker(COST_STOPPED, stopped, journal),
-            (LEAST_CONFIDENCE["balanced"],),
-            few,
-        )
-        measured.play(BARE, Maker(BARE, by_engine(bare, BARE, 0.0), journal), (0.0,), few)
+        ours = Maker(OURS, by_engine(engine, OURS, 0.0), journal)
+        stopped = Maker(STOPPED, by_engine(engine, STOPPED, balanced), journal)
+        others = [Maker(BARE, by_engine(bare, BARE, 0.0), journal)]
         try:
-            name, llama = by_llama_cpp(settings)
-            measured.play(name, Maker(name, llama, journal), (0.0,), few)
+            others.append(Maker(*by_llama_cpp(settings), journal))
         except RuntimeFault as fault:
             measured.missing.append(str(fault))
+        few = set(spread(measured.lines, N_FEW))
+        for task, line in chosen:
+            # All of a line at once: what is encoded of its file serves every level.
+            measured.play(OURS, line, ours, {*LEVELS, *LEAST_CONFIDENCE.values()})
+            at = gap_in(line, task)
+            measured.requests.append((line, at, ours(line, at)))
+            if line in few:
+                measured.play(STOPPED, line, stopped, (balanced,))
+                for maker in others:
+                    measured.play(maker.by, line, maker, (0.0,))
     finally:
         engine.close()
         bare.close()

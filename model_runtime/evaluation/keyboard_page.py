@@ -17,14 +17,13 @@ from model_runtime.evaluation.typist import Played, play
 from model_runtime.protocol import LEAST_CONFIDENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from model_runtime.evaluation.typist import Ghost, Line
 
 OURS = "remask"
 BARE = "the base, bare"
-COST_EVERYTHING = "remask, everything"
-COST_STOPPED = "remask, balanced"
+STOPPED = "remask, stopped"
 EVERYTHING = "everything"
 BALANCED = LEAST_CONFIDENCE["balanced"]
 
@@ -50,6 +49,12 @@ right than {levels}; *everything* shows all there is, always. In brackets: 95 % 
 lines.
 """
 
+_COST = """
+## What it costs
+
+Requests that say from which confidence on they want a text are not denoised behind that.
+
+"""
 _REQUESTS = """
 ## One request a line
 
@@ -77,18 +82,12 @@ class Measured:
     missing: list[str] = field(default_factory=list)
 
     def play(
-        self,
-        name: str,
-        ask: Callable[[Line, int], Ghost],
-        levels: Sequence[float],
-        lines: Sequence[Line] | None = None,
+        self, name: str, line: Line, ask: Callable[[Line, int], Ghost], levels: Iterable[float]
     ) -> None:
-        """Have lines typed with what `ask` makes, shown from each of some confidences on."""
-        for level in sorted({*levels, *(LEAST_CONFIDENCE.values() if name == OURS else ())}):
-            self.played[name, level] = [
-                (line, play(line, ask, level), play(line, ask, level, takes_words=True))
-                for line in (self.lines if lines is None else lines)
-            ]
+        """Have a line typed with what `ask` makes, shown from each of some confidences on."""
+        for level in sorted(levels):
+            pair = play(line, ask, level), play(line, ask, level, takes_words=True)
+            self.played.setdefault((name, level), []).append((line, *pair))
 
     def fifths(self) -> list[tuple[float, float, int]]:
         """Return, of each fifth of the balanced suggestions, confidence, share right, number.
@@ -144,7 +143,7 @@ def page(measured: Measured) -> str:
         "\n## At the keyboard\n\n",
         _keyboard_table(measured),
         f"\n![Keys saved against wrong suggestions]({CURVE_NAME})\n",
-        "\n## What it costs\n\n",
+        _COST,
         _cost_table(measured),
         _REQUESTS,
         _request_table(measured),
@@ -162,7 +161,7 @@ def plots(measured: Measured) -> dict[str, str]:
     """Draw keys saved against wrong suggestions, and what was said against what was true."""
     curves: dict[str, list[tuple[float, float, str]]] = {}
     for (name, level), lines in measured.played.items():
-        if name in (COST_EVERYTHING, COST_STOPPED):
+        if name == STOPPED:
             continue
         total = sum((whole for _, whole, _ in lines), Played())
         label = f"{level:g}" if name == OURS else ""
@@ -192,7 +191,7 @@ def _rows(measured: Measured) -> list[tuple[str, str, list[tuple[Line, Played, P
     return [
         (name, names[level], lines)
         for (name, level), lines in measured.played.items()
-        if level in names and name not in (COST_EVERYTHING, COST_STOPPED)
+        if level in names and name != STOPPED
     ]
 
 
@@ -222,31 +221,28 @@ def _keyboard_table(measured: Measured) -> str:
 
 
 def _cost_table(measured: Measured) -> str:
-    head = ("", "lines", "forwards a character", "processor s a character", "requests")
-    rows, totals = [], {}
-    for (name, _), lines in measured.played.items():
-        if name in (COST_EVERYTHING, COST_STOPPED):
-            total = totals[name] = sum((whole for _, whole, _ in lines), Played())
-            rows.append(
-                (
-                    name,
-                    str(len(lines)),
-                    f"{total.n_forwards / total.n_chars:.3f}",
-                    f"{total.processor_s / total.n_chars:.4f}",
-                    str(total.n_asked),
-                )
-            )
-    if len(totals) == len((COST_EVERYTHING, COST_STOPPED)):
-        every, stopped = totals[COST_EVERYTHING], totals[COST_STOPPED]
-        rows.append(
-            (
-                "ratio",
-                "",
-                f"{stopped.n_forwards * every.n_chars / every.n_forwards / stopped.n_chars:.2f}",
-                f"{stopped.processor_s * every.n_chars / every.processor_s / stopped.n_chars:.2f}",
-                f"{stopped.n_asked / every.n_asked:.2f}",
-            )
+    head = ("shown", "lines", "requests", "forwards a character", "processor s a character")
+    stopped = measured.played[STOPPED, BALANCED]
+    lines = {line for line, _, _ in stopped}
+    every = [one for one in measured.played[OURS, 0.0] if one[0] in lines]
+    totals = [sum((whole for _, whole, _ in pair), Played()) for pair in (every, stopped)]
+    rows = [
+        (
+            name,
+            str(len(lines)),
+            str(total.n_asked),
+            f"{total.n_forwards / total.n_chars:.3f}",
+            f"{total.processor_s / total.n_chars:.4f}",
         )
+        for name, total in zip((EVERYTHING, "balanced"), totals, strict=True)
+    ]
+    one, other = totals
+    ratios = (
+        other.n_asked / one.n_asked,
+        other.n_forwards / one.n_forwards,
+        other.processor_s / one.processor_s,
+    )
+    rows.append(("ratio", "", *(f"{ratio:.2f}" for ratio in ratios)))
     return table(head, rows)
 
 

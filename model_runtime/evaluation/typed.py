@@ -45,7 +45,7 @@ class Maker:
     """
 
     def __init__(self, by: str, make: Callable[[Line, int], Ghost], journal: Journal[Made]) -> None:
-        self._by, self._make, self._journal = by, make, journal
+        self.by, self._make, self._journal = by, make, journal
         self._made = {(one.id, one.at): one.ghost for one in journal.read() if one.by == by}
 
     def __call__(self, line: Line, at: int) -> Ghost:
@@ -53,7 +53,7 @@ class Maker:
         ghost = self._made.get((line.id, at))
         if ghost is None:
             ghost = self._made[line.id, at] = self._make(line, at)
-            self._journal.append(Made(by=self._by, id=line.id, at=at, ghost=ghost))
+            self._journal.append(Made(by=self.by, id=line.id, at=at, ghost=ghost))
         return ghost
 
 
