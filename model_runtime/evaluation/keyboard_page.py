@@ -242,7 +242,8 @@ def _cost_table(measured: Measured) -> str:
         other.n_forwards / one.n_forwards,
         other.processor_s / one.processor_s,
     )
-    rows.append(("ratio", "", *(f"{ratio:.2f}" for ratio in ratios)))
+    asked, forwards, processor = (f"{ratio:.2f}" for ratio in ratios)
+    rows.append(("ratio", "", asked, forwards, processor))
     return table(head, rows)
 
 
