@@ -18,7 +18,8 @@ from pygls.uris import to_fs_path
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from lsp_server.documents import DocumentSnapshot, OpenDocuments
+    from lsp_server.documents import DocumentSnapshot
+    from lsp_server.mirror import OpenDocuments
 
 #: Every cell of every notebook.
 SYNC = types.NotebookDocumentSyncOptions(
@@ -86,7 +87,7 @@ def _as_read(cell: types.NotebookCell, language: str, documents: OpenDocuments) 
     """Return a cell's text as it reads in a file of a language."""
     document = documents.opened(cell.document)
     assert document is not None  # noqa: S101  # `in_notebook` left the others out
-    text = document.source.strip("\r\n")
+    text: str = document.source.strip("\r\n")
     is_text = cell.kind == types.NotebookCellKind.Markup
     if language == _MARKDOWN:
         return text if is_text else f"```{document.language_id}\n{text}\n```"

@@ -39,7 +39,7 @@ def block_opening(prefix: str, rest: str, language: str, *, single_line: bool) -
         return ""
     *lines, here = prefix.split("\n")
     is_behind = bool(here.strip())
-    if is_behind and (single_line or rest.strip() or scan(here, syntax_of("python")).opened):
+    if is_behind and (single_line or rest.strip() or _is_open(here)):
         # A body may stand behind the colon, and this one is to; or the colon opens none.
         return ""
     code = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
@@ -49,6 +49,12 @@ def block_opening(prefix: str, rest: str, language: str, *, single_line: bool) -
         return ""
     block = indentation(code[-1]) + _step(code)
     return f"\n{block}" if is_behind else block[n_shared(block, here) :]
+
+
+def _is_open(line: str) -> bool:
+    """Say whether a line leaves a bracket or a string open; a comment behind it says nothing."""
+    opened = scan(line, syntax_of("python")).opened
+    return any(one.quote is None or not one.quote.is_comment for one in opened)
 
 
 def _step(code: list[str]) -> str:
