@@ -194,8 +194,4 @@ async def _infill(
         root=root,
         lane="inline",
     )
-    server.status.waiting(1)
-    try:
-        return await server.runtime.infill(request)
-    finally:
-        server.status.waiting(-1)
+    return await server.ask(request)
