@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lsp_server.runtime.client import RuntimeClient
     from lsp_server.settings import Settings
     from lsp_server.status_board import StatusBoard
+    from model_runtime.protocol import Finished, InfillRequest
 
 T = TypeVar("T")
 Handler = TypeVar("Handler", bound="Callable[..., Any]")
@@ -89,6 +90,9 @@ class Server(Client, Protocol):
 
     async def infill(self, snapshot: DocumentSnapshot, params: InfillParams) -> Filled:
         """Fill, with progress."""
+
+    async def ask(self, request: InfillRequest) -> Finished:
+        """Have the runtime answer; only what keeps the model away is shown."""
 
     async def answer(self, work: Awaitable[T], *, popup: bool = True) -> T | None:
         """Await a handler's work; a fault is told, and the answer None."""

@@ -11,6 +11,7 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
@@ -28,18 +29,20 @@ from lsp_server.fill.offers import Offers
 from lsp_server.mirror import OpenDocuments
 from lsp_server.notebooks import SYNC, in_notebook
 from lsp_server.paths import is_ignored, is_inside, spellings
-from lsp_server.progress import Reporter
+from lsp_server.progress import Progress, Reporter
 from lsp_server.settings import Settings
 from lsp_server.status_board import StatusBoard
 from lsp_server.tally import Tally, tally_path
+from model_runtime.protocol import Notice
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Generator, Iterator
+    from collections.abc import Awaitable, Coroutine, Generator, Iterator
     from typing import Any
 
     from lsp_server.protocol_ext import InfillParams
-    from lsp_server.runtime.client import RuntimeClient
+    from lsp_server.runtime.client import RuntimeClient, RuntimeState
     from lsp_server.tally import End
+    from model_runtime.protocol import Finished, InfillRequest, StepReport
 
 T = TypeVar("T")
 
@@ -107,6 +110,9 @@ class RemaskServer(LanguageServer):
         self.support = ClientSupport()
         self.status = StatusBoard(self)
         self._told: set[str] = set()
+        #: Whether the runtime that runs has filled something: its model is there.
+        self._has_answered = False
+        runtime.on_state(self._take_state)
 
     @property
     def documents(self) -> OpenDocuments:
@@ -187,19 +193,12 @@ class RemaskServer(LanguageServer):
         root = self.root_of(snapshot.path)
         others = self.others(snapshot.uri)
         plan = make_plan(snapshot, params, self.settings, others=others, root=root)
-        self.status.waiting(1)
         reporter = Reporter(self, plan)
-        work = asyncio.create_task(self.alternatives.fill(plan, params, reporter))
-        reporter.progress.on_cancel = work.cancel
         try:
-            filled = await work
-        except asyncio.CancelledError:
-            if reporter.progress.cancelled:
-                raise InfillFailed("cancelled", "Cancelled.") from None
-            raise
+            work = self.alternatives.fill(plan, params, reporter)
+            filled = await self._waited_for(work, reporter.progress)
         finally:
             reporter.end()
-            self.status.waiting(-1)
         check_current(snapshot, self.documents.opened(snapshot.uri))
         self.status.filled(filled.finished)
         if filled.no_judge:
@@ -207,6 +206,51 @@ class RemaskServer(LanguageServer):
         if filled.warning:
             self.inform(filled.warning)
         return filled
+
+    async def ask(self, request: InfillRequest) -> Finished:
+        """Have the runtime answer what is too quick to show its progress.
+
+        Shown is what keeps the model away: it may have to be downloaded, once. Until it has
+        answered for the first time, its answer is waited for.
+
+        Raises:
+            ServerFault: there is none; its message says why.
+            asyncio.CancelledError: the client gave the request up.
+        """
+        progress = Progress(self, "Remask")
+
+        def hear(report: StepReport | Notice) -> None:
+            if isinstance(report, Notice):
+                progress.report(report.text)
+                self.status.say(report.text)
+
+        if not self._has_answered:
+            request = msgspec.structs.replace(request, deadline_s=None)
+        try:
+            work = self.runtime.infill(request, hear)
+            return await self._waited_for(work, progress)
+        finally:
+            progress.end()
+
+    async def _waited_for(self, work: Coroutine[Any, Any, T], progress: Progress) -> T:
+        """Await what the runtime does, and end it where the user cancels its progress."""
+        task = asyncio.create_task(work)
+        progress.on_cancel = task.cancel
+        self.status.waiting(1)
+        try:
+            done = await task
+        except asyncio.CancelledError:
+            if progress.cancelled:
+                raise InfillFailed("cancelled", "Cancelled.") from None
+            raise
+        finally:
+            self.status.waiting(-1)
+        self._has_answered = True
+        return done
+
+    def _take_state(self, state: RuntimeState) -> None:
+        # What is started anew has to load its model anew.
+        self._has_answered = self._has_answered and state.value == "running"
 
     async def answer(self, work: Awaitable[T], *, popup: bool = True) -> T | None:
         """Await a handler's work; a fault becomes a message or a log line, and the answer None.

@@ -32,7 +32,8 @@ def acquire(path: Path, timeout_s: float) -> BaseFileLock:
         Timeout: it is held.
         OSError: the file can't be made.
     """
-    native = FileLock(path, mode=0o600)
+    # Whoever holds it may let go on another thread.
+    native = FileLock(path, mode=0o600, thread_local=False)
     try:
         native.acquire(timeout=timeout_s)
     except Timeout:
@@ -43,6 +44,6 @@ def acquire(path: Path, timeout_s: float) -> BaseFileLock:
     else:
         return native
     # Another name: the file of a lock that was not got is empty, and says of nobody that it is his.
-    marker = SoftFileLock(path.with_name(f"{path.name}.held"), mode=0o600)
+    marker = SoftFileLock(path.with_name(f"{path.name}.held"), mode=0o600, thread_local=False)
     marker.acquire(timeout=timeout_s)
     return marker

@@ -8,24 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import shutil
+import subprocess
 import sys
 import time
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from lsprotocol import types
-from pygls.exceptions import JsonRpcException, PyglsError
-from pygls.lsp.client import LanguageClient
+import msgspec
 
 from lsp_server import version
 from lsp_server.command_line.install import other_command
 from lsp_server.command_line.report import facts, for_others
 from lsp_server.errors import InfillFailed, ServerFault
 from lsp_server.runtime.client import RuntimeClient
-from lsp_server.runtime.process import RuntimeProcess
+from lsp_server.runtime.process import MAX_WORDS, RuntimeProcess
 from model_runtime.protocol import InfillRequest, MaskSpan, Notice
 
 if TYPE_CHECKING:
@@ -92,7 +90,7 @@ async def examine(on_notice: Callable[[str], None]) -> AsyncIterator[Finding]:
     if advice := path_advice():
         yield PROBLEM, advice
     started = time.monotonic()
-    fault = await _try_server()
+    fault = await asyncio.to_thread(_try_server)
     yield "server", f"answers after {time.monotonic() - started:.1f} s" if not fault else "fails"
     if fault:
         yield PROBLEM, fault
@@ -199,25 +197,38 @@ async def _describe(client: RuntimeClient) -> AsyncIterator[Finding]:
         yield PROBLEM, problem
 
 
-async def _try_server() -> str:
+def _try_server() -> str:
     """Start a server as an editor does, and greet it; return what is wrong, or nothing."""
-    client = LanguageClient("remask-doctor", version())
+    greeting = b"".join(
+        _frame(method, request_id, params)
+        for method, request_id, params in (
+            ("initialize", 1, {"processId": None, "rootUri": None, "capabilities": {}}),
+            ("initialized", None, {}),
+            ("shutdown", 2, None),
+            ("exit", None, None),
+        )
+    )
     try:
-        async with asyncio.timeout(SERVER_S):
-            await client.start_io(sys.executable, "-m", "lsp_server", "lsp")
-            capabilities = types.ClientCapabilities()
-            params = types.InitializeParams(capabilities=capabilities, process_id=os.getpid())
-            answer = await client.initialize_async(params)
-            await client.shutdown_async(None)
-            client.exit(None)
-            await client.stop()
-    except TimeoutError:
+        done = subprocess.run(
+            [sys.executable, "-m", "lsp_server", "lsp"],
+            input=greeting,
+            capture_output=True,
+            timeout=SERVER_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
         return f"The language server does not answer within {SERVER_S:.0f} s. Install Remask anew."
-    except (OSError, JsonRpcException, PyglsError) as error:
-        return f"The language server does not start ({error}). Install Remask anew."
-    if answer.capabilities.code_action_provider is None:
-        return "The language server offers nothing. Install Remask anew."
-    return ""
+    if done.returncode == 0 and b'"codeActionProvider"' in done.stdout:
+        return ""
+    said = done.stderr.decode(errors="replace").strip()[-MAX_WORDS:]
+    return f"The language server does not start. Install Remask anew. It last said: {said}"
+
+
+def _frame(method: str, request_id: int | None, params: Any) -> bytes:
+    """Return a message as the language server protocol frames it."""
+    message = {"jsonrpc": "2.0", "method": method, "params": params}
+    data = msgspec.json.encode(message if request_id is None else {**message, "id": request_id})
+    return b"Content-Length: %d\r\n\r\n%b" % (len(data), data)
 
 
 def path_advice() -> str:

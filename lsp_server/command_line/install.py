@@ -106,12 +106,10 @@ def _install_neovim() -> Iterator[str]:
         subprocess.run([nvim, "--clean", "--headless", "-c", tags, "-c", "q"], check=False)
     else:
         yield "There is no nvim on the PATH; the plugin needs Neovim 0.11 or later."
-    if command := other_command():
-        words = f"{{ cmd = {{ '{command}', 'lsp' }} }}"
-        yield f"Put this into your init.lua: vim.lsp.config('remask', {words})"
-        yield "And behind it: vim.lsp.enable('remask')"
-    else:
-        yield "Put vim.lsp.enable('remask') into your init.lua; :checkhealth remask tells the rest."
+    yield "Put vim.lsp.enable('remask') into your init.lua; :checkhealth remask tells the rest."
+    if ours := other_command():
+        words = f"{{ cmd = {{ '{ours}', 'lsp' }} }}"
+        yield f"Before it put vim.lsp.config('remask', {words}), for this one is not on the PATH."
     yield "Then open a file, select some code and say :Remask infill. " + FIRST_TIME
 
 

@@ -296,8 +296,4 @@ async def _infill(
         lane="inline",
         least_confidence=least,
     )
-    server.status.waiting(1)
-    try:
-        return await server.runtime.infill(request)
-    finally:
-        server.status.waiting(-1)
+    return await server.ask(request)

@@ -70,11 +70,7 @@ async def _score(server: Server, raw: Any) -> ScoresResult:
         mode="score",
         stream=False,
     )
-    server.status.waiting(1)
-    try:
-        finished = await server.runtime.infill(request)
-    finally:
-        server.status.waiting(-1)
+    finished = await server.ask(request)
     check_current(snapshot, server.documents.opened(params.uri))
     return ScoresResult(snapshot.version, tuple(place_scores(snapshot, span, finished.scores)))
 

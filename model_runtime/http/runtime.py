@@ -14,10 +14,11 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from filelock import AsyncFileLock, Timeout
+from filelock import Timeout
 
 from model_runtime.http.faults import NotFilled
 from model_runtime.http.link import Link, NoRuntime
+from model_runtime.locking import acquire
 from model_runtime.protocol import START_LOCK_NAME
 
 if TYPE_CHECKING:
@@ -96,18 +97,20 @@ class Runtime:
         with contextlib.suppress(NoRuntime):
             return await Link.open(self._directory, self._transport)
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = AsyncFileLock(self._directory / START_LOCK_NAME, timeout=START_S, mode=0o600)
         try:
-            async with lock:
-                for _ in range(MAX_TRIES):
-                    with contextlib.suppress(NoRuntime):
-                        return await Link.open(self._directory, self._transport)
-                    await asyncio.to_thread(self._start)
-                    self.was_started = True
+            lock = await asyncio.to_thread(acquire, self._directory / START_LOCK_NAME, START_S)
         except Timeout as error:
             raise NotFilled(
                 "runtime_died", "Somebody else has been starting the runtime for too long."
             ) from error
+        try:
+            for _ in range(MAX_TRIES):
+                with contextlib.suppress(NoRuntime):
+                    return await Link.open(self._directory, self._transport)
+                await asyncio.to_thread(self._start)
+                self.was_started = True
+        finally:
+            lock.release()
         raise NotFilled("runtime_died", "The runtime started and was gone.")
 
     def _start(self) -> None:

@@ -13,7 +13,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from model_runtime.errors import BadRequest, Busy
+from model_runtime.errors import BadRequest, Busy, ShuttingDown
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -53,8 +53,8 @@ class StopToken:
         self._why: Stopped | None = None
 
     def stop(self, why: Stopped) -> None:
-        """Tell the job to stop. The first reason stands."""
-        if self._why is None:
+        """Tell the job to stop. The first reason stands, but for that of a runtime that leaves."""
+        if self._why is None or isinstance(why, ShuttingDown):
             self._why = why
 
     def check(self) -> None:

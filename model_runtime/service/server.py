@@ -15,6 +15,8 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from model_runtime.errors import (
     BadRequest,
     Cancelled,
@@ -31,6 +33,7 @@ from model_runtime.protocol import (
     Finished,
     Hello,
     InfillRequest,
+    Notice,
     Refused,
     Shutdown,
     Status,
@@ -48,7 +51,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from model_runtime.errors import Stopped
-    from model_runtime.protocol import ClientMessage, Notice, StepReport
+    from model_runtime.protocol import ClientMessage, StepReport
     from model_runtime.service.jobs import Client
     from model_runtime.service.worker import Worker
 
@@ -248,7 +251,7 @@ class RuntimeServer:
             pid=os.getpid(),
             model=self._model if engine is None else engine.model,
             device="" if engine is None else engine.device,
-            loaded=engine is not None and engine.loaded,
+            loaded=self._is_loaded(),
             n_waiting=len(self._queue.waiting),
             n_running=len(self._queue.running),
             uptime_s=time.monotonic() - self._started,
@@ -288,8 +291,17 @@ class RuntimeServer:
         self.finish(job, Failed(id=job.request.id, code=why.code, text=str(why)))
 
     def _report(self, job: Job, report: Notice | StepReport) -> None:
-        if self._is_open(job):
+        if isinstance(report, Notice) and not self._is_loaded():
+            # Everybody waits for the model, whoever's request it is that brings it.
+            for other in self._jobs.values():
+                notice = msgspec.structs.replace(report, id=other.request.id)
+                other.client.send(notice, conflate=(notice.id, Notice))
+        elif self._is_open(job):
             job.client.send(report, conflate=(report.id, type(report)))
+
+    def _is_loaded(self) -> bool:
+        engine = self._worker.describe()
+        return engine is not None and engine.loaded
 
     def _is_open(self, job: Job) -> bool:
         return self._jobs.get((job.client, job.request.id)) is job

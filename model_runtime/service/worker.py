@@ -22,6 +22,7 @@ import msgspec
 from model_runtime.engines.base import ReadingEngine, SideBySideEngine
 from model_runtime.errors import ModelLoadFailed, RuntimeFault
 from model_runtime.protocol import Failed, Finished, Notice, StepReport
+from model_runtime.service.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,7 +138,8 @@ class Worker:
         started = time.monotonic()
         try:
             job.token.check()
-            finished = self._ready_engine().infill(job.request, listener, job.token)
+            engine = self._ready_engine()
+            finished = engine.infill(job.request, listener, Patience(job.token, engine))
             self.problem = None
             usage = msgspec.structs.replace(finished.usage, queue_s=started - job.arrived)
             return msgspec.structs.replace(finished, id=job.request.id, usage=usage)

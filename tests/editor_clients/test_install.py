@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -42,6 +43,29 @@ def test_neovim_loads_what_was_installed(monkeypatch: pytest.MonkeyPatch) -> Non
         check=True,
     )
     assert (seen.stdout, seen.stderr) == ("2 remask", "")
+
+
+def test_what_comes_next_is_said(tmp_path: Path) -> None:
+    """In the editor at hand, and which command it has to start where the PATH has another."""
+    ours, python = tmp_path / "bin" / "remask", tmp_path / "bin" / "python"
+    ours.parent.mkdir()
+    python.symlink_to(sys.executable)
+    ours.touch(mode=0o755)
+
+    def said(path: Path) -> str:
+        environment = {**os.environ, "PATH": str(path), "PYTHONPATH": os.pathsep.join(sys.path)}
+        words = [str(python), "-m", "lsp_server", "install", "neovim"]
+        return subprocess.run(
+            words, env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    elsewhere, on_the_path = said(tmp_path), said(ours.parent)
+
+    for each in (elsewhere, on_the_path):
+        assert "select some code and say :Remask infill" in each
+        assert "the model is downloaded; `remask pull` does that now" in each
+    assert f"vim.lsp.config('remask', {{ cmd = {{ '{ours}', 'lsp' }} }})" in elsewhere
+    assert "vim.lsp.config" not in on_the_path
 
 
 def test_installing_twice_leaves_nothing_old() -> None:

@@ -43,6 +43,10 @@ class SteppedEngine:
         self.draft = ""
         self.committed = ""
         self.text = "done"
+        #: Whether its model is there.
+        self.loaded = True
+        #: Of the job that runs.
+        self.listener: Listener | None = None
 
     async def started(self) -> InfillRequest:
         """Wait until a job runs and return its request."""
@@ -53,6 +57,12 @@ class SteppedEngine:
         self._orders.put(act)
         await asyncio.to_thread(self._done.get, timeout=PATIENCE_S)
 
+    async def tell(self, text: str) -> None:
+        """Let the running job say what takes it long."""
+        assert self.listener is not None
+        listener = self.listener
+        await self.step(lambda: listener.notice(text))
+
     def finish(self) -> None:
         """Let the running job finish, or the next one if none runs."""
         self._orders.put(None)
@@ -60,6 +70,7 @@ class SteppedEngine:
     def infill(self, request: InfillRequest, listener: Listener, cancel: CancelToken) -> Finished:
         """Do as the test says."""
         self.thread_names.add(threading.current_thread().name)
+        self.listener = listener
         self._started.put(request)
         step_index = 0
         try:
@@ -80,7 +91,7 @@ class SteppedEngine:
 
     def describe(self) -> EngineDescription:
         """Say something."""
-        return EngineDescription(model="stepped", device="none", loaded=True)
+        return EngineDescription(model="stepped", device="none", loaded=self.loaded)
 
     def close(self) -> None:
         """Note it."""

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 from support.editor import URI, Editor, Refused, at
-from support.fake_runtime import FakeRuntime, finished
+from support.fake_runtime import FakeRuntime, FakeState, finished
 
 from lsp_server.errors import InfillFailed, RuntimeUnavailable
-from model_runtime.protocol import LEAST_CONFIDENCE
+from model_runtime.protocol import LEAST_CONFIDENCE, Notice
 
 INVOKED, AUTOMATIC = 1, 2
 METHOD = "textDocument/inlineCompletion"
@@ -79,6 +79,28 @@ async def test_alternatives_become_items(runtime: FakeRuntime) -> None:
     items = await editor.request(METHOD, params(0, 4))
 
     assert [item["insertText"] for item in items] == ["a", "b"]
+
+
+async def test_a_model_that_comes_down_is_seen_and_waited_for(editor: Editor) -> None:
+    """The first request has all the time that a download takes; how far it is, is shown."""
+    runtime = editor.runtime
+    editor.open("x = \n")
+    runtime.first_report = lambda request: Notice(id=request.id, text="Downloading m (12%)")
+    runtime.may_answer.clear()
+    reply = editor.ask(METHOD, params(0, 4))
+    shown = await editor.hear("$/progress")
+    runtime.may_answer.set()
+
+    assert [item["insertText"] for item in await reply] == ["return 1"]
+    assert (shown["value"]["title"], shown["value"]["message"]) == ("Remask", "Downloading m (12%)")
+    texts = [status["text"] for status in editor.heard["remask/didChangeStatus"]]
+    assert texts[-1] == ""
+    assert "Downloading m (12%)" in texts
+
+    await editor.request(METHOD, params(0, 3))
+    runtime.become(FakeState.STOPPED)
+    await editor.request(METHOD, params(0, 2))
+    assert [request.deadline_s for request in runtime.requests] == [None, 20.0, None]
 
 
 async def test_a_newer_request_ends_the_older(editor: Editor) -> None:

@@ -68,6 +68,52 @@ async def test_request_is_filled(engine: SteppedEngine, short_path: Path) -> Non
         await wire.close()
 
 
+async def test_loading_goes_on_for_those_who_come_next(
+    engine: SteppedEngine, short_path: Path
+) -> None:
+    """Who gives up has his answer at once; who waits for the model hears how far it is."""
+    engine.loaded = False
+    async with serving(engine, short_path):
+        wire = await Wire.greet(short_path)
+        wire.send(infill_request("a", lane="inline", document="d"))
+        await engine.started()
+        wire.send(infill_request("b", lane="inline", document="d"))
+        given_up = await wire.receive()
+        await engine.tell("Downloading (12%)")
+        notice = await wire.receive()
+        engine.loaded = True
+        await engine.step()
+        await engine.started()
+        engine.finish()
+        filled = await wire.receive()
+
+        assert (given_up.id, given_up.code) == ("a", "superseded")
+        assert (notice.id, notice.text) == ("b", "Downloading (12%)")
+        assert isinstance(filled, Finished)
+        assert engine.ends == [Superseded, None]
+        await wire.close()
+
+
+async def test_a_runtime_that_leaves_loads_nothing_more(
+    engine: SteppedEngine, short_path: Path
+) -> None:
+    """Also what nobody waits for any more."""
+    engine.loaded = False
+    async with serving(engine, short_path) as (server, task):
+        wire = await Wire.greet(short_path)
+        wire.send(infill_request("a"))
+        await engine.started()
+        wire.send(Cancel(id="a"))
+        await wire.receive()
+        await engine.step()
+        server.leave(now=True)
+        await engine.step()
+        await task
+
+        assert engine.ends == [ShuttingDown]
+        await wire.close()
+
+
 async def test_socket_is_private(engine: SteppedEngine, short_path: Path) -> None:
     """Only the user may connect: the socket has mode 0600."""
     async with serving(engine, short_path):
