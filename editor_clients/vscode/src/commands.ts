@@ -20,17 +20,12 @@ export class Commands {
 
   /** Fill, rewrite or repair the selections of the active editor. */
   async run(mode: Mode, instruction = ''): Promise<void> {
-    const editor = vscode.window.activeTextEditor;
-    const client = this.client();
-    if (!editor || !client) {
+    const found = await this.findPlace();
+    if (!found) {
       return;
     }
+    const { editor, client } = found;
     const { document } = editor;
-    const obstacle = await findObstacle(document);
-    if (obstacle) {
-      void vscode.window.showWarningMessage(obstacle);
-      return;
-    }
     // One empty selection is the whole document's holes.
     const isWhole = mode === 'holes' && editor.selections.every((selection) => selection.isEmpty);
     const places = isWhole && editor.selections.length === 1 ? [] : editor.selections;
@@ -48,9 +43,7 @@ export class Commands {
 
   /** Ask what is to be done, then rewrite. */
   async instruct(): Promise<void> {
-    const editor = vscode.window.activeTextEditor;
-    if (editor && (await findObstacle(editor.document))) {
-      await this.run('rewrite'); // It says why there is nothing to ask.
+    if (!(await this.findPlace())) {
       return;
     }
     const instruction = await vscode.window.showInputBox({
@@ -61,6 +54,26 @@ export class Commands {
     if (instruction !== undefined) {
       await this.run('rewrite', instruction);
     }
+  }
+
+  /** Return the editor to work in, and the server; where there is none, say why. */
+  private async findPlace(): Promise<
+    { editor: vscode.TextEditor; client: LanguageClient } | undefined
+  > {
+    const editor = vscode.window.activeTextEditor;
+    const client = this.client();
+    if (!editor) {
+      void vscode.window.showWarningMessage('Open a file first, for Remask to work in.');
+    } else if (!client) {
+      void vscode.window.showWarningMessage("Remask's server does not run; its status item says why.");
+    } else {
+      const obstacle = await findObstacle(editor.document);
+      if (!obstacle) {
+        return { editor, client };
+      }
+      void vscode.window.showWarningMessage(obstacle);
+    }
+    return undefined;
   }
 
   private async request(
