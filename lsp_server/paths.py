@@ -62,7 +62,7 @@ def is_ignored(path: str, root: str) -> bool:
 
     Args:
         path: the file.
-        root: the workspace folder, which counts where there is no repository.
+        root: the workspace folder, which counts where there is no repository; empty for none.
     """
     return any(_ignores(Path(each), root) for each in spellings(path) if each)
 
@@ -79,8 +79,10 @@ def _inside(path: str, root: str) -> str | None:
 def _ignores(path: Path, root: str) -> bool:
     top = next((folder for folder in path.parents if (folder / ".git").exists()), None)
     if top is None:
-        top = next((Path(each) for each in spellings(root) if path.is_relative_to(each)), None)
-    if top is None or not root:
+        top = next(
+            (Path(each) for each in spellings(root) if each and path.is_relative_to(each)), None
+        )
+    if top is None:
         return False
     # A folder that is left out takes all in it along, whatever is said further down.
     folders = [folder for folder in reversed(path.parents) if folder.is_relative_to(top)][1:]

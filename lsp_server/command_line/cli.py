@@ -225,7 +225,7 @@ def _hand_over(name: str, purpose: str) -> None:
         from lsp_server.runtime.address import DIRECTORY_VARIABLE, default_directory
 
         # Where the user's runtime listens is decided on this side only.
-        os.environ.setdefault(DIRECTORY_VARIABLE, str(default_directory()))
+        os.environ[DIRECTORY_VARIABLE] = str(default_directory())
         words = [sys.executable, "-m", "model_runtime", name, *context.args]
         if sys.platform == "win32":
             # There exec would give the terminal back before the command is done.

@@ -36,7 +36,7 @@ def find_home() -> str:
         OSError: there is none, and no other folder can be had.
     """
     with contextlib.suppress(RuntimeError):
-        if Path.home().is_absolute():
+        if sys.platform == "win32" or Path.home().is_absolute():
             return ""
     folder = Path(tempfile.gettempdir()) / f"remask-home-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)

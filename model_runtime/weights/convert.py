@@ -69,21 +69,16 @@ def ensure_converted(
     folder = converted_folder(source, digest, precision)
     if (folder / WEIGHTS_FILE).is_file():
         return folder
-    scratch = None
+    scratch = Path(tempfile.mkdtemp(prefix=folder.name, dir=folder.parent))
     try:
-        scratch = Path(tempfile.mkdtemp(prefix=folder.name, dir=folder.parent))
         _convert(source, scratch, precision, progress)
         # Whoever comes second finds the folder taken, which is as good.
         if not folder.exists():
             scratch.rename(folder)
     except OSError as error:
-        raise ModelLoadFailed(
-            f"The model, made ready for this machine, can't be written to {folder.parent}: "
-            f"{error.strerror or error}. Make room there, or set REMASK_CACHE_DIR to another one."
-        ) from error
+        raise ModelLoadFailed(f"the converted model could not be written: {error}") from error
     finally:
-        if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
     return folder
 
 

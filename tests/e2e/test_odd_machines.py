@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,7 +74,7 @@ class User:
     def __init__(self, shared: Path, before: tuple[str, ...] = (), **more: str) -> None:
         self._shared = shared
         self._before = before
-        self._environment = {
+        self.environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
             "TMPDIR": str(shared),
@@ -95,7 +96,7 @@ class User:
             text=True,
             check=False,
             cwd=self._shared,
-            env=self._environment,
+            env=self.environment,
             timeout=120,
         )
 
@@ -218,6 +219,33 @@ def test_what_a_killed_process_held_is_free_again(shared: Path) -> None:
     assert killed.returncode == -9
     assert "a.lock.held" in killed.stdout
     assert taken.stdout.endswith("taken\n"), taken.stderr
+
+
+@pytest.mark.parametrize("place", ["{shared}/" + 12 * "long-name/" + "run", "~/run", "$HOME/run"])
+def test_editor_and_server_share_a_runtime_wherever_it_is(shared: Path, place: str) -> None:
+    """Also where its socket's path would be longer than systems allow."""
+    more = {DIRECTORY_VARIABLE: place.format(shared=shared), "HOME": str(shared)}
+    user = User(shared, **more)
+    words = [*COMMAND, "serve", "--port", "0"]
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, text=True, cwd=shared, env=user.environment
+    ) as front:
+        try:
+            assert front.stdout is not None
+            url = front.stdout.readline().rpartition(" ")[2].strip()
+            body = json.dumps({"input_prefix": "x = ", "input_suffix": "\n"}).encode()
+            asked = urllib.request.Request(  # noqa: S310 - of this machine's own
+                f"{url}/infill", body, {"Content-Type": "application/json"}
+            )
+            with urllib.request.urlopen(asked, timeout=60) as reply:  # noqa: S310 - likewise
+                filled = json.load(reply)
+            seen = user("doctor", "--look")
+        finally:
+            front.terminate()
+            user("stop")
+
+    assert filled["content"] == "z = 2"
+    assert "\nmodel    scripted, none\n" in seen.stdout
 
 
 def test_places_may_be_written_with_a_tilde_and_variables(shared: Path) -> None:

@@ -130,6 +130,7 @@ def test_a_list_counts_above_the_workspace_and_without_a_repository(tmp_path: Pa
     (bare / ".gitignore").write_text("made.py\n")
 
     assert is_ignored(str(work / "made.py"), str(work))
+    assert is_ignored(str(work / "made.py"), "")
     assert is_ignored(str(bare / "made.py"), str(bare))
     assert not is_ignored(str(tmp_path / "made.py"), "")
     (bare / ".gitignore").write_text("other.py\n")

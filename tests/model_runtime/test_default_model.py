@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from model_runtime.caches.causal import CausalCache
     from model_runtime.models.weights import TensorFile
 
-pytestmark = pytest.mark.real_model
+# Quick by itself; on a machine that is busy with other things, many times as long.
+pytestmark = [pytest.mark.real_model, pytest.mark.timeout(1800)]
 
 N_PROMPTS = 12
 N_TOKENS = 16
