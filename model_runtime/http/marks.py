@@ -76,7 +76,7 @@ _BEGINNINGS = re.compile(
     r"(?:<s>|<\|endoftext\|>|<\|begin_of_text\|>|<bos>|<｜begin▁of▁sentence｜>|\s)*"  # noqa: RUF001  # so spelled
 )
 #: A first line that is a path, and no code.
-_PATH = re.compile(r"[^\n<>:\"'|?*=;(){}\[\],#]{1,255}\.?\w\s*")
+_PATH = re.compile(r"[^\s<>:\"'|?*=;(){}\[\],#]*[./\\][^\s<>:\"'|?*=;(){}\[\],#]+\s*")
 _QUOTES = {'"', "'", "`"}
 
 
