@@ -55,8 +55,8 @@ def test_a_file_that_mentions_marks_is_left_whole(head: str, pieces: list[str]) 
     ("prompt", "hole"),
     [
         (
-            "<|repo_name|>shop\n<|file_sep|>lib/a.py\nimport x\n<|file_sep|>b.py\n<|fim_prefix|>ab"
-             "<|fim_suffix|>cd<|fim_middle|>",
+            "<|repo_name|>shop\n<|file_sep|>lib/a.py\nimport x\n<|file_sep|>b.py\n"  # noqa: ISC004
+            "<|fim_prefix|>ab<|fim_suffix|>cd<|fim_middle|>",
             Hole("ab", "cd", (ContextFile(path="lib/a.py", text="import x\n"),), "b.py"),
         ),
         (
