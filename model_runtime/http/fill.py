@@ -173,9 +173,10 @@ async def follow(backend: Backend, ask: Ask) -> AsyncGenerator[Piece | Filled]:
 async def _follow_one(backend: Backend, ask: Ask, number: int) -> AsyncGenerator[Piece | Filled]:
     request, cut, line_end = ask.requests[number], ask.cuts[number], ask.line_ends[number]
     is_single = request.n_alternatives == 1
-    # What is not sure enough is left out at the end.
-    shows = ask.stream and is_single and (ask.diffusing or not request.least_confidence)
-    watches = is_single and (shows or bool(cut) or ask.enough_s > 0)
+    # How sure a text is, and what of it is sure enough, is known only at its end.
+    is_certain = not request.least_confidence and not ask.tells_confidence
+    shows = ask.stream and is_single and (ask.diffusing or is_certain)
+    watches = shows or (is_single and is_certain and (bool(cut) or ask.enough_s > 0))
     news = _News()
     request = msgspec.structs.replace(request, stream=watches)
     filling = asyncio.ensure_future(
@@ -193,7 +194,7 @@ async def _follow_one(backend: Backend, ask: Ask, number: int) -> AsyncGenerator
             seen = cut.see(step.committed[0], is_whole=False)
             seconds = time.monotonic() - (news.first_at or 0)
             is_enough = 0 < ask.enough_s < seconds
-            if seen.is_cut or (is_enough and "\n" in seen.text):
+            if is_certain and (seen.is_cut or (is_enough and "\n" in seen.text)):
                 choice = Choice(seen.text, "stop" if seen.stop else "limit", seen.stop)
                 yield _cut_short(_told(choice, shown, line_end, ask.frame), step, seconds)
                 return

@@ -33,7 +33,7 @@ MAX_TOKENS = 1024
 MAX_SEED = 2**63 - 1
 #: Each costs a look at every step.
 MAX_STOPS = 1024
-MAX_STOP_CHARACTERS = 4096
+MAX_STOP_CHARACTERS = 256
 #: What a half character is read as.
 UNREADABLE = "\ufffd"
 #: How a body may be packed, and what zlib has to be told for it.

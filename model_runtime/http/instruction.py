@@ -17,7 +17,7 @@ from model_runtime.http.marks import Hole, split
 from model_runtime.protocol import ContextFile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 NOT_ABOUT_CODE = (
     "Only an instruction about code can be followed here, there is no chat: put the code into a"
@@ -27,7 +27,12 @@ NO_EXPLANATION = (
     "This model changes code and explains none: say what to change in the code between the"
     " lines of ```."
 )
+TOO_LONG = "The messages are longer than this model reads: send the code that is to change alone."
 NO_INSTRUCTION = "Say in words, beside the code, what to change."
+
+#: Characters of all messages, and blocks of one, that anybody means.
+MAX_CHARACTERS = 400_000
+MAX_BLOCKS = 200
 
 #: A block between fences; one that is left open goes on to the end.
 _BLOCK = re.compile(
@@ -35,13 +40,11 @@ _BLOCK = re.compile(
     r"(?P<code>.*?)(?:^[ \t]*(?P=fence)[ \t]*$|\Z)",
     re.MULTILINE | re.DOTALL,
 )
-#: Tags around code, with the place that is meant inside of a document.
-_TAGGED = re.compile(
-    r"<(?P<tag>document|rewrite_this|code|selection|selected_code|file)\b[^>\n]*>\n?"
-    r"(?P<code>.*?)\n?</(?P=tag)>",
-    re.DOTALL,
+#: Tags around code, and around the place that is meant inside of a document.
+_TAG = re.compile(
+    r"<(?P<tag>document|rewrite_this|code|selection|selected_code|file)\b[^>\n]{0,200}>"
 )
-_INNER = re.compile(r"<(rewrite_this|selection|editable_region)>\n?(.*?)\n?</\1>", re.DOTALL)
+_INNER = re.compile(r"<(?P<tag>rewrite_this|selection|editable_region)>")
 #: Where new code goes.
 _BLANK = re.compile(
     r"\[BLANK\]|\{\{ ?FILL_HERE ?\}\}|<\|cursor\|>"
@@ -65,7 +68,8 @@ _LABEL = re.compile(
 )
 #: Sentences about the reply's form, and those that introduce a block or the reply.
 _ABOUT_FORM = re.compile(
-    r"output (?:nothing|only)|do not (?:output|surround|explain|include|repeat|wrap|give)"
+    r"output (?:nothing|only)|do not (?:output|surround|explain|repeat the|wrap|give)"
+    r"|do not include (?:it|them|any explanation)"
     r"|(?:reply|respond|answer) (?:only )?with|no code block|no (?:explanation|commentary)"
     r"|without (?:any )?(?:natural language|explanation)|you should rewrite the entire"
     r"|(?:code block|indentation) (?:as|with|inside)|your (?:answer|output|response)"
@@ -74,6 +78,9 @@ _ABOUT_FORM = re.compile(
     r"|for context only|leave existing comments|just rewrite the code",
     re.IGNORECASE,
 )
+_SENTENCE = re.compile(r"(?<=[.!?]) +")
+#: Characters of a line that introduces what stands below it.
+MAX_HEADING = 100
 _EXPLAIN = re.compile(
     r"\W*(?:please |can you |could you )?(?:explain|describe|summari[sz]e|what|why|who|when|where"
     r"|how (?:does|do|is|are|can|could|would)|is (?:it|this|there)|tell me|review)\b",
@@ -122,6 +129,8 @@ def read_messages(messages: Sequence[tuple[str, str]]) -> Instruction | Hole:
     asked = [text for role, text in messages if role == "user" and text.strip()]
     if not asked:
         raise BadBody(NOT_ABOUT_CODE, "messages")
+    if sum(map(len, asked)) > MAX_CHARACTERS:
+        raise BadBody(TOO_LONG, "messages")
     if (hole := split(asked[-1])) is not None:
         return hole
     # The code may have come with an earlier message, and the wish with the last one.
@@ -136,20 +145,42 @@ def read_messages(messages: Sequence[tuple[str, str]]) -> Instruction | Hole:
 
 def _blocks(text: str) -> tuple[list[_Block], str]:
     """Return the code blocks of a message, and what stands around them."""
-    blocks, rest, at = [], [], 0
-    founds = list(_BLOCK.finditer(text)) or list(_TAGGED.finditer(text))
-    for found in founds:
-        said = text[at : found.start()]
-        label = said.rstrip().rpartition("\n\n")[2]
-        given = found.groupdict()
-        language = (given.get("info") or "").strip().partition(" ")[0]
-        blocks.append(
-            _Block(label, language, _unindented(given["code"], given.get("margin") or ""))
+    found = [
+        (
+            *each.span(),
+            each["info"].strip().partition(" ")[0],
+            _unindented(each["code"], each["margin"]),
         )
+        for each in _BLOCK.finditer(text)
+    ]
+    if len(found) > MAX_BLOCKS:
+        raise BadBody(TOO_LONG, "messages")
+    found = found or [(start, end, "", code) for start, end, code in _tagged(text, _TAG)]
+    blocks, rest, at = [], [], 0
+    for start, end, language, code in found:
+        said = text[at:start]
+        blocks.append(_Block(said.rstrip().rpartition("\n\n")[2], language, code))
         rest.append(said)
-        at = found.end()
+        at = end
     rest.append(text[at:])
     return blocks, "\n\n".join(rest)
+
+
+def _tagged(text: str, opening: re.Pattern[str]) -> Iterator[tuple[int, int, str]]:
+    """Yield where tags stand that are closed, and what stands between them.
+
+    A text is looked through once for each tag, however many are never closed.
+    """
+    at, unclosed = 0, set[str]()
+    while (found := opening.search(text, at)) is not None:
+        closing, at = f"</{found['tag']}>", found.end()
+        end = -1 if closing in unclosed else text.find(closing, at)
+        if end < 0:
+            unclosed.add(closing)
+            continue
+        between = text[at:end].removeprefix("\n").removesuffix("\n")
+        at = end + len(closing)
+        yield found.start(), at, between
 
 
 def _unindented(code: str, margin: str) -> str:
@@ -170,14 +201,13 @@ def _words(rest: str) -> str:
 
 
 def _wish(text: str) -> str:
-    """Return a text without the lines that are about the reply's form, or introduce a block."""
-    lines = [line.strip() for line in text.splitlines()]
-    kept = [
-        line
-        for line in lines
-        if line and not _ABOUT_FORM.search(line) and not (line.endswith(":") and len(line) < 100)  # noqa: PLR2004  # a heading
-    ]
-    return "\n".join(kept).strip()
+    """Return a text without what is about the reply's form, or introduces a block."""
+    lines = []
+    for line in map(str.strip, text.splitlines()):
+        sentences = [each for each in _SENTENCE.split(line) if not _ABOUT_FORM.search(each)]
+        if sentences and not (line.endswith(":") and len(line) <= MAX_HEADING):
+            lines.append(" ".join(sentences))
+    return "\n".join(filter(None, lines))
 
 
 def _instruction(blocks: Sequence[_Block], words: str, *, is_fenced: bool) -> Instruction:
@@ -195,10 +225,11 @@ def _instruction(blocks: Sequence[_Block], words: str, *, is_fenced: bool) -> In
         if not _is_before(block) and not _is_after(block)
     )
     code = meant.code
-    if inner := _INNER.search(code):
-        before += code[: inner.start()]
-        after = code[inner.end() :].removeprefix("\n") + after
-        code = inner[2]
+    if inner := next(_tagged(code, _INNER), None):
+        start, end, part = inner
+        before += code[:start]
+        after = code[end:].removeprefix("\n") + after
+        code = part
     elif blank := _BLANK.search(code):
         around = Hole(before + code[: blank.start()], code[blank.end() :] + after, files)
         return Instruction(words, "", meant.language, around, is_fenced)

@@ -73,7 +73,7 @@ STYLES = (
 )
 #: What clients put before it all: where a text begins, by several models.
 _BEGINNINGS = re.compile(
-    r"(?:<s>|<\|endoftext\|>|<\|begin_of_text\|>|<bos>|<｜begin▁of▁sentence｜>|\s)*"  # noqa: RUF001  # so spelled
+    r"(?:<s>|<\|endoftext\|>|<\|begin_of_text\|>|<bos>|<｜begin▁of▁sentence｜>|\s++)*+"  # noqa: RUF001  # so spelled
 )
 #: A first line that is a path, and no code.
 _PATH = re.compile(r"[^\s<>:\"'|?*=;(){}\[\],#]*[./\\][^\s<>:\"'|?*=;(){}\[\],#]+\s*")
@@ -88,7 +88,7 @@ def split(prompt: str) -> Hole | None:
 
 
 def _split(text: str, style: Style) -> Hole | None:
-    if style.has_blanks:
+    if style.has_blanks and text.startswith((style.prefix, style.suffix)):
         text = _without_blanks(text, style)
     head, marked = _head(text, style)
     if marked.startswith(style.prefix):

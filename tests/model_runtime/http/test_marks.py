@@ -81,8 +81,8 @@ def test_a_file_that_mentions_marks_is_left_whole(head: str, pieces: list[str]) 
         ),
         ("<PRE> <SUF>cd <MID> ab", Hole("ab", "cd")),
         (
-            '<|fim_prefix|>M = ["<|fim_suffix|>", "<|fim_middle|>"]\n<|fim_suffix|>cd<|fim_middle|>',
-            Hole('M = ["<|fim_suffix|>", "<|fim_middle|>"]\n', "cd"),
+            '<|fim_prefix|>M = ["<|fim_suffix|>", 1]\n<|fim_suffix|>cd<|fim_middle|>',
+            Hole('M = ["<|fim_suffix|>", 1]\n', "cd"),
         ),
     ],
 )
