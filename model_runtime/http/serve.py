@@ -255,12 +255,21 @@ def _listeners_on(host: str, port: int) -> list[socket.socket]:
 
 
 def _listener(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+    # With its protocol named, for asyncio sends at once only what it knows to be TCP.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        if os.name == "posix":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family is socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind((host, port))
+        listening.listen(BACKLOG)
     except OSError as error:
+        listening.close()
         is_taken = error.errno == errno.EADDRINUSE
         why = "another program does" if is_taken else error.strerror or str(error)
         raise OSError(error.errno, f"can't listen on port {port} of {host}: {why}") from error
+    return listening
 
 
 def _say(text: str) -> None:

@@ -77,6 +77,10 @@ def infill(prompt: str, **values: Any) -> dict[str, Any]:
     return {"input_prefix": prompt, "input_suffix": "\n"} | values
 
 
+PACKED = gzip.compress(json.dumps(infill("x = ")).encode())
+BOMB = gzip.compress(b" " * 20_000_000)
+
+
 def edit(code: str) -> list[dict[str, str]]:
     """Return a chat's messages that ask for a change of code."""
     return [{"role": "user", "content": f"Double it.\n```python\n{code}\n```"}]
@@ -94,7 +98,7 @@ def spoken(prompt: str, **values: Any) -> tuple[tuple[str, dict[str, Any]], ...]
         ("/v1/chat/completions", {"messages": edit("x = 1"), **values}),
         ("/api/generate", {"model": "x", "prompt": prompt, "suffix": "\n", **values}),
         ("/api/chat", {"messages": edit("x = 1"), **values}),
-        ("/remask/infill", {"prefix": prompt, "suffix": "", "spans": [{}], **values}),
+        ("/remask/infill", {"id": "", "prefix": prompt, "suffix": "", "spans": [{}], **values}),
     )
 
 
@@ -151,8 +155,7 @@ async def hostile(soak: Soak) -> str:
 
 async def packed(soak: Soak) -> str:
     """Send a packed body: a sound one, one that is cut off, and one that would be huge."""
-    sound = gzip.compress(json.dumps(infill("x = ")).encode())
-    body = soak.rng.choice((sound, sound[:-8], gzip.compress(b" " * 20_000_000)))
+    body = soak.rng.choice((PACKED, PACKED[:-8], BOMB))
     return await soak.post("/infill", body, {"content-encoding": "gzip"})
 
 
@@ -365,7 +368,8 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    flags = ("--max-body-bytes", "100000", "--patience-s", "1")
+    # On a busy machine nobody may get through for a second; the runtime is to stay.
+    flags = ("--max-body-bytes", "100000", "--patience-s", "1", "--idle-exit-s", "8")
     with serve_process(*REPLIES, flags=flags) as served:
         return asyncio.run(soak_all(served, arguments.requests, arguments.seed))
 
