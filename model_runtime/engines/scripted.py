@@ -174,12 +174,14 @@ def _confidence(texts: tuple[str, ...], reply: Reply) -> tuple[tuple[Stretch, ..
     return tuple(told)
 
 
-def _sure_part(texts: tuple[str, ...], reply: Reply, least: float) -> tuple[str, ...]:
+def _sure_part(texts: tuple[str, ...], reply: Reply, least: float | None) -> tuple[str, ...]:
     """Return the texts up to where they get less likely to be right than is wanted."""
     told = _confidence(texts, reply)
     if not told:
         return texts
-    lengths = [sum(one.n_chars for one in each if one.confidence >= least) for each in told]
+    lengths = [
+        sum(one.n_chars for one in each if one.confidence >= (least or 0.0)) for each in told
+    ]
     return tuple(text[:length] for text, length in zip(texts, lengths, strict=True))
 
 

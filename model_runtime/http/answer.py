@@ -129,7 +129,8 @@ class Answerer:
         for request in ask.requests:
             sureness = request.least_confidence
             if not ask.chooses_confidence:
-                sureness = self._settings.least_confidence
+                # 0 would have every engine work out what nobody is told.
+                sureness = self._settings.least_confidence or None
             limited = msgspec.structs.replace(
                 request,
                 deadline_s=min(request.deadline_s or math.inf, self._settings.deadline_s),

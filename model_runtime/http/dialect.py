@@ -213,7 +213,7 @@ def ask_for(body: Body, holes: Sequence[Hole], wanted: Wanted) -> Ask:
         params=choose.params,
         seed=seed_of(wanted.seed if body.seed is None else body.seed),
         n_alternatives=_number(wanted.n),
-        least_confidence=confidence or 0.0,
+        least_confidence=confidence,
         lane="inline",
         may_glance=wanted.may_glance if choose.may_glance is None else choose.may_glance,
     )

@@ -240,7 +240,7 @@ def _choice(alternative: Alternative, cut: Cut, line_end: str) -> Choice:
     sure = _within(stretches, text, seen, line_end)
     if seen.is_cut:
         return Choice(seen.text, "stop" if seen.stop else "limit", seen.stop, confidence=sure)
-    ending: Ending = "limit" if alternative.finish == "length" else "closed"
+    ending: Ending = "limit" if alternative.finish in {"length", "doubt"} else "closed"
     return Choice(seen.text, ending, confidence=sure)
 
 

@@ -26,6 +26,7 @@ from model_runtime.http.forms import (
     sureness_of,
     unpacked,
 )
+from model_runtime.protocol import LEAST_CONFIDENCE
 
 JSON = st.recursive(
     st.booleans() | st.integers(-(2**40), 2**40) | st.text(max_size=8),
@@ -169,7 +170,12 @@ def test_the_line_end_is_the_one_of_most_lines() -> None:
 
 def test_sureness_is_a_number_or_a_word() -> None:
     """Anything else is an error that names the words."""
-    assert [sureness_of(x) for x in ("balanced", 0.25, "1", 0)] == [0.6, 0.25, 1, 0]
+    assert [sureness_of(x) for x in ("balanced", 0.25, "1", 0)] == [
+        LEAST_CONFIDENCE["balanced"],
+        0.25,
+        1,
+        0,
+    ]
     for wrong in ("very", 1.5, -1, math.nan):
         with pytest.raises(ValueError, match="balanced"):
             sureness_of(wrong)
