@@ -20,6 +20,7 @@ import os
 import re
 import threading
 import tomllib
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -32,6 +33,7 @@ from model_runtime.protocol import (
     FailureCode,
     Finished,
     StepReport,
+    Stretch,
     TokenScore,
     Usage,
 )
@@ -59,8 +61,13 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     others: tuple[tuple[str, ...], ...] = ()
     n_steps: int = 1
     step_s: float = 0.0
+    #: How sure each token of a text is, the last one serving further ones; a request may want only
+    #: what is sure enough.
+    confidence: tuple[float, ...] = ()
     #: Said before the first step.
     notices: tuple[str, ...] = ()
+    #: What share of its way each of these is said to be.
+    fractions: tuple[float, ...] = ()
     #: Denoise on and on, until told to stop.
     endless: bool = False
     #: After the steps, fail with this code.
@@ -97,11 +104,14 @@ class ScriptedEngine:
         replies = (reply for reply in self._script.replies if re.search(reply.when, request.prefix))
         reply = next(replies, Reply())
         seed = request.seed or 0
-        ways = [_fill(request, texts) for texts in (reply.texts, *reply.others)]
+        ways = [
+            _sure_part(_fill(request, texts), reply, request.least_confidence)
+            for texts in (reply.texts, *reply.others)
+        ]
         alternatives = [ways[(seed + i) % len(ways)] for i in range(request.n_alternatives)]
         texts = alternatives[0]
-        for notice in reply.notices:
-            listener.notice(notice)
+        for notice, fraction in zip_longest(reply.notices, reply.fractions):
+            listener.notice(notice or "", fraction)
         n_forwards = 0
         for report in _denoise(texts, reply):
             cancel.check()
@@ -122,7 +132,10 @@ class ScriptedEngine:
         n_tokens = sum(len(TOKEN.findall(text)) for text in texts)
         return Finished(
             id=request.id,
-            alternatives=tuple(Alternative(texts=texts) for texts in alternatives),
+            alternatives=tuple(
+                Alternative(texts=texts, confidence=_confidence(texts, reply))
+                for texts in alternatives
+            ),
             model="scripted",
             sampler="scripted",
             seed=seed,
@@ -144,6 +157,32 @@ def _fill(request: InfillRequest, texts: tuple[str, ...]) -> tuple[str, ...]:
         texts[min(i, len(texts) - 1)] if texts else span.text or "pass"
         for i, span in enumerate(request.spans)
     )
+
+
+def _confidence(texts: tuple[str, ...], reply: Reply) -> tuple[tuple[Stretch, ...], ...]:
+    """Return how sure the texts are, token by token; nothing where the reply does not say."""
+    if not reply.confidence:
+        return ()
+    told = []
+    for text in texts:
+        stretches: list[Stretch] = []
+        sureness = 1.0
+        for i, token in enumerate(TOKEN.findall(text)):
+            sureness = min(sureness, reply.confidence[min(i, len(reply.confidence) - 1)])
+            stretches.append(Stretch(n_chars=len(token), confidence=sureness))
+        told.append(tuple(stretches))
+    return tuple(told)
+
+
+def _sure_part(texts: tuple[str, ...], reply: Reply, least: float | None) -> tuple[str, ...]:
+    """Return the texts up to where they get less likely to be right than is wanted."""
+    told = _confidence(texts, reply)
+    if not told:
+        return texts
+    lengths = [
+        sum(one.n_chars for one in each if one.confidence >= (least or 0.0)) for each in told
+    ]
+    return tuple(text[:length] for text, length in zip(texts, lengths, strict=True))
 
 
 def _scores(text: str, wanted: str) -> tuple[TokenScore, ...]:

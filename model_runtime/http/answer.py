@@ -17,58 +17,30 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
+from model_runtime.http.body import Gone, read_body
 from model_runtime.http.dialect import Turn
-from model_runtime.http.faults import BadBody, HttpFault
-from model_runtime.http.fill import Choice, Filled, Piece, follow
+from model_runtime.http.faults import HttpFault, StillLoading
+from model_runtime.http.fill import Filled, follow
 from model_runtime.http.limits import client_address
 from model_runtime.http.scrolled import Scrolled
-from model_runtime.protocol import Usage
+from model_runtime.http.stream import Stream, with_stretches
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from starlette.requests import Request
-    from starlette.types import Receive, Scope, Send
 
     from model_runtime.http.dialect import Dialect
-    from model_runtime.http.fill import Ask, Backend
+    from model_runtime.http.fill import Ask, Backend, Piece
     from model_runtime.http.limits import Gate, ServeSettings
+    from model_runtime.http.loading import Loading
     from model_runtime.http.metrics import Metrics
     from model_runtime.protocol import Status
 
-
-class Gone(Exception):
-    """The client has hung up."""
-
-
 #: Seconds for which the names of models are not asked for anew.
 NAMES_S = 1.0
-#: The reply to a client that only announces context.
-WARM = Filled((Choice("", "limit"),), Usage(), "")
-
-
-class EventStream(StreamingResponse):
-    """A stream of events that is closed with its reply, even if that never began.
-
-    Args:
-        body: the bytes.
-        source: what they are made of.
-    """
-
-    media_type = "text/event-stream"
-
-    def __init__(self, body: AsyncGenerator[bytes], source: AsyncGenerator[Piece | Filled]) -> None:
-        super().__init__(body, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-        self._source = source
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            await self._source.aclose()
 
 
 class Answerer:
@@ -79,15 +51,22 @@ class Answerer:
         settings: limits and names.
         gate: counts fills.
         metrics: what is noted of each.
+        loading: whether there is a model to fill with.
     """
 
     def __init__(
-        self, backend: Backend, settings: ServeSettings, gate: Gate, metrics: Metrics
+        self,
+        backend: Backend,
+        settings: ServeSettings,
+        gate: Gate,
+        metrics: Metrics,
+        loading: Loading,
     ) -> None:
         self._backend = backend
         self._settings = settings
         self._gate = gate
         self._metrics = metrics
+        self._loading = loading
         self._scrolled = Scrolled()
         self._names: tuple[str, ...] = ()
         self._names_until = 0.0
@@ -100,59 +79,66 @@ class Answerer:
 
         return answer
 
-    def model_names(self, status: Status) -> tuple[str, ...]:
-        """Return the names that stand for the model served, its own first."""
-        return tuple(dict.fromkeys((served_name(status), "remask", *self._settings.aliases)))
+    async def model_names(self) -> tuple[str, ...]:
+        """Return the names that stand for the model served, its own first.
+
+        They are as they were a moment ago at the longest.
+        """
+        now = time.monotonic()
+        if now > self._names_until:
+            name = served_name(await self._backend.status())
+            self._names = tuple(dict.fromkeys((name, "remask", *self._settings.aliases)))
+            self._names_until = now + NAMES_S
+        return self._names
 
     async def _answer(self, request: Request, dialect: Dialect) -> Response:
         arrived = time.monotonic()
         try:
-            ask = dialect.read(await self._read(request, dialect))
-            turn = await self._turn(ask, dialect)
+            body = await read_body(request, self._settings, dialect.body_type)
+            ask = self._limited(dialect.read(body), client_address(request))
+            self._loading.check_fill()
+            turn = Turn(
+                id=secrets.token_hex(12),
+                created=int(time.time()),
+                model=(await self.model_names())[0],
+            )
         except HttpFault as fault:
             self._note(dialect, fault.code, arrived)
             raise
-        if ask.is_warm_up:
-            return json_reply(dialect.whole(ask, WARM, turn))
-        deadline_s = min(ask.request.deadline_s or math.inf, self._settings.deadline_s)
-        prefix = self._scrolled.whole(client_address(request), ask.request.prefix)
-        limited = msgspec.structs.replace(ask.request, deadline_s=deadline_s, prefix=prefix)
-        ask = dataclasses.replace(ask, request=limited)
         events = self._counted(follow(self._backend, ask), dialect, arrived)
-        # The first event decides on the status, so it is waited for.
-        first = await until_gone(request, anext(events))
-        if isinstance(first, Filled) and not ask.stream:
-            await events.aclose()
-            return json_reply(dialect.whole(ask, first, turn))
-        return EventStream(_stream(first, events, ask, dialect, turn), events)
-
-    async def _read(self, request: Request, dialect: Dialect) -> Any:
-        body = await read_body(request, self._settings)
+        first = asyncio.ensure_future(anext(events))
         try:
-            return msgspec.json.decode(body, type=dialect.body_type)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            # A validation error quotes names and types, never values.
-            raise BadBody(f"The body can't be read: {error}.", _place(str(error))) from error
+            # A refusal that comes at once has its own status, in a stream too.
+            patience_s = self._settings.headers_after_s if ask.stream else None
+            await until_gone(request, first, patience_s)
+            if not ask.stream:
+                filled = first.result()
+                assert isinstance(filled, Filled)  # noqa: S101  # pieces are for streams
+                await events.aclose()
+                return json_reply(with_stretches(dialect.whole(ask, filled, turn), ask, filled))
+            if first.done():
+                first.result()  # raises what it came to, if that is no event
+        except BaseException:
+            await _given_up(first, events)
+            raise
+        return Stream(first, events, ask, dialect, turn, self._settings.heartbeat_s)
 
-    async def _turn(self, ask: Ask, dialect: Dialect) -> Turn:
-        names = await self._recent_names()
-        if dialect.checks_model and ask.model not in {"", *names}:
-            allowed = ", ".join(names)
-            raise HttpFault(
-                404,
-                "unknown_model",
-                f"There is no model of that name; served here: {allowed}.",
-                "model",
+    def _limited(self, ask: Ask, client: str) -> Ask:
+        """Return a request with the server's own limits."""
+        requests = []
+        for request in ask.requests:
+            sureness = request.least_confidence
+            if not ask.chooses_confidence:
+                # 0 would have every engine work out what nobody is told.
+                sureness = self._settings.least_confidence or None
+            limited = msgspec.structs.replace(
+                request,
+                deadline_s=min(request.deadline_s or math.inf, self._settings.deadline_s),
+                prefix=self._scrolled.whole(client, request.prefix),
+                least_confidence=sureness,
             )
-        return Turn(id=secrets.token_hex(12), created=int(time.time()), model=names[0])
-
-    async def _recent_names(self) -> tuple[str, ...]:
-        """Return the model's names, as they were a moment ago at the longest."""
-        now = time.monotonic()
-        if now > self._names_until:
-            self._names = self.model_names(await self._backend.status())
-            self._names_until = now + NAMES_S
-        return self._names
+            requests.append(limited)
+        return dataclasses.replace(ask, requests=tuple(requests))
 
     async def _counted(
         self, events: AsyncGenerator[Piece | Filled], dialect: Dialect, arrived: float
@@ -180,6 +166,9 @@ class Answerer:
                     yield event
         except HttpFault as fault:
             outcome = fault.code
+            if isinstance(fault, StillLoading):
+                # The request that brought the news is gone; its work goes on.
+                self._loading.begin()
             raise
         finally:
             if is_in:
@@ -191,32 +180,13 @@ class Answerer:
         self._metrics.seconds.labels(dialect.name).observe(time.monotonic() - arrived)
 
 
-async def _stream(
-    first: Piece | Filled,
-    events: AsyncGenerator[Piece | Filled],
-    ask: Ask,
-    dialect: Dialect,
-    turn: Turn,
-) -> AsyncGenerator[bytes]:
-    async with aclosing(events):
-        event: Piece | Filled | None = first
-        while event is not None:
-            if isinstance(event, Filled):
-                for last in dialect.last(ask, event, turn):
-                    yield _event(last)
-                yield dialect.farewell
-                return
-            yield _event(dialect.piece(ask, event, turn))
-            try:
-                event = await anext(events, None)
-            except HttpFault as fault:
-                # The status is out; an event is all that is left to tell it with.
-                yield _event(dialect.error(fault))
-                return
-
-
-def _event(body: Any) -> bytes:
-    return b"data: " + msgspec.json.encode(body) + b"\n\n"
+async def _given_up(first: asyncio.Future[Piece | Filled], events: AsyncGenerator[Any]) -> None:
+    first.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.wait({first})
+    if first.done() and not first.cancelled():
+        first.exception()
+    await events.aclose()
 
 
 def served_name(status: Status) -> str:
@@ -230,56 +200,22 @@ def json_reply(body: Any, status: int = 200, headers: dict[str, str] | None = No
     return Response(encoded, status, headers=headers, media_type="application/json")
 
 
-async def until_gone(request: Request, work: Awaitable[Piece | Filled]) -> Piece | Filled:
-    """Wait for work as long as the client does.
+async def until_gone(
+    request: Request, working: asyncio.Future[Any], patience_s: float | None = None
+) -> None:
+    """Wait for work as long as the client does, or for some seconds.
 
     Raises:
-        Gone: the client hung up; the work was cancelled.
+        Gone: the client hung up.
     """
-    working = asyncio.ensure_future(work)
     leaving = asyncio.ensure_future(request.receive())
     try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
-        raise Gone
+        await asyncio.wait(
+            {working, leaving}, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        if leaving.done() and not working.done():
+            raise Gone
     finally:
-        for task in (working, leaving):
-            task.cancel()
+        leaving.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.wait({working, leaving})
-
-
-async def read_body(request: Request, settings: ServeSettings) -> bytes:
-    """Return a request's body.
-
-    Raises:
-        HttpFault: it is too large, or takes too long to come.
-        Gone: the client hung up in the middle of it.
-    """
-    too_large = HttpFault(
-        413, "too_large", f"A body may have {settings.max_body_bytes:,} bytes at the most."
-    )
-    declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > settings.max_body_bytes:
-        raise too_large
-    body = bytearray()
-    try:
-        async with asyncio.timeout(settings.patience_s):
-            while True:
-                message = await request.receive()
-                if message["type"] == "http.disconnect":
-                    raise Gone
-                body += message.get("body", b"")
-                if len(body) > settings.max_body_bytes:
-                    raise too_large
-                if not message.get("more_body", False):
-                    return bytes(body)
-    except TimeoutError as error:
-        raise HttpFault(408, "too_slow", "The body took too long to come.") from error
-
-
-def _place(text: str) -> str | None:
-    """Return the field that a validation error is about."""
-    _, found, path = text.rpartition("at `$.")
-    return path.rstrip("`") if found else None
+            await asyncio.wait({leaving})

@@ -4,83 +4,106 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import HTTPConnection, Request
-from starlette.responses import Response
-from starlette.routing import Route, Router
+from starlette.requests import HTTPConnection
+from starlette.routing import Match, Route, Router
 
-from model_runtime.http.answer import Answerer, Gone, json_reply, served_name
+from model_runtime.http.about import About
+from model_runtime.http.answer import Answerer, json_reply
+from model_runtime.http.body import Gone
+from model_runtime.http.chat import ChatDialect
 from model_runtime.http.faults import HttpFault
 from model_runtime.http.fim import FimDialect
 from model_runtime.http.limits import Gate, ServeSettings
-from model_runtime.http.llama import LlamaDialect
+from model_runtime.http.llama import LlamaDialect, LlamaPromptDialect
+from model_runtime.http.loading import Loading
 from model_runtime.http.metrics import Metrics
 from model_runtime.http.native import NativeDialect
+from model_runtime.http.ollama import OllamaChatDialect, OllamaDialect
 from model_runtime.http.openai import OpenAIDialect
-from model_runtime.http.openapi import describe
-from model_runtime.service.process import version
+from model_runtime.http.paths import advice, meant
 from model_runtime.service.worker import log_bug
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from model_runtime.http.dialect import Dialect
     from model_runtime.http.fill import Backend
 
-LLAMA, OPENAI, FIM = LlamaDialect(), OpenAIDialect(), FimDialect()
+LLAMA, OPENAI, OLLAMA = LlamaDialect(), OpenAIDialect(), OllamaDialect()
 #: The endpoints that fill.
 FILLS: dict[str, Dialect] = {
     "/infill": LLAMA,
+    "/completion": LlamaPromptDialect(),
     "/v1/completions": OPENAI,
-    "/v1/fim/completions": FIM,
+    "/v1/chat/completions": ChatDialect(),
+    "/v1/fim/completions": FimDialect(),
+    "/api/generate": OLLAMA,
+    "/api/chat": OllamaChatDialect(),
     "/remask/infill": NativeDialect(),
 }
 
 
 def build_app(backend: Backend, settings: ServeSettings) -> ASGIApp:
     """Return the ASGI application in front of a backend, which it closes when it ends."""
-    gate, metrics = Gate(settings), Metrics()
-    answerer = Answerer(backend, settings, gate, metrics)
-    about = About(backend, answerer, gate, metrics)
+    gate, metrics, loading = Gate(settings), Metrics(), Loading(backend)
+    answerer = Answerer(backend, settings, gate, metrics, loading)
+    about = About(backend, answerer, gate, metrics, loading, FILLS)
     routes = [
         *(
             Route(path, answerer.endpoint(dialect), methods=["POST"])
             for path, dialect in FILLS.items()
         ),
-        Route("/health", about.health),
-        Route("/v1/health", about.health),
-        Route("/props", about.props),
-        Route("/v1/models", about.models),
-        Route("/metrics", about.metrics),
-        Route("/openapi.json", about.openapi),
+        *about.routes,
     ]
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: object) -> AsyncIterator[None]:
+        loading.begin()
         try:
             yield
         finally:
+            await loading.close()
             await backend.close()
 
-    app: ASGIApp = Boundary(
-        # A bare router: Starlette's own application answers an exception before it passes it on.
-        Router(routes, redirect_slashes=False, lifespan=lifespan),
-        gate,
-        settings,
-    )
-    if settings.allow_origins:
-        app = CORSMiddleware(
+    # A bare router: Starlette's own application answers an exception before it passes it on.
+    router = Router(routes, redirect_slashes=False, lifespan=lifespan)
+    return Origins(Boundary(router, routes, gate, settings), gate)
+
+
+class Origins:
+    """Gives a browser leave where the gate does, preflights included.
+
+    Args:
+        app: what answers.
+        gate: who may ask.
+    """
+
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+        self._app = app
+        self._gate = gate
+        self._permitting = CORSMiddleware(
             app,
-            allow_origins=settings.allow_origins,
+            # Asked only for origins that are allowed.
+            allow_origin_regex=".*",
             allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type"],
+            allow_headers=["*"],
+            allow_private_network=True,
+            expose_headers=["Retry-After"],
         )
-    return app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        app = self._app
+        if scope["type"] == "http" and self._gate.permits_page(HTTPConnection(scope)):
+            app = self._permitting
+        await app(scope, receive, send)
 
 
 class Boundary:
@@ -88,12 +111,17 @@ class Boundary:
 
     Args:
         app: what answers those who are let in.
+        routes: what it knows.
         gate: who is.
         settings: how long a client may take.
     """
 
-    def __init__(self, app: ASGIApp, gate: Gate, settings: ServeSettings) -> None:
+    def __init__(
+        self, app: ASGIApp, routes: list[Route], gate: Gate, settings: ServeSettings
+    ) -> None:
         self._app = app
+        self._routes = routes
+        self._paths = [route.path for route in routes]
         self._gate = gate
         self._patience_s = settings.patience_s
 
@@ -110,86 +138,40 @@ class Boundary:
             async with asyncio.timeout(self._patience_s):
                 await send(message)
 
+        path = meant(scope["path"], self._paths)
         try:
-            self._gate.check(HTTPConnection(scope))
+            self._gate.check(HTTPConnection(scope), path)
             # With an application in its scope, the router raises and doesn't answer in plain text.
-            await self._app({**scope, "app": self._app}, receive, send_in_time)
+            meaning = {"path": path, "raw_path": path.encode(), "app": self._app}
+            await self._app({**scope, **meaning}, receive, send_in_time)
         except (Gone, TimeoutError):
             return  # nobody listens any more
         except Exception as error:  # noqa: BLE001  # the request's boundary
             if not has_started:
-                await _refusal(scope["path"], _fault(error))(scope, receive, send)
+                fault = self._fault(error, {**scope, "path": path})
+                await _refusal(path, fault)(scope, receive, send)
 
+    def _fault(self, error: Exception, scope: Scope) -> HttpFault:
+        """Return what to tell of an exception."""
+        if isinstance(error, HttpFault):
+            return error
+        if isinstance(error, HTTPException):
+            if error.status_code == 405:  # noqa: PLR2004  # it is its own name
+                return HttpFault(405, "wrong_method", self._right_method(scope))
+            return HttpFault(
+                error.status_code, "no_such_endpoint", advice(scope["path"], self._paths)
+            )
+        reference = log_bug(error)
+        return HttpFault(500, "internal", f"The server hit a bug, number {reference} in its log.")
 
-def _fault(error: Exception) -> HttpFault:
-    """Return what to tell of an exception."""
-    if isinstance(error, HttpFault):
-        return error
-    if isinstance(error, HTTPException):
-        return HttpFault(error.status_code, "no_such_endpoint", str(error.detail))
-    reference = log_bug(error)
-    return HttpFault(500, "internal", f"The server hit a bug, number {reference} in its log.")
+    def _right_method(self, scope: Scope) -> str:
+        found = [each for each in self._routes if each.matches(scope)[0] is not Match.NONE]
+        methods = sorted(found[0].methods or ()) if found else []
+        return f"This endpoint wants {' or '.join(methods)}, and this was {scope['method']}."
 
 
 def _refusal(path: str, fault: HttpFault) -> Response:
-    dialect = FILLS.get(path, OPENAI if path.startswith("/v1/") else LLAMA)
+    rooms = {"/v1/": OPENAI, "/api/": OLLAMA}
+    by_room = next((each for room, each in rooms.items() if path.startswith(room)), LLAMA)
+    dialect = FILLS.get(path, by_room)
     return json_reply(dialect.error(fault), fault.status, fault.headers)
-
-
-class About:
-    """The endpoints that tell about the server."""
-
-    def __init__(self, backend: Backend, answerer: Answerer, gate: Gate, metrics: Metrics) -> None:
-        self._backend = backend
-        self._answerer = answerer
-        self._gate = gate
-        self._metrics = metrics
-
-    async def health(self, _request: Request) -> Response:
-        """Say whether requests can be filled."""
-        await self._backend.status()
-        return json_reply({"status": "ok"})
-
-    async def props(self, _request: Request) -> Response:
-        """Say what llama.cpp's clients ask about a server."""
-        status = await self._backend.status()
-        name = served_name(status)
-        return json_reply(
-            {
-                "default_generation_settings": {},
-                "total_slots": 1,
-                "model_alias": name,
-                "model_path": name,
-                "chat_template": "",
-                "modalities": {"vision": False, "audio": False},
-                "build_info": f"remask {version()}",
-                "remask": {
-                    "device": status.device,
-                    "is_loaded": status.loaded,
-                    "n_running": status.n_running,
-                    "n_waiting": status.n_waiting,
-                    "problems": status.problems,
-                },
-            }
-        )
-
-    async def models(self, _request: Request) -> Response:
-        """List the names that stand for the model, as OpenAI does."""
-        names = self._answerer.model_names(await self._backend.status())
-        rows: list[dict[str, Any]] = [
-            {"id": name, "object": "model", "created": 0, "owned_by": "remask"} for name in names
-        ]
-        return json_reply({"object": "list", "data": rows})
-
-    async def metrics(self, _request: Request) -> Response:
-        """Return the figures for Prometheus."""
-        try:
-            status = await self._backend.status()
-        except HttpFault:
-            status = None
-        text = self._metrics.exposition(self._gate.n_open, status)
-        return Response(text, media_type="text/plain; version=0.0.4")
-
-    async def openapi(self, _request: Request) -> Response:
-        """Return the description of all this."""
-        return json_reply(describe(FILLS))

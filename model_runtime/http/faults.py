@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: Failures that the same request may survive in a moment, and the seconds to wait.
 RETRY_AFTER_S = 1
+#: Seconds to wait for a model that is still coming.
+LOADING_S = 5
 
 STATUSES: dict[FailureCode, int] = {
     "bad_request": 400,
@@ -52,8 +54,10 @@ class HttpFault(Exception):
         """What the reply carries besides its body."""
         if self.status == 401:  # noqa: PLR2004  # it is its own name
             return {"WWW-Authenticate": "Bearer"}
+        if self.status == 415:  # noqa: PLR2004  # likewise
+            return {"Accept-Encoding": "gzip, deflate"}
         if self.status in {429, 503}:
-            return {"Retry-After": str(RETRY_AFTER_S)}
+            return {"Retry-After": str(LOADING_S if self.code == "loading" else RETRY_AFTER_S)}
         return {}
 
 
@@ -62,6 +66,19 @@ class BadBody(HttpFault):
 
     def __init__(self, text: str, param: str | None = None) -> None:
         super().__init__(400, "bad_request", text, param)
+
+
+class StillLoading(HttpFault):
+    """The model is on its way, and takes its time.
+
+    Args:
+        text: how far it is.
+        share: of the way; None where the end is not known.
+    """
+
+    def __init__(self, text: str, share: float | None) -> None:
+        super().__init__(503, "loading", f"{text.rstrip('.')}; it goes on, try again in a while.")
+        self.share = share
 
 
 class NotFilled(HttpFault):

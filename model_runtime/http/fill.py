@@ -9,19 +9,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from dataclasses import dataclass, field
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
-from model_runtime.http.cut import Cut
-from model_runtime.protocol import Alternative, Usage
+from model_runtime.http.faults import StillLoading
+from model_runtime.http.forms import UNREADABLE, plain
+from model_runtime.protocol import Alternative, Stretch, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
 
-    from model_runtime.http.link import OnStep
-    from model_runtime.protocol import Finished, InfillRequest, Status, StepReport
+    from model_runtime.http.cut import Cut, Seen
+    from model_runtime.http.link import OnNotice, OnStep
+    from model_runtime.protocol import Finished, InfillRequest, Notice, Status, StepReport
 
 #: "limit": the most tokens, or the time, ran out.
 Ending = Literal["closed", "limit", "stop"]
@@ -30,7 +33,12 @@ Ending = Literal["closed", "limit", "stop"]
 class Backend(Protocol):
     """What fills requests: the user's runtime, or a team's replicas of it."""
 
-    async def infill(self, request: InfillRequest, on_step: OnStep | None = None) -> Finished:
+    async def infill(
+        self,
+        request: InfillRequest,
+        on_step: OnStep | None = None,
+        on_notice: OnNotice | None = None,
+    ) -> Finished:
         """Have a request filled; see `Runtime.infill`."""
 
     async def status(self) -> Status:
@@ -44,10 +52,12 @@ class Backend(Protocol):
 class Ask:
     """A dialect's request in the runtime's terms."""
 
-    request: InfillRequest
-    #: The model's name as the client gave it; empty where it doesn't matter.
-    model: str = ""
-    cut: Cut = field(default_factory=Cut)
+    #: One for each prompt, all alike but for the texts.
+    requests: tuple[InfillRequest, ...]
+    #: For each, where its fill ends before the model says so.
+    cuts: tuple[Cut, ...]
+    #: For each, the line end of the client's text. The runtime's is always plain.
+    line_ends: tuple[str, ...]
     #: Seconds from the first step after which what is there is enough, if it has a line; 0 for all.
     enough_s: float = 0.0
     stream: bool = False
@@ -55,10 +65,21 @@ class Ask:
     diffusing: bool = False
     #: Whether a stream ends with what it cost.
     tells_usage: bool = False
-    #: Whether the client only announces context that it will ask about.
+    #: Whether nothing is to be said: a client announces context, or wants the model loaded.
     is_warm_up: bool = False
+    #: Whether the client says how sure the text has to be; else the server's own setting holds.
+    chooses_confidence: bool = False
+    #: Whether it wants to be told how sure the text is.
+    tells_confidence: bool = False
     #: The fields that the reply shall have; empty for all.
     fields: tuple[str, ...] = ()
+    #: What the reply puts before and behind each text.
+    frame: tuple[str, str] = ("", "")
+
+    @property
+    def n(self) -> int:
+        """Choices of each prompt."""
+        return self.requests[0].n_alternatives
 
 
 @dataclass(frozen=True)
@@ -66,6 +87,8 @@ class Piece:
     """More settled text; or, where drafts were asked for, the whole draft of a step."""
 
     text: str
+    #: Of the choice that it belongs to.
+    index: int = 0
     #: None for settled text.
     step: StepReport | None = None
 
@@ -78,33 +101,43 @@ class Choice:
     ending: Ending
     #: The stop string that was met.
     stop: str = ""
+    #: What no `Piece` has shown yet.
+    rest: str = ""
+    index: int = 0
+    #: See `Alternative.confidence`; of the text, and empty where the engine can't tell.
+    confidence: tuple[Stretch, ...] = ()
 
 
 @dataclass(frozen=True)
 class Filled:
-    """The end of a request: at least one choice, best first."""
+    """The end of a request: at least one choice for each prompt, best first."""
 
     choices: tuple[Choice, ...]
     usage: Usage
-    #: Of the first choice, what no `Piece` has shown yet.
-    rest: str
     #: The runtime's own message; None where the fill was cut short before it came.
     finished: Finished | None = None
 
 
 class _News:
-    """The newest step report, and a bell."""
+    """The newest step report, a notice that says "not yet", and a bell."""
 
     def __init__(self) -> None:
         self.rung = asyncio.Event()
         self.step: StepReport | None = None
         self.first_at: float | None = None
+        self.notice: Notice | None = None
 
     def put(self, step: StepReport) -> None:
         if self.first_at is None:
             self.first_at = time.monotonic()
         self.step = step
         self.rung.set()
+
+    def hear(self, notice: Notice) -> None:
+        # What has a known end takes long: a download, or a model being prepared.
+        if notice.fraction is not None:
+            self.notice = notice
+            self.rung.set()
 
     def take(self) -> StepReport | None:
         self.rung.clear()
@@ -120,33 +153,59 @@ async def follow(backend: Backend, ask: Ask) -> AsyncGenerator[Piece | Filled]:
 
     Raises:
         NotFilled: see `Backend.infill`.
+        StillLoading: the model is not here yet.
     """
-    is_single = ask.request.n_alternatives == 1
-    shows = ask.stream and is_single
-    watches = is_single and (ask.stream or bool(ask.cut) or ask.enough_s > 0)
+    if ask.is_warm_up:
+        choices = (Choice("", "limit", index=i * ask.n) for i in range(len(ask.requests)))
+        yield Filled(tuple(choices), Usage())
+        return
+    filled: list[Filled] = []
+    for number in range(len(ask.requests)):
+        async with aclosing(_follow_one(backend, ask, number)) as events:
+            async for event in events:
+                if isinstance(event, Filled):
+                    filled.append(event)
+                else:
+                    yield replace(event, index=number * ask.n)
+    yield _joined(filled, ask.n)
+
+
+async def _follow_one(backend: Backend, ask: Ask, number: int) -> AsyncGenerator[Piece | Filled]:
+    request, cut, line_end = ask.requests[number], ask.cuts[number], ask.line_ends[number]
+    is_single = request.n_alternatives == 1
+    # How sure a text is, and what of it is sure enough, is known only at its end.
+    is_certain = not request.least_confidence and not ask.tells_confidence
+    shows = ask.stream and is_single and (ask.diffusing or is_certain)
+    watches = shows or (is_single and is_certain and (bool(cut) or ask.enough_s > 0))
     news = _News()
-    request = msgspec.structs.replace(ask.request, stream=watches)
-    filling = asyncio.ensure_future(backend.infill(request, news.put if watches else None))
+    request = msgspec.structs.replace(request, stream=watches)
+    filling = asyncio.ensure_future(
+        backend.infill(request, news.put if watches else None, news.hear)
+    )
     filling.add_done_callback(lambda _: news.rung.set())
     shown = ""
     try:
         while not filling.done():
             await news.rung.wait()
+            if news.notice is not None and not filling.done():
+                raise StillLoading(news.notice.text, news.notice.fraction)
             if (step := news.take()) is None:
                 continue
-            seen = ask.cut.see(step.committed[0], is_whole=False)
+            seen = cut.see(step.committed[0], is_whole=False)
             seconds = time.monotonic() - (news.first_at or 0)
             is_enough = 0 < ask.enough_s < seconds
-            if seen.is_cut or (is_enough and "\n" in seen.text):
+            if is_certain and (seen.is_cut or (is_enough and "\n" in seen.text)):
                 choice = Choice(seen.text, "stop" if seen.stop else "limit", seen.stop)
-                yield _cut_short(choice, step, shown, seconds)
+                yield _cut_short(_told(choice, shown, line_end, ask.frame), step, seconds)
                 return
             if shows and ask.diffusing:
-                yield Piece(step.drafts[0], step)
+                draft = plain(step.drafts[0]).replace(UNREADABLE, step.mark)
+                yield Piece(_ended(draft, line_end), step=step)
             elif shows and len(seen.text) > len(shown):
-                yield Piece(seen.text[len(shown) :])
+                opening = "" if shown else ask.frame[0]
+                yield Piece(opening + _ended(seen.text[len(shown) :], line_end))
                 shown = seen.text
-        yield _filled(filling.result(), ask, shown)
+        yield _filled(filling.result(), ask, number, shown)
     finally:
         filling.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -155,25 +214,77 @@ async def follow(backend: Backend, ask: Ask) -> AsyncGenerator[Piece | Filled]:
             filling.exception()  # nobody else may ask, and asyncio would complain
 
 
-def _cut_short(choice: Choice, step: StepReport, shown: str, seconds: float) -> Filled:
+def _cut_short(choice: Choice, step: StepReport, seconds: float) -> Filled:
     usage = Usage(n_tokens=step.n_committed, n_forwards=step.n_forwards, denoise_s=seconds)
-    return Filled((choice,), usage, choice.text[len(shown) :])
+    return Filled((choice,), usage)
 
 
-def _filled(finished: Finished, ask: Ask, shown: str) -> Filled:
+def _filled(finished: Finished, ask: Ask, number: int, shown: str) -> Filled:
+    cut, line_end = ask.cuts[number], ask.line_ends[number]
     choices: dict[str, Choice] = {}
     for alternative in finished.alternatives:
-        choice = _choice(alternative, ask.cut)
+        choice = _choice(alternative, cut, line_end)
         # Cut at a stop string, different alternatives may be the same.
         choices.setdefault(choice.text, choice)
-    # What was shown can't be taken back; an engine that settled something else adds nothing.
-    first = next(iter(choices))
-    rest = first[len(shown) :] if first.startswith(shown) else ""
-    return Filled(tuple(choices.values()), finished.usage, rest, finished)
+    first, *others = choices.values()
+    told = [_told(first, shown, line_end, ask.frame)]
+    told += [_told(each, "", line_end, ask.frame) for each in others]
+    return Filled(tuple(told), finished.usage, finished)
 
 
-def _choice(alternative: Alternative, cut: Cut) -> Choice:
-    seen = cut.see(alternative.texts[0], is_whole=True)
+def _choice(alternative: Alternative, cut: Cut, line_end: str) -> Choice:
+    """Return an alternative, cut where the client wants it to end; its line ends are plain."""
+    text = alternative.texts[0]
+    seen = cut.see(text, is_whole=True)
+    stretches = alternative.confidence[0] if alternative.confidence else ()
+    sure = _within(stretches, text, seen, line_end)
     if seen.is_cut:
-        return Choice(seen.text, "stop" if seen.stop else "limit", seen.stop)
-    return Choice(seen.text, "limit" if alternative.finish == "length" else "closed")
+        return Choice(seen.text, "stop" if seen.stop else "limit", seen.stop, confidence=sure)
+    ending: Ending = "limit" if alternative.finish in {"length", "doubt"} else "closed"
+    return Choice(seen.text, ending, confidence=sure)
+
+
+def _told(choice: Choice, shown: str, line_end: str, frame: tuple[str, str]) -> Choice:
+    """Return a choice as the client reads it, with what has not been shown of it yet."""
+    # What was shown can't be taken back; an engine that settled something else adds nothing.
+    rest = choice.text[len(shown) :] if choice.text.startswith(shown) else ""
+    opening, closing = frame
+    text = opening + _ended(choice.text, line_end) + closing
+    rest = ("" if shown else opening) + _ended(rest, line_end) + closing
+    return replace(choice, text=text, rest=rest)
+
+
+def _ended(text: str, line_end: str) -> str:
+    return text.replace("\n", line_end)
+
+
+def _within(
+    stretches: Sequence[Stretch], text: str, seen: Seen, line_end: str
+) -> tuple[Stretch, ...]:
+    """Return a text's stretches as ones of what is kept of it, in a client's line ends."""
+    within: list[Stretch] = []
+    at, n_passed, n_left = 0, seen.n_passed, len(seen.text)
+    for stretch in stretches:
+        piece = plain(text[at : at + stretch.n_chars])
+        at += stretch.n_chars
+        kept = piece[n_passed:][:n_left]
+        n_passed = max(0, n_passed - len(piece))
+        n_left -= len(kept)
+        if kept:
+            n_chars = len(_ended(kept, line_end))
+            within.append(Stretch(n_chars=n_chars, confidence=stretch.confidence))
+    return tuple(within)
+
+
+def _joined(filled: Sequence[Filled], n: int) -> Filled:
+    """Return several prompts' fills as one, each choice with its index."""
+    choices = tuple(
+        replace(choice, index=number * n + index)
+        for number, one in enumerate(filled)
+        for index, choice in enumerate(one.choices)
+    )
+    if len(filled) == 1:
+        return replace(filled[0], choices=choices)
+    names = Usage.__struct_fields__
+    sums = {name: sum(getattr(one.usage, name) for one in filled) for name in names}
+    return Filled(choices, Usage(**sums))

@@ -9,28 +9,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from model_runtime.http.cut import Cut
-from model_runtime.http.dialect import Body, Positive, Seed, infill_request, read_stops
-from model_runtime.http.fill import Ask
-from model_runtime.http.openai import OpenAIDialect, StreamOptions
+from model_runtime.http.dialect import Body, Wanted, ask_for
+from model_runtime.http.faults import BadBody
+from model_runtime.http.forms import Amount
+from model_runtime.http.openai import OpenAIDialect, StreamOptions, hole_of, tells_usage
 from model_runtime.http.replies import FimReply
 
 if TYPE_CHECKING:
     import msgspec
 
     from model_runtime.http.faults import HttpFault
+    from model_runtime.http.fill import Ask
     from model_runtime.protocol import Usage
 
 
 class FimBody(Body, frozen=True, kw_only=True):
     """The body of `POST /v1/fim/completions`."""
 
-    prompt: str
-    suffix: str | None = None
-    model: str | None = None
-    max_tokens: Positive | None = None
+    prompt: str | None = None
+    suffix: str | bool | None = None
     #: Codestral's name for it.
-    random_seed: Seed | None = None
+    random_seed: Amount = None
     stream_options: StreamOptions | None = None
 
 
@@ -43,17 +42,10 @@ class FimDialect(OpenAIDialect):
 
     def read(self, body: FimBody) -> Ask:  # type: ignore[override]  # each reads its own body type
         """See `Dialect.read`."""
-        request = infill_request(
-            body, body.prompt, body.suffix or "", max_tokens=body.max_tokens, seed=body.random_seed
-        )
-        return Ask(
-            request,
-            model=body.model or "",
-            cut=Cut(read_stops(body.stop)),
-            stream=bool(body.stream),
-            diffusing=bool(body.diffusing),
-            tells_usage=body.stream_options is not None and bool(body.stream_options.include_usage),
-        )
+        if body.prompt is None and not body.suffix:
+            raise BadBody("prompt is missing: the text before the place to fill", "prompt")
+        wanted = Wanted(seed=body.random_seed, tells_usage=tells_usage(body.stream_options))
+        return ask_for(body, [hole_of(body.prompt or "", body.suffix)], wanted)
 
     def error(self, fault: HttpFault) -> dict[str, Any]:
         """See `Dialect.error`."""

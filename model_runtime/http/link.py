@@ -23,6 +23,7 @@ from model_runtime.protocol import (
     Failed,
     Finished,
     Hello,
+    Notice,
     Refused,
     Status,
     StatusRequest,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from model_runtime.protocol import InfillRequest, Message, RuntimeMessage
 
     OnStep = Callable[[StepReport], None]
+    OnNotice = Callable[[Notice], None]
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,7 @@ class NoRuntime(Exception):
 class _Open:
     answer: asyncio.Future[Finished]
     on_step: OnStep | None
+    on_notice: OnNotice | None
 
 
 class Link:
@@ -99,12 +102,15 @@ class Link:
         """Whether requests can still be sent."""
         return self._reading is not None and not self._reading.done()
 
-    async def infill(self, request: InfillRequest, on_step: OnStep | None) -> Finished:
+    async def infill(
+        self, request: InfillRequest, on_step: OnStep | None, on_notice: OnNotice | None = None
+    ) -> Finished:
         """Send a request and wait for its terminal message; being cancelled sends `Cancel`.
 
         Args:
             request: its id must be unlike those of other open requests.
             on_step: told of denoising steps as they come.
+            on_notice: told what takes long.
 
         Raises:
             NotFilled: it was `Failed`, or the connection closed.
@@ -116,7 +122,7 @@ class Link:
         if not self.is_open:
             raise _died()
         answer: asyncio.Future[Finished] = asyncio.get_running_loop().create_future()
-        self._requests[request.id] = _Open(answer, on_step)
+        self._requests[request.id] = _Open(answer, on_step, on_notice)
         self._writer.write(packed)
         try:
             return await answer
@@ -212,8 +218,12 @@ class Link:
                 question = self._questions.get(message.id)
                 if question is not None and not question.done():
                     question.set_result(message)
+            case Notice():
+                request = self._requests.get(message.id)
+                if request is not None and request.on_notice is not None:
+                    request.on_notice(message)
             case _:
-                pass  # a notice has no place in these dialects
+                pass
 
 
 def _fail(answer: asyncio.Future[Any]) -> None:

@@ -1,4 +1,4 @@
-"""llama.cpp's `POST /infill`, as llama.vim and llama.vscode send it.
+"""llama.cpp's `POST /infill`, as llama.vim and llama.vscode send it, and `POST /completion`.
 
 Fields: llama.cpp's tools/server/README.md. What steers its samplers (`top_k`, `samplers`,
 `temperature`, …) or its slots (`cache_prompt`, `t_max_prompt_ms`, …) is read over: the runtime's
@@ -7,21 +7,22 @@ own sampler decides, see `remask` in the body.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from model_runtime.http.cut import Cut
-from model_runtime.http.dialect import Body, Dialect, Seed, infill_request, read_stops
+from model_runtime.http.dialect import Body, Dialect, Wanted, ask_for
 from model_runtime.http.faults import BadBody
-from model_runtime.http.fill import Ask
+from model_runtime.http.forms import Amount
+from model_runtime.http.openai import hole_of
 from model_runtime.http.replies import LlamaReply
 from model_runtime.protocol import ContextFile
 
 if TYPE_CHECKING:
     from model_runtime.http.dialect import Turn
     from model_runtime.http.faults import HttpFault
-    from model_runtime.http.fill import Choice, Filled, Piece
+    from model_runtime.http.fill import Ask, Choice, Filled, Piece
 
 ERROR_TYPES = {
     400: "invalid_request_error",
@@ -30,34 +31,44 @@ ERROR_TYPES = {
     404: "not_found_error",
     503: "unavailable_error",
 }
+#: A line that is farther in is none.
+MAX_INDENT = 1000
 STOP_TYPES = {"closed": "eos", "limit": "limit", "stop": "word"}
 
 
 class Extra(msgspec.Struct, frozen=True, kw_only=True):
     """A chunk of another file."""
 
-    text: str
+    text: str = ""
     filename: str = ""
 
 
-class InfillBody(Body, frozen=True, kw_only=True):
+class LlamaBody(Body, frozen=True, kw_only=True):
+    """What both of llama.cpp's bodies have."""
+
+    n_indent: Amount = None
+    #: Milliseconds after which a text that has a line is enough; 0 for no limit.
+    t_max_predict_ms: Amount = None
+    #: The reply then has only these, a path such as "timings/prompt_n" being one flat key.
+    response_fields: tuple[str, ...] = ()
+
+
+class InfillBody(LlamaBody, frozen=True, kw_only=True):
     """The body of `POST /infill`."""
 
-    input_prefix: str
-    input_suffix: str
+    input_prefix: str | None = None
+    input_suffix: str | None = None
     input_extra: tuple[Extra, ...] = ()
     #: What stands on the cursor's line before it.
     prompt: str = ""
-    #: Negative for no limit; 0 only reads the context.
-    n_predict: Annotated[int, msgspec.Meta(ge=-2, le=8192)] = -1
-    n_indent: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    #: Milliseconds after which a text that has a line is enough; 0 for no limit.
-    t_max_predict_ms: Annotated[int, msgspec.Meta(ge=-1)] | None = None
-    seed: Seed | None = None
-    #: The reply then has only these, a path such as "timings/prompt_n" being one flat key.
-    response_fields: tuple[str, ...] = ()
-    grammar: str | None = None
-    json_schema: Any = None
+
+
+class PromptBody(LlamaBody, frozen=True, kw_only=True):
+    """The body of `POST /completion`."""
+
+    #: As in OpenAI's, of which this is one text.
+    prompt: str | list[Any] | None = None
+    suffix: str | bool | None = None
 
 
 class LlamaDialect(Dialect):
@@ -66,32 +77,18 @@ class LlamaDialect(Dialect):
     name: ClassVar[str] = "llama"
     body_type: ClassVar[type[msgspec.Struct]] = InfillBody
     reply_type: ClassVar[type[msgspec.Struct]] = LlamaReply
-    checks_model: ClassVar[bool] = False
-    farewell: ClassVar[bytes] = b""
 
     def read(self, body: InfillBody) -> Ask:
         """See `Dialect.read`."""
-        if body.grammar or body.json_schema is not None:
-            field = "grammar" if body.grammar else "json_schema"
-            raise BadBody(f"{field} is not supported: a diffusion model fills freely", field)
-        request = infill_request(
-            body,
-            body.input_prefix + body.prompt,
-            body.input_suffix,
-            max_tokens=body.n_predict if body.n_predict > 0 else None,
-            seed=body.seed,
-            context=tuple(ContextFile(path=x.filename, text=x.text) for x in body.input_extra),
-            may_glance=True,
-        )
-        return Ask(
-            request,
-            cut=Cut(read_stops(body.stop), body.n_indent or 0),
-            enough_s=max(0, body.t_max_predict_ms or 0) / 1000,
-            stream=bool(body.stream),
-            diffusing=bool(body.diffusing),
-            is_warm_up=body.n_predict == 0,
-            fields=body.response_fields,
-        )
+        if body.input_prefix is None and body.input_suffix is None and not body.prompt:
+            raise BadBody(
+                "input_prefix and input_suffix are missing: the text around the place to fill",
+                "input_prefix",
+            )
+        prefix, suffix = (body.input_prefix or "") + body.prompt, body.input_suffix or ""
+        files = tuple(ContextFile(path=x.filename, text=x.text) for x in body.input_extra)
+        hole = hole_of(prefix, suffix)
+        return ask_for(body, [replace(hole, files=files + hole.files)], _wanted(body))
 
     def whole(self, ask: Ask, filled: Filled, turn: Turn) -> dict[str, Any]:
         """See `Dialect.whole`."""
@@ -114,7 +111,7 @@ class LlamaDialect(Dialect):
     def last(self, ask: Ask, filled: Filled, turn: Turn) -> list[dict[str, Any]]:
         """See `Dialect.last`."""
         choice = filled.choices[0]
-        text = choice.text if ask.diffusing else filled.rest
+        text = choice.text if ask.diffusing else choice.rest
         return [_chosen(_final(ask, filled, turn, choice, text), ask.fields)]
 
     def error(self, fault: HttpFault) -> dict[str, Any]:
@@ -123,6 +120,30 @@ class LlamaDialect(Dialect):
         if fault.code == "canvas_too_long":
             kind = "exceed_context_size_error"
         return {"error": {"code": fault.status, "message": str(fault), "type": kind}}
+
+
+class LlamaPromptDialect(LlamaDialect):
+    """llama.cpp's native endpoint for one text."""
+
+    name: ClassVar[str] = "llama_prompt"
+    body_type: ClassVar[type[msgspec.Struct]] = PromptBody
+
+    def read(self, body: PromptBody) -> Ask:  # type: ignore[override]  # each reads its own body type
+        """See `Dialect.read`."""
+        prompts = body.prompt if isinstance(body.prompt, list) else [body.prompt]
+        if len(prompts) != 1 or not isinstance(prompts[0], str):
+            raise BadBody("prompt has to be one text: what stands before the fill", "prompt")
+        return ask_for(body, [hole_of(prompts[0], body.suffix)], _wanted(body))
+
+
+def _wanted(body: LlamaBody) -> Wanted:
+    n_indent, enough_ms = body.n_indent or 0, body.t_max_predict_ms or 0
+    return Wanted(
+        may_glance=True,
+        n_indent=int(min(max(0, n_indent), MAX_INDENT)),
+        enough_s=max(0, enough_ms) / 1000,
+        fields=body.response_fields,
+    )
 
 
 def _final(ask: Ask, filled: Filled, turn: Turn, choice: Choice, text: str) -> dict[str, Any]:
@@ -146,8 +167,8 @@ def _final(ask: Ask, filled: Filled, turn: Turn, choice: Choice, text: str) -> d
         "tokens_predicted": usage.n_tokens,
         "tokens_evaluated": usage.n_context_tokens,
         "generation_settings": {
-            "n_predict": ask.request.spans[0].max_tokens or -1,
-            "stop": list(ask.cut.stops),
+            "n_predict": ask.requests[0].spans[0].max_tokens or -1,
+            "stop": list(ask.cuts[0].stops),
             "stream": ask.stream,
         },
         "prompt": "",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
+from model_runtime.http.cut import Cut
 from model_runtime.http.dialect import Dialect, next_id
 from model_runtime.http.faults import BadBody
 from model_runtime.http.fill import Ask
@@ -28,15 +29,20 @@ class NativeDialect(Dialect):
     name: ClassVar[str] = "remask"
     body_type: ClassVar[type[msgspec.Struct]] = InfillRequest
     reply_type: ClassVar[type[msgspec.Struct]] = Finished
-    checks_model: ClassVar[bool] = False
-    farewell: ClassVar[bytes] = b""
 
     def read(self, body: InfillRequest) -> Ask:
         """See `Dialect.read`."""
         if not body.spans:
             raise BadBody("a request needs at least one span to fill", "spans")
         request = msgspec.structs.replace(body, id=next_id())
-        return Ask(request, stream=body.stream, diffusing=True)
+        return Ask(
+            (request,),
+            cuts=(Cut(),),
+            line_ends=("\n",),
+            stream=body.stream,
+            diffusing=True,
+            chooses_confidence=True,
+        )
 
     def whole(self, ask: Ask, filled: Filled, turn: Turn) -> Any:  # noqa: ARG002
         """See `Dialect.whole`."""

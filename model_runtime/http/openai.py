@@ -6,31 +6,25 @@ sampler decides, see `remask` in the body. What would change the reply's meaning
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from model_runtime.http.cut import Cut
-from model_runtime.http.dialect import (
-    DONE,
-    Body,
-    Dialect,
-    Positive,
-    Seed,
-    infill_request,
-    read_stops,
-)
+from model_runtime.http.dialect import DONE, Body, Dialect, Wanted, ask_for
 from model_runtime.http.faults import BadBody
-from model_runtime.http.fill import Ask
+from model_runtime.http.forms import Amount
+from model_runtime.http.marks import Hole, split
 from model_runtime.http.replies import CompletionReply
-from model_runtime.service.jobs import MAX_ALTERNATIVES
+from model_runtime.protocol import ContextFile
 
 if TYPE_CHECKING:
     from model_runtime.http.dialect import Turn
     from model_runtime.http.faults import HttpFault
-    from model_runtime.http.fill import Filled, Piece
+    from model_runtime.http.fill import Ask, Filled, Piece
     from model_runtime.protocol import Usage
 
+#: Prompts of one request, filled one after the other.
+MAX_PROMPTS = 64
 FINISH_REASONS = {"closed": "stop", "stop": "stop", "limit": "length"}
 ERROR_TYPES = {
     401: "authentication_error",
@@ -56,20 +50,37 @@ class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
     include_usage: bool | None = None
 
 
+class Snippet(msgspec.Struct, frozen=True, kw_only=True):
+    """Another file's text, as Tabby's editors send it."""
+
+    filepath: str = ""
+    body: str = ""
+
+
+class Segments(msgspec.Struct, frozen=True, kw_only=True):
+    """What Tabby's editors send instead of a prompt."""
+
+    prefix: str = ""
+    suffix: str = ""
+    filepath: str = ""
+    declarations: tuple[Snippet, ...] = ()
+    relevant_snippets_from_changed_files: tuple[Snippet, ...] = ()
+
+
 class CompletionBody(Body, frozen=True, kw_only=True):
     """The body of `POST /v1/completions`."""
 
-    model: str
-    #: The text before the fill. A list may have one string, for there is one fill a request.
-    prompt: str | Annotated[list[str], msgspec.Meta(min_length=1, max_length=1)]
-    suffix: str | None = None
-    max_tokens: Positive | None = None
-    n: Annotated[int, msgspec.Meta(ge=1, le=MAX_ALTERNATIVES)] | None = None
-    seed: Seed | None = None
+    #: The text before the fill, or several, each with choices of its own. Without a suffix, a
+    #: model's own marks in it say what stands behind.
+    prompt: str | list[Any] | None = None
+    #: Some clients say false for none.
+    suffix: str | bool | None = None
+    n: Amount = None
     stream_options: StreamOptions | None = None
-    echo: bool | None = None
-    best_of: int | None = None
-    logprobs: int | None = None
+    best_of: Amount = None
+    #: Of Tabby's editors.
+    language: str = ""
+    segments: Segments | None = None
 
 
 class OpenAIDialect(Dialect):
@@ -78,46 +89,26 @@ class OpenAIDialect(Dialect):
     name: ClassVar[str] = "openai"
     body_type: ClassVar[type[msgspec.Struct]] = CompletionBody
     reply_type: ClassVar[type[msgspec.Struct]] = CompletionReply
-    checks_model: ClassVar[bool] = True
     farewell: ClassVar[bytes] = DONE
 
     def read(self, body: CompletionBody) -> Ask:
         """See `Dialect.read`."""
-        if body.echo:
-            raise BadBody("echo is not supported: the reply has the fill alone", "echo")
-        if body.logprobs:
-            raise BadBody("logprobs is not supported", "logprobs")
-        n = body.n or 1
-        if body.best_of is not None and body.best_of != n:
+        if body.best_of is not None and body.best_of != (body.n or 1):
             raise BadBody("best_of must be what n is: the best n are returned", "best_of")
-        request = infill_request(
-            body,
-            body.prompt if isinstance(body.prompt, str) else body.prompt[0],
-            body.suffix or "",
-            max_tokens=body.max_tokens,
-            seed=body.seed,
-            n_alternatives=n,
-        )
-        return Ask(
-            request,
-            model=body.model,
-            cut=Cut(read_stops(body.stop)),
-            stream=bool(body.stream),
-            diffusing=bool(body.diffusing),
-            tells_usage=body.stream_options is not None and bool(body.stream_options.include_usage),
-        )
+        wanted = Wanted(n=body.n, tells_usage=tells_usage(body.stream_options))
+        return ask_for(body, _holes(body), wanted)
 
     def whole(self, ask: Ask, filled: Filled, turn: Turn) -> dict[str, Any]:  # noqa: ARG002
         """See `Dialect.whole`."""
         choices = [
-            self.choice(index, choice.text, FINISH_REASONS[choice.ending])
-            for index, choice in enumerate(filled.choices)
+            self.choice(choice.index, choice.text, FINISH_REASONS[choice.ending])
+            for choice in filled.choices
         ]
         return self.reply(turn, choices) | {"usage": self.cost(filled.usage)}
 
     def piece(self, ask: Ask, piece: Piece, turn: Turn) -> dict[str, Any]:  # noqa: ARG002
         """See `Dialect.piece`."""
-        reply = self.event(turn, [self.part(0, piece.text, None)])
+        reply = self.happening(turn, [self.part(piece.index, piece.text, None)])
         if piece.step is not None:
             reply["n_forwards"] = piece.step.n_forwards
         return reply
@@ -125,13 +116,12 @@ class OpenAIDialect(Dialect):
     def last(self, ask: Ask, filled: Filled, turn: Turn) -> list[dict[str, Any]]:
         """See `Dialect.last`."""
         events = []
-        for index, choice in enumerate(filled.choices):
-            is_shown = len(filled.choices) == 1 and not ask.diffusing
-            text = filled.rest if is_shown else choice.text
-            reason = FINISH_REASONS[choice.ending]
-            events.append(self.event(turn, [self.part(index, text, reason)]))
+        for choice in filled.choices:
+            text = choice.text if ask.diffusing else choice.rest
+            part = self.part(choice.index, text, FINISH_REASONS[choice.ending])
+            events.append(self.happening(turn, [part]))
         if ask.tells_usage:
-            events.append(self.event(turn, []) | {"usage": self.cost(filled.usage)})
+            events.append(self.happening(turn, []) | {"usage": self.cost(filled.usage)})
         return events
 
     def error(self, fault: HttpFault) -> dict[str, Any]:
@@ -155,7 +145,7 @@ class OpenAIDialect(Dialect):
             "choices": choices,
         }
 
-    def event(self, turn: Turn, choices: list[dict[str, Any]]) -> dict[str, Any]:
+    def happening(self, turn: Turn, choices: list[dict[str, Any]]) -> dict[str, Any]:
         """Return the envelope of an event."""
         return self.reply(turn, choices)
 
@@ -180,3 +170,39 @@ class OpenAIDialect(Dialect):
             },
             "n_forwards": usage.n_forwards,
         }
+
+
+def tells_usage(options: StreamOptions | None) -> bool:
+    """Whether a stream ends with what it cost."""
+    return options is not None and bool(options.include_usage)
+
+
+def hole_of(prompt: str, suffix: str | bool | None) -> Hole:  # noqa: FBT001  # as a body has it
+    """Return the hole between two texts; in a prompt without a suffix, its marks may say more."""
+    if isinstance(suffix, str) and suffix:
+        return Hole(prompt, suffix)
+    return split(prompt) or Hole(prompt, "")
+
+
+def _holes(body: CompletionBody) -> list[Hole]:
+    if body.segments is not None:
+        return [_segments(body.segments)]
+    if body.prompt is None and not body.suffix:
+        raise BadBody("prompt is missing: the text before the place to fill", "prompt")
+    prompts = body.prompt if isinstance(body.prompt, list) else [body.prompt or ""]
+    if not prompts:
+        raise BadBody("prompt is an empty list: the text before the place to fill", "prompt")
+    if len(prompts) > MAX_PROMPTS:
+        raise BadBody(f"{len(prompts)} prompts; at most {MAX_PROMPTS} are filled", "prompt")
+    texts = [prompt for prompt in prompts if isinstance(prompt, str)]
+    if len(texts) < len(prompts):
+        raise BadBody(
+            "prompt holds token ids, which only their own model reads: send text", "prompt"
+        )
+    return [hole_of(text, body.suffix) for text in texts]
+
+
+def _segments(segments: Segments) -> Hole:
+    snippets = segments.declarations + segments.relevant_snippets_from_changed_files
+    files = tuple(ContextFile(path=each.filepath, text=each.body) for each in snippets)
+    return Hole(segments.prefix, segments.suffix, files, segments.filepath)

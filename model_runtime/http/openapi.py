@@ -22,6 +22,7 @@ REFUSALS = {
     "408": "The body took too long to come.",
     "409": "A newer request took this one's place.",
     "413": "The body is too large.",
+    "415": "The body is packed in a way that nobody here knows.",
     "421": "The server is not called by that name.",
     "429": "Too many requests; Retry-After says when to try again.",
     "500": "A bug; its number is in the server's log.",
@@ -29,11 +30,15 @@ REFUSALS = {
     "503": "The model or the runtime is not there; Retry-After says when to try again.",
     "504": "The fill took too long.",
 }
+_MODEL = {"name": "model", "in": "path", "required": True, "schema": {"type": "string"}}
 ABOUT = {
     "/health": "Whether requests can be filled.",
     "/v1/health": "Whether requests can be filled.",
     "/props": "The server's properties, as llama.cpp tells them.",
     "/v1/models": "The names that stand for the model served.",
+    "/api/tags": "The names that stand for the model served, as Ollama lists them.",
+    "/api/ps": "The model that is in memory, as Ollama lists it.",
+    "/api/version": "Which of Ollama's versions this is like.",
     "/openapi.json": "This description.",
 }
 
@@ -56,6 +61,22 @@ def describe(fills: Mapping[str, Dialect]) -> dict[str, Any]:
     paths["/metrics"] = {
         "get": {"summary": "Figures for Prometheus.", "responses": _responses("text/plain")}
     }
+    paths["/"] = {
+        "get": {"summary": "That there is somebody.", "responses": _responses("text/plain")}
+    }
+    paths["/v1/models/{model}"] = {
+        "get": {
+            "summary": "The model served; by any name it is the one.",
+            "parameters": [_MODEL],
+            "responses": _responses("application/json"),
+        }
+    }
+    paths["/api/show"] = {
+        "post": {
+            "summary": "The model served, as Ollama describes it.",
+            "responses": _responses("application/json"),
+        }
+    }
     for path, dialect in fills.items():
         body, reply = (
             {"$ref": f"#/components/schemas/{each.__name__}"}
@@ -68,7 +89,7 @@ def describe(fills: Mapping[str, Dialect]) -> dict[str, Any]:
                     "required": True,
                     "content": {"application/json": {"schema": body}},
                 },
-                "responses": _responses("application/json", "text/event-stream", reply=reply),
+                "responses": _responses("application/json", dialect.media_type, reply=reply),
             }
         }
     return {
@@ -85,7 +106,8 @@ def describe(fills: Mapping[str, Dialect]) -> dict[str, Any]:
 
 def _responses(*media_types: str, reply: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return what may come back; `reply` is the schema of a JSON reply that is a fill."""
-    error = {"type": "object", "required": ["error"], "properties": {"error": {"type": "object"}}}
+    told = {"anyOf": [{"type": "object"}, {"type": "string"}]}
+    error = {"type": "object", "required": ["error"], "properties": {"error": told}}
     refused = {"content": {"application/json": {"schema": error}}}
     content: dict[str, Any] = {media: {} for media in media_types}
     if reply is not None:

@@ -26,7 +26,7 @@ from ray.serve.experimental.consistent_hash_router import ConsistentHashRouter
 from model_runtime.errors import Cancelled
 from model_runtime.framing import encode, runtime_message_decoder
 from model_runtime.http.faults import NotFilled
-from model_runtime.protocol import Failed, Finished, InfillRequest, Status, StepReport
+from model_runtime.protocol import Failed, Finished, InfillRequest, Notice, Status, StepReport
 from model_runtime.service.jobs import Job
 from model_runtime.service.process import peak_memory_bytes, version
 from model_runtime.service.run import make_engine
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Hashable, Mapping
 
     from model_runtime.engines.base import Engine
-    from model_runtime.http.link import OnStep
+    from model_runtime.http.link import OnNotice, OnStep
     from model_runtime.http.replica_settings import ReplicaSettings
     from model_runtime.protocol import RuntimeMessage
 
@@ -148,7 +148,12 @@ class Replicas:
         """Join the cluster, or start one here, and deploy. A running deployment is rolled over."""
         self._handle = await asyncio.to_thread(self._deploy)
 
-    async def infill(self, request: InfillRequest, on_step: OnStep | None = None) -> Finished:
+    async def infill(
+        self,
+        request: InfillRequest,
+        on_step: OnStep | None = None,
+        on_notice: OnNotice | None = None,
+    ) -> Finished:
         """Have a request filled by the replica that knows its document, or another.
 
         Raises:
@@ -160,7 +165,7 @@ class Replicas:
         for _ in range(MAX_TRIES):
             try:
                 async with asyncio.timeout(request.deadline_s):
-                    return await self._fill(packed, document, on_step)
+                    return await self._fill(packed, document, on_step, on_notice)
             except TimeoutError as error:
                 text = f"not done within {request.deadline_s:g} s"
                 raise NotFilled("deadline", text) from error
@@ -184,7 +189,9 @@ class Replicas:
         if not self._settings.address:
             await asyncio.to_thread(ray.shutdown)
 
-    async def _fill(self, packed: bytes, document: str, on_step: OnStep | None) -> Finished:
+    async def _fill(
+        self, packed: bytes, document: str, on_step: OnStep | None, on_notice: OnNotice | None
+    ) -> Finished:
         ask = self._handle.options(stream=True, session_id=document)
         replies = ask.fill.remote(packed)
         try:
@@ -192,6 +199,8 @@ class Replicas:
                 match _decode(reply):
                     case StepReport() as step if on_step is not None:
                         on_step(step)
+                    case Notice() as notice if on_notice is not None:
+                        on_notice(notice)
                     case Finished() as finished:
                         return finished
                     case Failed() as failed:

@@ -85,3 +85,56 @@ class FimReply(msgspec.Struct, kw_only=True):
     model: str
     choices: Annotated[list[FimChoice], msgspec.Meta(min_length=1)]
     usage: FimUsage
+
+
+class ChatReplyMessage(msgspec.Struct, kw_only=True):
+    """Where a chat has its text."""
+
+    role: Literal["assistant"]
+    content: str
+
+
+class ChatChoice(msgspec.Struct, kw_only=True):
+    """One way to follow the instruction."""
+
+    index: Number
+    message: ChatReplyMessage
+    finish_reason: Finish
+
+
+class ChatReply(msgspec.Struct, kw_only=True):
+    """Of `POST /v1/chat/completions`."""
+
+    id: str
+    object: Literal["chat.completion"]
+    created: Number
+    model: str
+    choices: Annotated[list[ChatChoice], msgspec.Meta(min_length=1)]
+    usage: CompletionUsage
+
+
+class OllamaCost(msgspec.Struct, kw_only=True):
+    """What a fill cost: tokens, and nanoseconds."""
+
+    model: str
+    created_at: str
+    done: bool
+    done_reason: Literal["stop", "length", "load"]
+    total_duration: Number
+    load_duration: Number
+    prompt_eval_count: Number
+    prompt_eval_duration: Number
+    eval_count: Number
+    eval_duration: Number
+
+
+class OllamaReply(OllamaCost, kw_only=True):
+    """Of `POST /api/generate`."""
+
+    response: str
+
+
+class OllamaChatReply(OllamaCost, kw_only=True):
+    """Of `POST /api/chat`."""
+
+    message: ChatReplyMessage

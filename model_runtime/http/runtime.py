@@ -24,7 +24,7 @@ from model_runtime.protocol import START_LOCK_NAME
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from model_runtime.http.link import OnStep
+    from model_runtime.http.link import OnNotice, OnStep
     from model_runtime.protocol import Finished, InfillRequest, Status
     from model_runtime.service.listen import Transport
 
@@ -56,7 +56,12 @@ class Runtime:
         #: Whether the runtime in use was started here, with our arguments.
         self.was_started = False
 
-    async def infill(self, request: InfillRequest, on_step: OnStep | None = None) -> Finished:
+    async def infill(
+        self,
+        request: InfillRequest,
+        on_step: OnStep | None = None,
+        on_notice: OnNotice | None = None,
+    ) -> Finished:
         """Have a request filled. Being cancelled cancels it.
 
         Raises:
@@ -65,13 +70,13 @@ class Runtime:
         for _ in range(MAX_TRIES - 1):
             link = await self._linked()
             try:
-                return await link.infill(request, on_step)
+                return await link.infill(request, on_step, on_notice)
             except NotFilled as fault:
                 if fault.code != "shutting_down":
                     raise
             # The request met a runtime that was leaving; the next one waits for its end.
             await link.wait_closed()
-        return await (await self._linked()).infill(request, on_step)
+        return await (await self._linked()).infill(request, on_step, on_notice)
 
     async def status(self) -> Status:
         """Return what runs, starting it if nothing does.

