@@ -117,8 +117,8 @@ await vscode.window.showNotebookDocument(document, { selections: [range] });
 await vscode.commands.executeCommand('notebook.cell.edit');
 """
 TEXTS = """
-const [notebook] = vscode.workspace.notebookDocuments;
-return notebook?.getCells().map((cell) => cell.document.getText());
+const { notebook } = vscode.window.activeNotebookEditor;
+return notebook.getCells().map((cell) => cell.document.getText());
 """
 
 
