@@ -47,6 +47,20 @@ def test_it_shows_within_a_second_of_the_reply(nvim: Neovim) -> None:
     assert nvim.lines[1] == "    return a"
 
 
+def test_who_writes_before_the_server_is_there_gets_it_too(nvim: Neovim) -> None:
+    """A server takes a moment to start, and a file is opened to write in it."""
+    path = nvim.folder / "early.py"
+    path.write_text("def add(a, b):\n    return \n")
+    nvim.command(f"noautocmd edit {path} | set filetype=")
+    assert nvim.lua("return #vim.lsp.get_clients({ bufnr = 0 })") == 0
+    nvim.at(1, 11)
+    nvim.keys("A")
+    nvim.keys("a")
+    nvim.lua("vim.bo.filetype = 'python'")
+    nvim.attached()
+    assert nvim.ghost_comes() == " + b"
+
+
 def test_accepting_puts_it_in_and_the_cursor_behind_it(nvim: Neovim) -> None:
     """Text behind the cursor stays behind it."""
     nvim.open("def add(a, b):\n    return )\n")

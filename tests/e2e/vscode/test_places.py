@@ -27,6 +27,13 @@ REPLIES: list[dict[str, Any]] = [
 ]
 
 TOLD = ".notification-list-item"
+#: How many code actions of ours there are for the selection.
+OFFERS = """
+const { document, selection } = vscode.window.activeTextEditor;
+const found = await vscode.commands.executeCommand(
+  'vscode.executeCodeActionProvider', document.uri, selection, 'refactor.rewrite.remask');
+return found.length;
+"""
 
 
 def told(code: Workbench, text: str) -> None:
@@ -110,8 +117,8 @@ await vscode.window.showNotebookDocument(document, { selections: [range] });
 await vscode.commands.executeCommand('notebook.cell.edit');
 """
 TEXTS = """
-const [notebook] = vscode.workspace.notebookDocuments;
-return notebook?.getCells().map((cell) => cell.document.getText());
+const { notebook } = vscode.window.activeNotebookEditor;
+return notebook.getCells().map((cell) => cell.document.getText());
 """
 
 
@@ -123,6 +130,7 @@ def edit_cell(code: Workbench, name: str) -> None:
     code.until(lambda: code.text == "print()", "the cell's editor")
     code.page.locator(".monaco-editor.focused").first.wait_for()
     code.ask("vscode.window.activeTextEditor.selection = new vscode.Selection(0, 6, 0, 6)")
+    code.until(lambda: code.ask(OFFERS) > 0, "the server to know the cell")
 
 
 def test_a_cell_of_a_notebook_is_filled_from_the_others(code: Workbench) -> None:
@@ -183,15 +191,6 @@ def proxied(code: Workbench) -> Path:
         "await vscode.workspace.getConfiguration().update('remask.server.command',"
         " undefined, vscode.ConfigurationTarget.Workspace)"
     )
-
-
-#: How many code actions of ours there are for the selection.
-OFFERS = """
-const { document, selection } = vscode.window.activeTextEditor;
-const found = await vscode.commands.executeCommand(
-  'vscode.executeCodeActionProvider', document.uri, selection, 'refactor.rewrite.remask');
-return found.length;
-"""
 
 
 def test_the_server_hears_of_ghost_text(code: Workbench, proxied: Path) -> None:

@@ -67,6 +67,8 @@ function M.attach(client, bufnr)
   end
   attached[bufnr] = true
   M.backend().attach(client, bufnr)
+  -- Who has begun to write before the server was there wrote for it, too.
+  vim.schedule(come_back)
 end
 
 ---Return the part of an item that is to be accepted.
