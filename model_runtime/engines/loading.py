@@ -103,7 +103,7 @@ def load_default(
 
     base = find_base(model_name, cache_dir(settings.cache_dir), on_progress)
     precision = _precision(settings, base, device)
-    stored = _stored(precision, device)
+    stored = stored_precision(precision, device)
 
     def read() -> tuple[Path, FimTemplate, GatedModel]:
         folder = ensure_converted(
@@ -150,11 +150,16 @@ def adapter_of(base: Base) -> Path | None:
 
     An adapter is of one base, and a user's bears the first digits of its digest.
     """
-    own = base.kept_in / f"adapter-{base.digest[:12]}.safetensors"
+    own = adapter_place(base)
     if own.is_file():
         return own
     is_shipped = base.digest == CATALOG[DEFAULT_MODEL].sha256 and ADAPTER_PATH.is_file()
     return ADAPTER_PATH if is_shipped else None
+
+
+def adapter_place(base: Base) -> Path:
+    """Return where the user's own adapter of a base is looked for."""
+    return base.kept_in / f"adapter-{base.digest[:12]}.safetensors"
 
 
 def _described(device: torch.device, precision: Precision, *, has_adapter: bool) -> str:
@@ -182,7 +187,7 @@ def _n_positions(settings: RuntimeSettings) -> int:
     return settings.max_context_tokens + SPAN_ROOM
 
 
-def _stored(precision: Precision, device: torch.device) -> Stored:
+def stored_precision(precision: Precision, device: torch.device) -> Stored:
     """Return what the converted weights are kept in."""
     if device.type != "cpu":
         # Rounded where they are loaded, in the order of the device's kernels.

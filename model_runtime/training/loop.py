@@ -199,8 +199,8 @@ class Trainer:
             for name, parameter in self._parameters.named_parameters():
                 self._optimizer.state[parameter] = {
                     "step": torch.tensor(float(self.step)),
-                    "exp_avg": file.get_tensor(f"first.{name}"),
-                    "exp_avg_sq": file.get_tensor(f"second.{name}"),
+                    "exp_avg": file.get_tensor(f"first.{name}").to(parameter.device),
+                    "exp_avg_sq": file.get_tensor(f"second.{name}").to(parameter.device),
                 }
 
     def _train_step(self) -> Outcome:
