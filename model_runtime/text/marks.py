@@ -174,7 +174,8 @@ def _spare(tokenizer: CodeTokenizer, known: _Known | None, used: set[int | None]
         ModelLoadFailed: there is none.
     """
     for name in known.spare if known else ():
-        if (token_id := tokenizer.find(name)) is not None and token_id not in used:
+        # One that no pair makes is as good as a control token: no text encodes to it.
+        if (token_id := tokenizer.id_of(name)) is not None and token_id not in used:
             return token_id
     free = sorted(token_id for token_id in tokenizer.control_ids if token_id not in used)
     padding = [token_id for token_id in free if "pad" in tokenizer.name(token_id).lower()]

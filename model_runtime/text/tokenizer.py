@@ -250,8 +250,13 @@ class CodeTokenizer:
 
     def find(self, name: str) -> int | None:
         """Return the id of a control token, or None where there is none of that name."""
-        token_id: int | None = self._tokenizer.token_to_id(name)
+        token_id = self.id_of(name)
         return token_id if token_id in self.control_ids else None
+
+    def id_of(self, name: str) -> int | None:
+        """Return the id of any token as the vocabulary writes it, or None."""
+        token_id: int | None = self._tokenizer.token_to_id(name)
+        return token_id
 
     def name(self, token_id: int) -> str:
         """Return how a token is written in the vocabulary; empty where it has none."""
