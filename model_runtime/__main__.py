@@ -20,6 +20,10 @@ COMMANDS = {
         "serve infill to editors (they start it themselves)",
     ),
     "serve": ("model_runtime.http.serve", "serve fill-in-the-middle requests over HTTP"),
+    "models": ("model_runtime.weights.listing", "say which models are here, fit, would be better"),
+    "use": ("model_runtime.weights.listing", "take a model from now on"),
+    "remove": ("model_runtime.weights.listing", "delete a model from this disk"),
+    "device": ("model_runtime.devices_command", "say on which device and how models run here"),
     "pull": ("model_runtime.weights.pull", "download a model ahead of its first use"),
     "eval": ("model_runtime.evaluation.command", "measure a model's quality"),
     "bench": ("model_runtime.bench.command", "measure this machine's speed"),
@@ -53,8 +57,9 @@ def main(words: list[str] | None = None) -> int:
         command = commands.add_parser(name, help=purpose, description=purpose)
         if words[:1] == [name]:
             module = import_module(module_name)
-            module.configure(command)
-            command.set_defaults(run=module.main)
+            # Commands that belong together share a module; there they bear their names.
+            getattr(module, f"configure_{name}", module.configure)(command)
+            command.set_defaults(run=getattr(module, name, module.main))
     arguments = parser.parse_args(words)
     status: int = arguments.run(arguments)
     return status

@@ -6,6 +6,7 @@
     │   ├── UnsupportedPairing   each exists, but not together
     │   └── CanvasTooLong        more text than the model or the limit takes
     ├── ModelLoadFailed      ours or the machine's: weights missing, damaged, too large
+    ├── DeviceFailed         the machine's: its accelerator gave a request up
     ├── RemoteFailed         the remote engine's
     ├── Busy                 the client's: it has too many requests waiting
     └── Stopped              nobody's: the job was told to stop
@@ -65,6 +66,12 @@ class ModelLoadFailed(RuntimeFault):
     """The weights could not be had, or are not what they should be."""
 
     code: ClassVar[FailureCode] = "model_load_failed"
+
+
+class DeviceFailed(RuntimeFault):
+    """The accelerator ran out of memory, or stopped working, in the middle of a request."""
+
+    code: ClassVar[FailureCode] = "internal"
 
 
 class RemoteFailed(RuntimeFault):

@@ -34,12 +34,16 @@ class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     #: File name in `engines/`: what fills the canvas.
     engine: str = "local"
-    #: A name of the catalog; for other engines, what they call the model.
+    #: A name of the catalog, owner/name or owner/name:file.gguf of the hub, a file or a folder; for
+    #: other engines, what they call the model.
     model: str = "qwen2.5-coder-0.5b"
     #: File name in `samplers/`; empty takes the model's own default.
     sampler: str = ""
-    #: "auto", "cpu", "cuda" or "cuda:N".
+    #: "auto" takes the accelerator that torch finds; else "cpu", "cuda", "cuda:N", "mps" or "xpu".
     device: str = "auto"
+    #: What weights are computed with: "auto" takes what suits the device, "int4" the least memory;
+    #: else "int8", "bf16", "fp16" or "fp32".
+    precision: str = "auto"
     #: Threads of one forward; 0 takes one for each core.
     threads: int = 0
     #: Requests that go through the model side by side, where the engine can: more than one pays

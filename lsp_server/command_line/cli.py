@@ -25,7 +25,10 @@ from model_runtime.protocol import Mode  # noqa: TC001
 
 #: What the runtime's own command line does, and we only pass on.
 HANDED_OVER = {
+    "models": "Say which models are here, which fit this machine, which would be better.",
     "pull": "Download a model ahead of its first use.",
+    "use": "Take a model from now on.",
+    "remove": "Delete a model from this disk.",
     "serve": "Serve fill-in-the-middle requests over HTTP.",
     "bench": "Measure this machine.",
     "eval": "Measure a model's quality.",

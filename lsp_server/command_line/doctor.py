@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 #: Seconds a server has to start; importing it from a slow disk takes the longest.
 SERVER_S = 30.0
+#: Seconds that torch has to be loaded and to try its kernels out.
+DEVICE_S = 60.0
 #: The line to be filled, nobody's but ours.
 BEFORE, AFTER = "def add(a, b):\n    return ", "\n"
 
@@ -95,6 +97,8 @@ async def examine(on_notice: Callable[[str], None]) -> AsyncIterator[Finding]:
     if fault:
         yield PROBLEM, fault
         return
+    for line in await asyncio.to_thread(_device_lines):
+        yield "device", line
     async for finding in _examine_runtime(on_notice):
         yield finding
 
@@ -116,6 +120,17 @@ async def look() -> AsyncIterator[Finding]:
         return
     async for finding in _describe(RuntimeClient(process)):
         yield finding
+
+
+def _device_lines() -> list[str]:
+    """Ask a process that has torch where models run here, and how that is known."""
+    words = [sys.executable, "-m", "model_runtime", "device"]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=DEVICE_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ["unknown: it could not be asked for"]
+    # What went wrong stands in its last line.
+    return done.stdout.splitlines() or done.stderr.splitlines()[-1:]
 
 
 async def _examine_runtime(on_notice: Callable[[str], None]) -> AsyncIterator[Finding]:

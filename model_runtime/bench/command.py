@@ -46,6 +46,11 @@ PARTS = {
     "clients": ("model_runtime.bench.clients", "1, 4 and 16 clients at once"),
     "memory": ("model_runtime.bench.memory", "memory over many requests"),
 }
+#: Measured only where they are asked for: they take long, much room, or a graphics card.
+EXTRA = {
+    "size": ("model_runtime.bench.size", "a base of 1.5B at full size; takes 5 GB of disk"),
+    "gpu": ("model_runtime.bench.gpu", "an accelerator, all that matters once; also --gpu"),
+}
 REPEAT = 3
 N_REQUESTS = 1000
 
@@ -53,9 +58,10 @@ N_REQUESTS = 1000
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parts = "\n".join(f"  {name:9} {purpose}" for name, (_, purpose) in PARTS.items())
+    parts = "\n".join(f"  {name:9} {purpose}" for name, (_, purpose) in (PARTS | EXTRA).items())
     parser.description = f"{parser.description}. The parts:\n\n{parts}"
     parser.add_argument("--only", default="", metavar="NAME[,NAME]", help="these parts, no others")
+    parser.add_argument("--gpu", action="store_true", help="the part gpu, under ten minutes")
     parser.add_argument(
         "--out", type=Path, help="write the report as PATH.json, PATH.md and PATH.svg"
     )
@@ -75,7 +81,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Measure, print the report, write it; return the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:
-        names = chosen_parts(arguments.only)
+        names = ["gpu"] if arguments.gpu else chosen_parts(arguments.only)
         setup = Setup(
             settings=load_settings(flags_of(arguments)),
             repeat=max(1, arguments.repeat),
@@ -95,7 +101,7 @@ def main(arguments: argparse.Namespace) -> int:
     )
     has_failed = False
     for name in names:
-        log.info("%s: %s", name, PARTS[name][1])
+        log.info("%s: %s", name, (PARTS | EXTRA)[name][1])
         started = time.monotonic()
         try:
             tables = _apart(measure_part, name, setup)
@@ -119,14 +125,14 @@ def chosen_parts(only: str) -> list[str]:
     """
     wanted = [name.strip() for name in only.split(",") if name.strip()]
     for name in wanted:
-        if name not in PARTS:
-            raise UnknownName("part", name, PARTS)
-    return [name for name in PARTS if name in wanted or not wanted]
+        if name not in PARTS | EXTRA:
+            raise UnknownName("part", name, PARTS | EXTRA)
+    return [name for name in PARTS | EXTRA if name in (wanted or PARTS)]
 
 
 def measure_part(name: str, setup: Setup) -> list[Table]:
     """Measure one part in this process."""
-    tables: list[Table] = import_module(PARTS[name][0]).measure(setup)
+    tables: list[Table] = import_module((PARTS | EXTRA)[name][0]).measure(setup)
     return tables
 
 
@@ -134,6 +140,7 @@ def command_line(arguments: argparse.Namespace) -> str:
     """Return the command that makes the same report again."""
     words = ["remask", "bench"]
     words += ["--only", arguments.only] if arguments.only else []
+    words += ["--gpu"] if arguments.gpu else []
     words += ["--out", str(arguments.out)] if arguments.out else []
     words += ["--repeat", str(arguments.repeat)] if arguments.repeat != REPEAT else []
     words += ["--requests", str(arguments.requests)] if arguments.requests != N_REQUESTS else []

@@ -153,10 +153,12 @@ def closed_run(rows: Rows, same: Tensor) -> Tensor:
 
     What these rows attend to is what it was when they were computed, so keeping them is exact.
     """
-    n_same = int(same.long().cumprod(dim=0).sum())
+    # Looked at on the processor, in one transfer: some devices have no running maximum.
+    is_same, horizon = torch.stack((same.long(), rows.horizon)).cpu()
+    n_same = int(is_same.cumprod(dim=0).sum())
+    reach = horizon[:n_same].cummax(dim=0).values
+    closed = (reach <= torch.arange(1, n_same + 1)).nonzero()
     run = torch.zeros_like(same)
-    reach = rows.horizon[:n_same].cummax(dim=0).values
-    closed = (reach <= torch.arange(1, n_same + 1, device=reach.device)).nonzero()
     if len(closed) > 0:
         run[: int(closed[-1]) + 1] = True
     return run

@@ -1,4 +1,4 @@
-"""Bringing the default model up: weights, tokenizer, adapter, device."""
+"""Bringing a base model up: weights, tokenizer, adapter, device, precision."""
 
 from __future__ import annotations
 
@@ -10,34 +10,47 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from model_runtime.errors import BadRequest, ModelLoadFailed
+from model_runtime.devices import (
+    DTYPES,
+    Precision,
+    choose_device,
+    choose_precision,
+    usual_precision,
+)
+from model_runtime.errors import ModelLoadFailed
 from model_runtime.models import int8
 from model_runtime.models.canvas import CanvasDenoiser
 from model_runtime.models.weights import (
+    CONFIG_FILE,
     WEIGHTS_FILE,
     TensorFile,
     attach_adapter,
     load_adapter,
     load_base,
+    read_config,
 )
 from model_runtime.text.calibration import Calibration, read_calibration
 from model_runtime.text.fim import FimTemplate
 from model_runtime.text.layout import CanvasLayout
 from model_runtime.text.tokenizer import CodeTokenizer
-from model_runtime.weights.catalog import named_model
+from model_runtime.weights.bases import Base, find_base
+from model_runtime.weights.catalog import CATALOG, DEFAULT_MODEL
 from model_runtime.weights.convert import (
     TOKENIZER_FILE,
-    Precision,
     converted_folder,
     ensure_converted,
+    open_base,
+    read_marks,
 )
-from model_runtime.weights.fetch import cache_dir, ensure
+from model_runtime.weights.fetch import cache_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from model_runtime.models.gated import GatedModel
+    from model_runtime.models.parts.quantize import WeightBits
     from model_runtime.settings import RuntimeSettings
+    from model_runtime.weights.convert import Precision as Stored
 
 log = logging.getLogger(__name__)
 
@@ -51,13 +64,13 @@ SPAN_ROOM = 1024
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """The default model, ready."""
+    """A base model, ready."""
 
     denoiser: CanvasDenoiser
     layout: CanvasLayout
     #: The converted base, for whoever needs more of it than a forward.
     weights: TensorFile
-    #: For people: "cpu, int8, 2 threads".
+    #: For people, e.g. "cpu, int8, 2 threads".
     device_text: str
     #: What the model's own probabilities are worth.
     calibration: Calibration = Calibration()  # noqa: RUF009  # it is frozen
@@ -71,15 +84,14 @@ def load_default(
     """Fetch what is missing and load it.
 
     Args:
-        settings: model, device, threads, limits.
+        settings: model, device, precision, threads, limits.
         notice: told, for the user, what takes long.
         check: called now and then; raises to give up. What was downloaded stays.
 
     Raises:
-        ModelLoadFailed: the weights can't be had, or are not what they should be.
+        ModelLoadFailed: the weights can't be had, are not what they should be, or do not fit.
     """
-    device = _device(settings.device)
-    precision = _precision(device)
+    device = choose_device(settings.device)
     if settings.threads:
         torch.set_num_threads(settings.threads)
     model_name = settings.model
@@ -89,47 +101,118 @@ def load_default(
         share = n_done / n_bytes if n_bytes else 0.0
         notice(f"Downloading {model_name} ({share:.0%} of {n_bytes / 1e6:.0f} MB)", share)
 
+    base = find_base(model_name, cache_dir(settings.cache_dir), on_progress)
+    precision = _precision(settings, base, device)
+    stored = stored_precision(precision, device)
+
     def read() -> tuple[Path, FimTemplate, GatedModel]:
         folder = ensure_converted(
-            source,
-            named_model(model_name).sha256,
-            precision,
+            base.source,
+            base.digest,
+            stored,
+            base.kept_in,
             lambda share: notice(f"Preparing {model_name} for this machine ({share:.0%})", share),
         )
         check()
         notice(f"Loading {model_name}", None)
-        return folder, *_read(folder, device)
+        return folder, *_read(folder, device, _n_positions(settings), _bits(precision, device))
 
-    source = ensure(model_name, on_progress, folder=cache_dir(settings.cache_dir))
     try:
         folder, template, model = read()
     except ModelLoadFailed as fault:
-        damaged = converted_folder(source, named_model(model_name).sha256, precision)
+        damaged = converted_folder(base.source, base.digest, stored, base.kept_in)
         if not damaged.exists():
             raise
         # What it was made from has been verified, so it can be made again.
         log.warning("converting the model again: %s", fault)
         shutil.rmtree(damaged)
         folder, template, model = read()
-    if ADAPTER_PATH.is_file():
-        attach_adapter(model, folder, load_adapter(ADAPTER_PATH, model))
-    max_length = settings.max_context_tokens + SPAN_ROOM
-    n_threads = torch.get_num_threads()
+    adapter = adapter_of(base)
+    if adapter is not None:
+        attach_adapter(model, folder, load_adapter(adapter, model))
+    # What the base was not trained for it would not understand.
+    max_context = max(1, min(settings.max_context_tokens, model.config.max_length - SPAN_ROOM))
     return LoadedModel(
-        CanvasDenoiser(model, template.mask_id, max_length),
+        CanvasDenoiser(
+            model, template.mask_id, min(max_context + SPAN_ROOM, model.config.max_length)
+        ),
         CanvasLayout(
-            template,
-            settings.max_context_tokens,
-            heals=settings.heal_tokens,
-            ends_early=settings.end_early,
+            template, max_context, heals=settings.heal_tokens, ends_early=settings.end_early
         ),
         TensorFile(folder / WEIGHTS_FILE),
-        f"{device}, {precision}" + (f", {n_threads} threads" if device.type == "cpu" else ""),
+        _described(device, precision, has_adapter=adapter is not None),
         read_calibration(CALIBRATION_PATH),
     )
 
 
-def _read(folder: Path, device: torch.device) -> tuple[FimTemplate, GatedModel]:
+def adapter_of(base: Base) -> Path | None:
+    """Return the adapter of a base: the one that its user trained, else the shipped one; or None.
+
+    An adapter is of one base, and a user's bears the first digits of its digest.
+    """
+    own = adapter_place(base)
+    if own.is_file():
+        return own
+    is_shipped = base.digest == CATALOG[DEFAULT_MODEL].sha256 and ADAPTER_PATH.is_file()
+    return ADAPTER_PATH if is_shipped else None
+
+
+def adapter_place(base: Base) -> Path:
+    """Return where the user's own adapter of a base is looked for."""
+    return base.kept_in / f"adapter-{base.digest[:12]}.safetensors"
+
+
+def _described(device: torch.device, precision: Precision, *, has_adapter: bool) -> str:
+    words = [str(device), precision]
+    if device.type == "cpu":
+        words.append(f"{torch.get_num_threads()} threads")
+    if not has_adapter:
+        words.append("no adapter for this model: drafts come from repeats and the text alone")
+    return ", ".join(words)
+
+
+def _precision(settings: RuntimeSettings, base: Base, device: torch.device) -> Precision:
+    """Return the precision to load in, having asked whether the model fits."""
+    folders = sorted(base.kept_in.glob(f"{base.source.stem}-{base.digest[:12]}-*/{CONFIG_FILE}"))
+    try:
+        config = read_config(folders[0].parent)
+    except (IndexError, ModelLoadFailed):
+        config = open_base(base.source).config
+    return choose_precision(
+        settings.model, config, device, settings.precision, _n_positions(settings)
+    )
+
+
+def _n_positions(settings: RuntimeSettings) -> int:
+    return settings.max_context_tokens + SPAN_ROOM
+
+
+def stored_precision(precision: Precision, device: torch.device) -> Stored:
+    """Return what the converted weights are kept in."""
+    if device.type != "cpu":
+        # Rounded where they are loaded, in the order of the device's kernels.
+        return precision if precision in DTYPES else _plain(device)
+    chosen = int8.kernel()
+    if precision == "int8" and chosen is not None and chosen.weight_bits == 7:  # noqa: PLR2004  # the name says it
+        return "int7"
+    return precision
+
+
+def _plain(device: torch.device) -> Stored:
+    """Return the floating type that an accelerator's rounded weights are made from."""
+    return usual_precision(device)
+
+
+def _bits(precision: Precision, device: torch.device) -> WeightBits | None:
+    """Return the bits that weights are rounded to when they are loaded; None leaves them."""
+    if device.type == "cpu":
+        return None
+    return {"int8": 8, "int4": 4}.get(precision)  # type: ignore[return-value]  # of a Literal
+
+
+def _read(
+    folder: Path, device: torch.device, n_positions: int, weight_bits: WeightBits | None
+) -> tuple[FimTemplate, GatedModel]:
     """Read a converted model.
 
     Raises:
@@ -137,34 +220,15 @@ def _read(folder: Path, device: torch.device) -> tuple[FimTemplate, GatedModel]:
     """
     path = folder / TOKENIZER_FILE
     try:
-        template = FimTemplate(CodeTokenizer(path))
+        template = FimTemplate(CodeTokenizer(path), read_marks(folder))
     except Exception as error:
         # The tokenizers package has no class of its own for it.
         raise ModelLoadFailed(f"{path} can't be read ({error})") from error
-    return template, load_base(folder, template.mask_id, device=device)
-
-
-def _device(wanted: str) -> torch.device:
-    """Return the device to run on.
-
-    Raises:
-        BadRequest: no device of that name, or none is there.
-    """
-    if wanted == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(wanted)
-    except RuntimeError as error:
-        raise BadRequest(f"device {wanted!r}: allowed are auto, cpu, cuda and cuda:N") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise BadRequest(f"device {wanted!r}: this machine, or its torch, has no CUDA device")
-    return device
-
-
-def _precision(device: torch.device) -> Precision:
-    if device.type == "cuda":
-        return "bf16"
-    kernel = int8.kernel()
-    if kernel is None:
-        return "bf16"
-    return "int8" if kernel.weight_bits == 8 else "int7"  # noqa: PLR2004  # the name says it
+    model = load_base(
+        folder,
+        template.mask_id,
+        device=device,
+        max_length=n_positions,
+        weight_bits=weight_bits,
+    )
+    return template, model

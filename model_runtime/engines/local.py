@@ -1,4 +1,4 @@
-"""The local engine: the default model on this machine's own processor."""
+"""The local engine: a base model with a canvas, on this machine."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+import msgspec
 import torch
 
 from model_runtime.decoding.denoise import check_pairing
+from model_runtime.devices import told_failures
 from model_runtime.engines.base import EngineDescription
 from model_runtime.engines.loading import LoadedModel, load_default
 from model_runtime.models.side_by_side import SideBySide
@@ -23,6 +25,7 @@ from model_runtime.modes.rewrite import rewrite
 from model_runtime.modes.score import unchanged
 from model_runtime.protocol import Finished, Usage
 from model_runtime.samplers import SAMPLERS
+from model_runtime.samplers.hybrid import Hybrid
 from model_runtime.text.calibration import Calibration
 from model_runtime.text.one_line import as_meant
 
@@ -78,16 +81,25 @@ class LocalEngine:
         self._side_by_side = SideBySide()
         #: Whose context was only glanced at.
         self._unread: Job | None = None
+        #: Why the processor computes though there is an accelerator; empty while it does not.
+        self._lost = ""
 
     def describe(self) -> EngineDescription:
         """See `Engine.describe`."""
         device = self._model.device_text if self._model else ""
+        device += f", for {self._lost} failed" if device and self._lost else ""
         return EngineDescription(self._settings.model, device, loaded=self._model is not None)
 
     def close(self) -> None:
         """See `Engine.close`."""
         self._model = None
         self.forget()
+
+    def _lose_device(self) -> None:
+        """Let go of a device that failed: a process can't have it back."""
+        self._lost = str(self._model.denoiser.device) if self._model else self._lost
+        self._settings = msgspec.structs.replace(self._settings, device="cpu", precision="auto")
+        self.close()
 
     def forget(self) -> None:
         """Drop every encoded context: the next request pays for its own."""
@@ -99,8 +111,22 @@ class LocalEngine:
         """Fill the request's spans; see `Engine.infill`."""
         check_request(request)
         request = as_meant(request)
+        # Before the model is loaded: what can't be is told at once.
         sampler = self._sampler(request)
         model = self._load(listener, cancel)
+        with told_failures(model.denoiser.device, self.forget, self._lose_device):
+            return self._infill(request, listener, cancel, model, sampler)
+
+    def _infill(
+        self,
+        request: InfillRequest,
+        listener: Listener,
+        cancel: CancelToken,
+        model: LoadedModel,
+        sampler: Sampler[Any, Any],
+    ) -> Finished:
+        if model.denoiser.model.adapter is None:
+            sampler = _without_adapter(sampler)
         seed = secrets.randbelow(MAX_SEED) if request.seed is None else request.seed
         rng = torch.Generator().manual_seed(seed)
         key, n_glance = _context_key(request), self._settings.glance_tokens
@@ -187,6 +213,13 @@ class _Until:
         """See `CancelToken.check`."""
         if self._must_stop():
             raise _SomebodyAsks
+
+
+def _without_adapter(sampler: Sampler[Any, Any]) -> Sampler[Any, Any]:
+    """Return the sampler for a base whose canvas rows were not trained: they draft nothing."""
+    if not isinstance(sampler, Hybrid):
+        return sampler
+    return Hybrid(msgspec.structs.replace(sampler.params, from_canvas=False))
 
 
 def _context_key(request: InfillRequest) -> ContextKey:

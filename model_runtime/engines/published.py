@@ -16,8 +16,9 @@ import torch
 from model_runtime.caches import CACHES
 from model_runtime.decoding.denoise import Budget, Step, check_pairing, denoise
 from model_runtime.decoding.lengths import choose_length
+from model_runtime.devices import DTYPES, PRECISIONS, choose_device, published_dtype
 from model_runtime.engines.base import EngineDescription
-from model_runtime.errors import ModelLoadFailed, UnsupportedPairing
+from model_runtime.errors import BadRequest, ModelLoadFailed, UnsupportedPairing
 from model_runtime.models.parts.family import Family
 from model_runtime.models.parts.load import load_family
 from model_runtime.modes.job import MARK
@@ -34,6 +35,7 @@ from model_runtime.weights.published import TOKENIZER_FILE, local_folder
 if TYPE_CHECKING:
     from model_runtime.decoding.canvas import Canvas
     from model_runtime.engines.base import CancelToken, Listener
+    from model_runtime.models.parts.quantize import WeightBits
     from model_runtime.protocol import InfillRequest
     from model_runtime.samplers.base import Sampler
     from model_runtime.settings import RuntimeSettings
@@ -122,12 +124,9 @@ class PublishedEngine:
             path = folder / TOKENIZER_FILE
             if not path.is_file():
                 raise ModelLoadFailed(f"{folder} has no {TOKENIZER_FILE}, which text is read with")
-            device = self._settings.device
-            if device == "auto":
-                device = "cuda" if torch.cuda.is_available() else "cpu"
-            # Most processors are slow in bfloat16.
-            dtype = torch.float32 if device == "cpu" else torch.bfloat16
-            family = load_family(folder, device, dtype)
+            device = choose_device(self._settings.device)
+            dtype, bits = _precision(self._settings.precision, device)
+            family = load_family(folder, device, dtype, bits)
             if family.block_length is not None:
                 raise UnsupportedPairing(
                     f"the {family.name!r} family reads block by block and sees nothing behind a "
@@ -243,6 +242,18 @@ class _Task:
             )
             for span in self._text.read(canvas, frozenset())
         ]
+
+
+def _precision(wanted: str, device: torch.device) -> tuple[torch.dtype, WeightBits | None]:
+    """Return the floating type, and how many bits weights are rounded to.
+
+    Raises:
+        BadRequest: no such precision.
+    """
+    if wanted != "auto" and wanted not in PRECISIONS:
+        raise BadRequest(f"precision {wanted!r}: allowed are auto, {', '.join(PRECISIONS)}")
+    bits: dict[str, WeightBits] = {"int8": 8, "int4": 4}
+    return DTYPES.get(wanted, published_dtype(device)), bits.get(wanted)
 
 
 def _is_comparable(family: Family) -> bool:

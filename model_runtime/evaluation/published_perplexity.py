@@ -21,6 +21,7 @@ import torch
 
 from model_runtime.caches.none import NoCache
 from model_runtime.decoding.choose import clean_logits
+from model_runtime.devices import choose_device, published_dtype
 from model_runtime.errors import ModelLoadFailed, UnsupportedPairing
 from model_runtime.evaluation.bound import Likelihood, bound
 from model_runtime.models.eso import Eso
@@ -53,8 +54,8 @@ def measure_published(
     """
     if not (folder / TOKENIZER_FILE).is_file():
         raise ModelLoadFailed(f"{folder} has no {TOKENIZER_FILE}, which text is read with")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    family = load_family(folder, device, torch.float32 if device == "cpu" else torch.bfloat16)
+    device = choose_device()
+    family = load_family(folder, device, published_dtype(device))
     tokenizer = CodeTokenizer(folder / TOKENIZER_FILE)
     if isinstance(family, Eso):
         return _measure_eso(tasks, family, tokenizer, n_draws, seed)

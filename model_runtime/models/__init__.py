@@ -17,6 +17,7 @@ MODELS: Registry[Denoiser] = Registry(
             "adapter",
             "attention",
             "gated",
+            "int4",
             "int8",
             "layers",
             "packed",

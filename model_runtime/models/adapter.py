@@ -23,7 +23,9 @@ class LowRank:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Map [n, n_in] to [n, n_out]."""
-        return functional.linear(functional.linear(x, self.down), self.up)
+        # In training they are float32, whatever the base is.
+        inner = functional.linear(x, self.down.to(x.dtype))
+        return functional.linear(inner, self.up.to(x.dtype))
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class Link:
     def __call__(self, hidden: Tensor, previous: Tensor) -> Tensor:
         """Map rows [n, width] and the embeddings before them [n, width] to rows [n, width]."""
         both = torch.cat((_unit(hidden), _unit(previous).to(hidden.dtype)), dim=-1)
-        inner = functional.silu(functional.linear(both, self.down))
-        return hidden + functional.linear(inner, self.up)
+        inner = functional.silu(functional.linear(both, self.down.to(both.dtype)))
+        return hidden + functional.linear(inner, self.up.to(both.dtype))
 
 
 #: The linear maps of a layer that carry a low-rank part, in the order of `Adapter.layers`.

@@ -11,16 +11,24 @@ processor's cache; and a tile of causal rows does not look at the keys behind it
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from model_runtime.models.layers import attend
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 try:
-    from flash_attn import flash_attn_func
+    from flash_attn import flash_attn_func as _imported
 except ImportError:  # an extra, for CUDA alone
-    flash_attn_func = None
+    _imported = None
+
+#: flash-attn's attention; None does without.
+flash_attn_func: Callable[..., Any] | None = _imported
 
 #: Terms of one product over values. x86 sums up to 384 of them in one order with AVX-512, and up to
 #: 192 with AVX2.
@@ -47,8 +55,10 @@ def attend_rows(
     Returns:
         [n, n_heads * head_dim].
     """
-    if queries.is_cuda:
-        if n_causal == len(queries) and flash_attn_func is not None:
+    if queries.device.type != "cpu":
+        # Its kernels take half precision alone.
+        is_half = queries.dtype in (torch.bfloat16, torch.float16)
+        if queries.is_cuda and is_half and n_causal == len(queries) and flash_attn_func is not None:
             mixed: Tensor = flash_attn_func(queries[None], keys[None], values[None], causal=True)
             return mixed[0].flatten(1)
         return attend(queries, keys, values, allowed)

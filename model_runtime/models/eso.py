@@ -182,7 +182,7 @@ class Eso(Family):
         order = order.to(self.device)
         visible = query.visible
         if visible is None:
-            visible = (~is_mask[order]).long().cumprod(dim=0).sum().expand(len(query.positions))
+            visible = is_mask[order].cumsum(dim=0).eq(0).sum().expand(len(query.positions))
         return order, visible.to(self.device)
 
     def _lay_out(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BaseConfig:
-    """Shape of the base model (Qwen2)."""
+    """Shape of the base model: Qwen2's, Qwen3's or Llama's."""
 
     n_layers: int
     width: int
@@ -43,6 +43,12 @@ class BaseConfig:
     norm_eps: float
     vocab_size: int
     max_length: int
+    #: Positions are divided by it before heads turn.
+    rope_scale: float = 1.0
+    #: Whether queries and keys are normalised head by head, before they turn (Qwen3).
+    head_norms: bool = False
+    #: Whether each frequency has a factor of its own (Llama 3.1).
+    has_rope_factors: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,9 @@ class Layer:
     #: width -> 2 * mlp_width, laid out gate, up.
     gate_up: Linear
     down: Linear
+    #: [head_dim] each, or None.
+    query_norm: Tensor | None = None
+    key_norm: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +105,7 @@ class GatedModel:
         final_norm: [width].
         head: width -> vocab_size.
         mask_fallback_id: the token that stands for a mask while there is no adapter.
+        rope_factors: see `Rotary`.
     """
 
     def __init__(
@@ -106,6 +116,7 @@ class GatedModel:
         final_norm: Tensor,
         head: Linear,
         mask_fallback_id: int = 0,
+        rope_factors: Tensor | None = None,
     ) -> None:
         self.config = config
         #: Of activations, keys and values.
@@ -121,7 +132,9 @@ class GatedModel:
         self._final_norm = final_norm
         self._head = head
         self._mask_fallback_id = mask_fallback_id
-        self._rotary = Rotary(config.head_dim, config.rope_base, config.max_length)
+        self._rotary = Rotary(
+            config.head_dim, config.rope_base, config.max_length, config.rope_scale, rope_factors
+        )
 
     def attach(self, adapter: Adapter, draft_head: Linear) -> None:
         """Put an adapter on the canvas rows.
@@ -132,6 +145,8 @@ class GatedModel:
         """
         self.adapter = adapter
         self.draft_head = draft_head
+        # Where the logits go.
+        self._vocabulary = adapter.vocabulary.cpu()
 
     def hidden(self, rows: Rows, cache: Cache) -> Tensor:
         """Run the fed rows and return [n_rows, width], normalised, ready for the head.
@@ -159,9 +174,13 @@ class GatedModel:
             fed = rms_norm(x, layer.attention_norm, config.norm_eps)
             qkv = _gated(layer.qkv, low_rank[0], fed, canvas)
             queries, keys, values = torch.split(qkv, [n_query, n_key, n_key], dim=-1)
-            queries = rotate(queries.unflatten(-1, (-1, config.head_dim)), tables)
-            keys = rotate(keys.unflatten(-1, (-1, config.head_dim)), tables)
-            values = values.unflatten(-1, (-1, config.head_dim))
+            queries, keys, values = (
+                part.unflatten(-1, (-1, config.head_dim)) for part in (queries, keys, values)
+            )
+            if layer.query_norm is not None and layer.key_norm is not None:
+                queries = rms_norm(queries, layer.query_norm, config.norm_eps)
+                keys = rms_norm(keys, layer.key_norm, config.norm_eps)
+            queries, keys = rotate(queries, tables), rotate(keys, tables)
             own = (queries.split(n_rows), keys.split(n_rows), values.split(n_rows))
             mixed = torch.cat(
                 [
@@ -195,10 +214,12 @@ class GatedModel:
         if self.adapter is None or self.draft_head is None or bool(is_base.all()):
             return list(self._head(hidden).float().cpu().split(n_rows))
         rows = torch.full((len(hidden), self.config.vocab_size), float("-inf"))
-        if bool(is_base.any()):
-            rows[is_base] = self._head(hidden[is_base.to(self.device)]).float().cpu()
-        drafts = self.draft_head(hidden[~is_base.to(self.device)]).float().cpu()
-        rows[(~is_base).nonzero(), self.adapter.vocabulary.cpu()] = drafts
+        # Which rows are which is known here: an index, unlike a mask, is nothing to wait for.
+        base, drafted = is_base.nonzero().squeeze(1), (~is_base).nonzero().squeeze(1)
+        if len(base):
+            rows[base] = self._head(hidden[base.to(self.device)]).float().cpu()
+        drafts = self.draft_head(hidden[drafted.to(self.device)]).float().cpu()
+        rows[drafted[:, None], self._vocabulary] = drafts
         return list(rows.split(n_rows))
 
     def follow(self, hidden: Tensor, previous: Tensor) -> Tensor:
@@ -233,7 +254,9 @@ class GatedModel:
             return self.embedding(torch.where(is_mask, self._mask_fallback_id, token_ids))
         masks = self.adapter.mask_embedding
         depth = (-1 - token_ids).clamp(0, len(masks) - 1)
-        return torch.where(is_mask[:, None], masks[depth], self.embedding(token_ids.clamp_min(0)))
+        return torch.where(
+            is_mask[:, None], masks[depth].to(self.dtype), self.embedding(token_ids.clamp_min(0))
+        )
 
 
 class Embedding:

@@ -49,10 +49,23 @@ class Rotary:
         head_dim: channels of one head.
         base: theta of the slowest frequency.
         max_length: positions are below this.
+        scale: positions are divided by it, for models that were stretched to longer texts (Chen et
+            al. 2023, arXiv 2306.15595).
+        factors: [head_dim / 2] each frequency is divided by its own; None for none.
     """
 
-    def __init__(self, head_dim: int, base: float, max_length: int) -> None:
+    def __init__(
+        self,
+        head_dim: int,
+        base: float,
+        max_length: int,
+        scale: float = 1.0,
+        factors: Tensor | None = None,
+    ) -> None:
         frequencies = base ** (-torch.arange(0, head_dim, 2, dtype=torch.float64) / head_dim)
+        frequencies = frequencies / scale
+        if factors is not None:
+            frequencies = frequencies / factors.double().cpu()
         angles = torch.arange(max_length, dtype=torch.float64)[:, None] * frequencies
         self._cos = angles.cos().float().repeat(1, 2)
         self._sin = angles.sin().float().repeat(1, 2)

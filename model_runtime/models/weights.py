@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,15 +13,19 @@ from safetensors import SafetensorError, safe_open
 from model_runtime.errors import ModelLoadFailed
 from model_runtime.models.adapter import ADAPTED, Adapter, Link, LowRank
 from model_runtime.models.gated import BaseConfig, Embedding, GatedModel, Layer
+from model_runtime.models.int4 import Int4Linear
 from model_runtime.models.int8 import Int8Linear, OneDnn, kernel
 from model_runtime.models.layers import DenseLinear, Linear
 from model_runtime.models.packed import PackedFile, open_packed
+from model_runtime.models.parts.quantize import quantize_weight
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from torch import Tensor
+
+    from model_runtime.models.parts.quantize import WeightBits
 
 #: Written by `weights.convert`, read here.
 WEIGHTS_FILE = "weights.safetensors"
@@ -43,12 +48,12 @@ class TensorFile:
 
     def __init__(self, path: Path, device: torch.device = CPU) -> None:
         try:
-            self._file = safe_open(path, framework="pt", device=str(device))
+            self._file = safe_open(path, framework="pt")
         except (OSError, SafetensorError) as error:
             raise ModelLoadFailed(
                 f"{path} can't be read ({error}); delete its folder and try again"
             ) from error
-        self._path = path
+        self._path, self._device = path, device
         self.names = frozenset(self._file.keys())
         self.metadata: dict[str, str] = self._file.metadata() or {}
 
@@ -61,7 +66,7 @@ class TensorFile:
         if name not in self.names:
             raise ModelLoadFailed(f"{self._path} has no tensor {name!r}")
         tensor: Tensor = self._file.get_tensor(name)
-        return tensor
+        return tensor.to(self._device)
 
     def linear(
         self, name: str, rows: Tensor | None = None, int8: type[Int8Linear] = Int8Linear
@@ -79,7 +84,9 @@ class TensorFile:
         if f"{name}.scale" not in self.names:
             return DenseLinear(weight, bias)
         scale = self.small(f"{name}.scale")
-        return int8(weight, scale if rows is None else scale[rows], bias)
+        scale = scale if rows is None else scale[rows]
+        # One scale for each group of inputs is int4's.
+        return int8(weight, scale, bias) if scale.dim() == 1 else Int4Linear(weight, scale, bias)
 
     def small(self, name: str) -> Tensor:
         """Return a copy of one tensor: a view of the file would hold on to all that was read."""
@@ -89,14 +96,30 @@ class TensorFile:
         """Yield the name and the weight of every linear map in int8."""
         for name in sorted(self.names):
             if f"{name}.scale" in self.names and name != "embedding":
-                yield name, self[name]
+                weight = self[name]
+                if weight.dtype == torch.int8:
+                    yield name, weight
 
     def mapped(self, name: str, packed: PackedFile) -> Linear:
         """Return a linear map of all output channels, mapped where it is in int8."""
-        if f"{name}.scale" not in self.names:
+        if f"{name}.scale" not in self.names or self[name].dtype != torch.int8:
             return self.linear(name)
         bias = self.small(f"{name}.bias") if f"{name}.bias" in self.names else None
         return packed.linear(name, self.small(f"{name}.scale"), bias, self[name].shape[1])
+
+
+def read_config(folder: Path) -> BaseConfig:
+    """Return a converted base's shape.
+
+    Raises:
+        ModelLoadFailed: the file is missing or damaged.
+    """
+    try:
+        return BaseConfig(**json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelLoadFailed(
+            f"{folder / CONFIG_FILE} can't be read ({error}); delete the folder and try again"
+        ) from error
 
 
 def load_base(
@@ -104,6 +127,8 @@ def load_base(
     mask_fallback_id: int,
     int8: type[Int8Linear] = Int8Linear,
     device: torch.device = CPU,
+    max_length: int | None = None,
+    weight_bits: WeightBits | None = None,
 ) -> GatedModel:
     """Load a converted base.
 
@@ -112,16 +137,16 @@ def load_base(
         mask_fallback_id: see `GatedModel`.
         int8: the class for int8 weights; training brings one that has a gradient.
         device: where to compute.
+        max_length: no position reaches it, which saves memory; None takes what the base was
+            trained for.
+        weight_bits: round floating weights of linear maps to so many bits; see `parts.quantize`.
 
     Raises:
         ModelLoadFailed: a file or a tensor is missing or damaged.
     """
-    try:
-        config = BaseConfig(**json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise ModelLoadFailed(
-            f"{folder / CONFIG_FILE} can't be read ({error}); delete the folder and try again"
-        ) from error
+    config = read_config(folder)
+    if max_length is not None:
+        config = replace(config, max_length=min(max_length, config.max_length))
 
     def opened() -> TensorFile:
         # Whoever packs weights opens the file anew, so that what was read goes when it is done.
@@ -132,7 +157,10 @@ def load_base(
     packed = open_packed(folder, opened().int8_weights()) if is_mapped else None
 
     def linear(file: TensorFile, name: str) -> Linear:
-        return file.linear(name, int8=int8) if packed is None else file.mapped(name, packed)
+        made = file.linear(name, int8=int8) if packed is None else file.mapped(name, packed)
+        if weight_bits is not None and isinstance(made, DenseLinear):
+            return DenseLinear(quantize_weight(made.weight, weight_bits), made.bias)
+        return made
 
     def layer(index: int) -> Layer:
         file, name = opened(), f"layers.{index}"
@@ -143,22 +171,32 @@ def load_base(
             mlp_norm=file.small(f"{name}.mlp_norm"),
             gate_up=linear(file, f"{name}.gate_up"),
             down=linear(file, f"{name}.down"),
+            query_norm=file.small(f"{name}.query_norm") if config.head_norms else None,
+            key_norm=file.small(f"{name}.key_norm") if config.head_norms else None,
         )
 
     file = opened()
     scale = file["embedding.scale"] if "embedding.scale" in file.names else None
-    # Packing a weight takes one core; the head is about as much work as all layers.
-    with ThreadPoolExecutor(2) as pool:
-        head = pool.submit(lambda: linear(opened(), "head"))
-        layers = list(pool.map(layer, range(config.n_layers)))
+
+    def made(head: Linear, layers: Sequence[Layer]) -> GatedModel:
         return GatedModel(
             config,
             Embedding(file["embedding"], scale),
             layers,
             file["final_norm"],
-            head.result(),
+            head,
             mask_fallback_id,
+            file["rope_factors"] if config.has_rope_factors else None,
         )
+
+    if device.type != "cpu":
+        # Nothing is packed: the way to the device is what takes time.
+        return made(linear(file, "head"), [layer(index) for index in range(config.n_layers)])
+    # Packing a weight takes one core; the head is about as much work as all layers.
+    with ThreadPoolExecutor(2) as pool:
+        head = pool.submit(lambda: linear(opened(), "head"))
+        layers = list(pool.map(layer, range(config.n_layers)))
+        return made(head.result(), layers)
 
 
 def load_adapter(path: Path, model: GatedModel) -> Adapter:
@@ -172,7 +210,11 @@ def load_adapter(path: Path, model: GatedModel) -> Adapter:
         ModelLoadFailed: the file is missing, damaged or made for another base.
     """
     file = TensorFile(path, model.device)
-    n_layers, dtype = model.config.n_layers, model.dtype
+    n_layers, width, dtype = model.config.n_layers, model.config.width, model.dtype
+    has_all_layers = f"layers.{n_layers - 1}.qkv.down" in file.names
+    has_more = f"layers.{n_layers}.qkv.down" in file.names
+    if not has_all_layers or has_more or file["mask_embedding"].shape[-1] != width:
+        raise ModelLoadFailed(f"{path} was made for another base model than this one")
 
     def low_rank(index: int, part: str) -> LowRank:
         name = f"layers.{index}.{part}"

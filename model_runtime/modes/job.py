@@ -208,8 +208,11 @@ class Job:
 
     def _carriable(self, context: list[int]) -> Stretch | None:
         """Return what is nearly right; see `carried`. Ghost text takes it, an edit does not."""
-        suffix_id = self.model.layout.template.suffix_id
-        if self.request.lane != "inline" or suffix_id not in context:
+        template = self.model.layout.template
+        suffix_id = template.suffix_id
+        # Where the file behind the cursor comes first, nothing of it moves.
+        has_tail = suffix_id in context and not template.marks.is_suffix_first
+        if self.request.lane != "inline" or not has_tail:
             return None
         # The last token stands for what comes next: it is encoded with the first step.
         return carriable(context[:-1], context.index(suffix_id), self.cache)

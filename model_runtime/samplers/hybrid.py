@@ -58,6 +58,9 @@ class HybridParams(Params, frozen=True):
 
     #: Drafts on the canvas at a time; 0 decodes one token a forward, as the base does.
     n_drafts: Annotated[int, msgspec.Meta(ge=0, le=16)] = 3
+    #: Whether the canvas drafts; where it was not trained to (a base without an adapter), drafts
+    #: come from repeats and the text that stood there alone.
+    from_canvas: bool = True
     #: A draft stays only while the product of the drafts' probabilities is at least this.
     threshold: Share = 0.1
     #: Behind an outcome of the check that is less likely than this nothing is drafted: every row
@@ -266,7 +269,9 @@ class Hybrid(Sampler[Progress, HybridParams]):
 
         None while the first text stands: mostly it goes on, and each check would need its own.
         """
-        if state.is_first_text or state.outcome(check - state.next) < self.params.least_outcome:
+        if not self.params.from_canvas or state.is_first_text:
+            return torch.arange(0)
+        if state.outcome(check - state.next) < self.params.least_outcome:
             return torch.arange(0)
         last = min(check + self.params.n_drafts, state.end - 1)
         return torch.arange(check + 1, max(check, last) + 1)

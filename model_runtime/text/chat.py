@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from model_runtime.text.tokenizer import CodeTokenizer
@@ -61,6 +61,12 @@ class ChatTemplate:
         self._tokenizer = tokenizer
         self._start_id = tokenizer.control("<|im_start|>")
         self._end_id = tokenizer.control("<|im_end|>")
+
+    @classmethod
+    def of(cls, tokenizer: CodeTokenizer) -> Self | None:
+        """Return the base's chat prompt; None where its vocabulary has no marks for one."""
+        has_marks = None not in (tokenizer.find("<|im_start|>"), tokenizer.find("<|im_end|>"))
+        return cls(tokenizer) if has_marks else None
 
     def lay_out(self, task: ChatTask) -> list[int]:
         """Return the prompt [n] whose continuation is the new code, up to the fence."""

@@ -1,12 +1,15 @@
-"""The base model's fill-in-the-middle prompt.
+"""The base model's fill-in-the-middle prompt: one file as prefix and suffix, other files before it.
 
-Published with Qwen2.5-Coder (Hui et al. 2024, arXiv 2409.12186, section 3.1): one file as
-prefix, suffix, middle; other files of the repository before it, each behind its name.
+Which marks, and in which order, is the base's (`marks`). A base with a mark for files shows others
+behind it, each under its name; one without is shown them as the head of the file, each behind a
+comment with its name.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from model_runtime.text.marks import Marks, find_marks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,29 +22,56 @@ class FimTemplate:
 
     Args:
         tokenizer: of the base.
+        marks: of the base; None finds them by their names.
+
+    Raises:
+        ModelLoadFailed: the base has no marks; see `find_marks`.
     """
 
-    def __init__(self, tokenizer: CodeTokenizer) -> None:
+    def __init__(self, tokenizer: CodeTokenizer, marks: Marks | None = None) -> None:
         self.tokenizer = tokenizer
-        self._prefix_id = tokenizer.control("<|fim_prefix|>")
-        self.suffix_id = tokenizer.control("<|fim_suffix|>")
-        self._middle_id = tokenizer.control("<|fim_middle|>")
-        self._file_id = tokenizer.control("<|file_sep|>")
+        self.marks = find_marks(tokenizer) if marks is None else marks
+        self.suffix_id = self.marks.suffix_id
         #: Where a span ends.
-        self.end_id = tokenizer.control("<|endoftext|>")
+        self.end_id = self.marks.end_id
         #: Every token that ends a span: the base says it in several ways, and none is text.
         self.end_ids = tokenizer.control_ids
         #: Stands for a mask on a canvas. No text encodes to it, and the base never says it.
-        self.mask_id = tokenizer.control("[PAD151665]")
+        self.mask_id = self.marks.mask_id
 
-    def lay_out(self, prefix: Sequence[int], suffix: Sequence[int]) -> list[int]:
-        """Return the prompt [n] whose continuation is the span."""
-        return [self._prefix_id, *prefix, self.suffix_id, *suffix, self._middle_id]
+    def lay_out(
+        self, prefix: Sequence[int], suffix: Sequence[int], others: Sequence[int] = ()
+    ) -> list[int]:
+        """Return the prompt [n] whose continuation is the span.
+
+        Args:
+            prefix: [n_prefix] what stands before it.
+            suffix: [n_suffix] what stands behind.
+            others: [n_others] other files, of `lay_out_file`, and `open_file` behind them.
+        """
+        marks = self.marks
+        if marks.file_id is None:
+            prefix, others = [*others, *prefix], ()
+        before, behind = [marks.prefix_id, *prefix], [marks.suffix_id, *suffix]
+        parts = (behind, before) if marks.is_suffix_first else (before, behind)
+        return [*marks.start_ids, *others, *parts[0], *parts[1], marks.middle_id]
+
+    def before_span(self, context: list[int]) -> list[int]:
+        """Return of a prompt [n] what stands before the span, from left to right."""
+        at = context.index(self.suffix_id)
+        if not self.marks.is_suffix_first:
+            return context[:at]
+        return context[:at] + context[context.index(self.marks.prefix_id, at) : -1]
 
     def open_file(self, path: str) -> list[int]:
         """Return the name of the file being edited [n], between other files and the prompt."""
-        return [self._file_id, *self.tokenizer.encode(f"{path}\n")]
+        return self._named(path, "")
 
     def lay_out_file(self, path: str, text: str) -> list[int]:
         """Return another file of the repository [n], to stand before the prompt."""
-        return [self._file_id, *self.tokenizer.encode(f"{path}\n{text}\n")]
+        return self._named(path, f"{text}\n")
+
+    def _named(self, path: str, text: str) -> list[int]:
+        if self.marks.file_id is None:
+            return self.tokenizer.encode(f"# {path}\n{text}")
+        return [self.marks.file_id, *self.tokenizer.encode(f"{path}\n{text}")]

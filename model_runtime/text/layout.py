@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from model_runtime.decoding.canvas import Canvas
-from model_runtime.errors import CanvasTooLong
+from model_runtime.errors import CanvasTooLong, UnsupportedPairing
 from model_runtime.protocol import ContextFile
 from model_runtime.text.chat import ChatTask, ChatTemplate
 from model_runtime.text.ending import Ending, ending_at, ending_in, line_ending
@@ -83,7 +83,8 @@ class CanvasLayout:
     ) -> None:
         self.template = template
         self.reader = CanvasReader(template)
-        self.chat = ChatTemplate(template.tokenizer)
+        #: None where the base was not trained to be asked in words.
+        self.chat = ChatTemplate.of(template.tokenizer)
         self._max_context_tokens = max_context_tokens
         self._heals = heals
         self._ends_early = ends_early
@@ -164,6 +165,11 @@ class CanvasLayout:
 
     def _ask(self, request: InfillRequest, span: MaskSpan, prefix: str, suffix: str) -> _Frame:
         """Return the chat prompt around a span."""
+        if self.chat is None:
+            raise UnsupportedPairing(
+                "this model fills, but takes no instructions in words; leave the instruction out,"
+                " or take an instruct model such as the default one"
+            )
         encode = self.template.tokenizer.encode
         n_text = len(self._encode_text(span.text, request.mode))
         line_start = prefix.rpartition("\n")[2]
@@ -179,6 +185,7 @@ class CanvasLayout:
     def _fim_context(self, request: InfillRequest, prefix: str, suffix: str) -> list[int]:
         """Return the fill-in-the-middle prompt [n], as much as fits."""
         budget = self._max_context_tokens
+        prefix = self.template.marks.lead + prefix
         before, after, n_free = around(prefix, suffix, budget, self.template.tokenizer)
         files = request.context
         if request.mode == "repair" and request.instruction:
@@ -186,7 +193,7 @@ class CanvasLayout:
         others = self._lay_out_others(
             files, min(n_free, int(budget * OTHER_FILES_SHARE)), request.path
         )
-        return [*others, *self.template.lay_out(before, after)]
+        return self.template.lay_out(before, after, others)
 
     def _task(
         self, request: InfillRequest, prefix: str, suffix: str, text: str, n_text: int
@@ -226,11 +233,11 @@ class CanvasLayout:
         before = request.prefix.removesuffix(half)
         behind = decode(encode(head(request.suffix, N_BEHIND))[:N_BEHIND])
         context = self._fim_context(request, before, request.suffix)
-        n_before = context.index(self.template.suffix_id)
         following = [span.following for span in request.spans]
         pieces = [zip(texts, following, strict=True) for texts in alternatives]
         texts = [half + "".join(text + gap for text, gap in pairs) + behind for pairs in pieces]
-        return context[:n_before], [encode(text) or [self.template.end_id] for text in texts]
+        plain = self.template.before_span(context)
+        return plain, [encode(text) or [self.template.end_id] for text in texts]
 
     def _lay_out_others(self, files: Sequence[ContextFile], budget: int, path: str) -> list[int]:
         """Lay other files out, nearest to the span first served, each whole or not at all."""

@@ -147,8 +147,9 @@ class Trainer:
         self.step = 0
         vocabulary = parameters.get_buffer("vocabulary")
         #: [vocab_size]: index in the vocabulary, -1 outside it.
-        self._index = torch.full((denoiser.vocab_size,), -1)
-        self._index[vocabulary] = torch.arange(len(vocabulary))
+        index = torch.full((denoiser.vocab_size,), -1)
+        index[vocabulary.cpu()] = torch.arange(len(vocabulary))
+        self._index = index.to(denoiser.device)
 
     def run(self) -> None:
         """Train up to the plan's last step, from the checkpoint if there is one."""
@@ -198,8 +199,8 @@ class Trainer:
             for name, parameter in self._parameters.named_parameters():
                 self._optimizer.state[parameter] = {
                     "step": torch.tensor(float(self.step)),
-                    "exp_avg": file.get_tensor(f"first.{name}"),
-                    "exp_avg_sq": file.get_tensor(f"second.{name}"),
+                    "exp_avg": file.get_tensor(f"first.{name}").to(parameter.device),
+                    "exp_avg_sq": file.get_tensor(f"second.{name}").to(parameter.device),
                 }
 
     def _train_step(self) -> Outcome:
@@ -214,9 +215,13 @@ class Trainer:
         return outcome
 
     def _evaluate(self, example: Example, rng: Random) -> Outcome:
-        # The frozen maps keep their own precision; this is attention, adapter and link.
+        # The frozen maps keep their own precision; this is attention, adapter and link. A base in
+        # half precision takes these along by itself.
+        is_wide = self._denoiser.model.dtype == torch.float32
         with torch.autocast(
-            self._denoiser.device.type, torch.bfloat16, enabled=fast_dtype() == torch.bfloat16
+            self._denoiser.device.type,
+            torch.bfloat16,
+            enabled=is_wide and fast_dtype() == torch.bfloat16,
         ):
             return self._evaluate_on(example, rng)
 
@@ -229,23 +234,27 @@ class Trainer:
         first_offset = max(FIRST_OFFSET, near_span)
         batch = lay_canvases(token_ids, self._mixture, first_offset, rng)
         cache = self._denoiser.new_cache()
+        position, row_index, depth, text = (
+            each.to(self._denoiser.device)
+            for each in (batch.position, batch.row_index, batch.depth, token_ids)
+        )
         with torch.no_grad():
             base = self._denoiser.encode(token_ids.tolist(), cache)
-            teacher = self._draft_head(base[batch.position - 1])
+            teacher = self._draft_head(base[position - 1])
         adapter = self._parameters.adapter()
         model.attach(adapter, self._draft_head)
-        hidden = model.hidden(batch.rows, FrozenContext(cache))[batch.row_index]
-        before = model.embedding(token_ids[batch.position - 1])
+        hidden = model.hidden(batch.rows, FrozenContext(cache))[row_index]
+        before = model.embedding(text[position - 1])
         blind, linked = self._draft_head(hidden), self._draft_head(adapter.link(hidden, before))
-        target, best = self._index[token_ids[batch.position]], teacher.argmax(dim=-1)
+        target, best = self._index[text[position]], teacher.argmax(dim=-1)
         loss = sum(
-            denoising_loss(student, teacher, target, batch.depth, self._mixture) / 2
+            denoising_loss(student, teacher, target, depth, self._mixture) / 2
             for student in (blind, linked)
         )
         return Outcome(
             torch.as_tensor(loss),
-            blind.detach().argmax(dim=-1) == best,
-            linked.detach().argmax(dim=-1) == best,
+            (blind.detach().argmax(dim=-1) == best).cpu(),
+            (linked.detach().argmax(dim=-1) == best).cpu(),
             batch,
         )
 

@@ -1,7 +1,8 @@
-"""`remask train`: train the adapter of the default model, resuming where a run stopped."""
+"""`remask train`: train the adapter of a base model, resuming where a run stopped."""
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,8 +10,11 @@ from typing import TYPE_CHECKING
 import torch
 from safetensors import safe_open
 
+from model_runtime.devices import choose_device, usual_precision
+from model_runtime.engines.loading import adapter_place, stored_precision
 from model_runtime.models.canvas import CanvasDenoiser
 from model_runtime.models.weights import WEIGHTS_FILE, TensorFile, load_adapter, load_base
+from model_runtime.settings import load_settings
 from model_runtime.text.fim import FimTemplate
 from model_runtime.text.tokenizer import CodeTokenizer
 from model_runtime.training.data import read_documents
@@ -20,7 +24,9 @@ from model_runtime.training.loop import CHECKPOINT, Plan, Trainer, describe
 from model_runtime.training.objective import Mixture
 from model_runtime.training.parameters import AdapterParameters
 from model_runtime.training.tasks import Corpus
-from model_runtime.weights.convert import TOKENIZER_FILE
+from model_runtime.weights.bases import find_base
+from model_runtime.weights.convert import TOKENIZER_FILE, ensure_converted, read_marks
+from model_runtime.weights.fetch import cache_dir
 
 if TYPE_CHECKING:
     import argparse
@@ -41,7 +47,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("folder", type=Path, help="checkpoints, metrics and the adapter go here")
     parser.add_argument("--data", type=Path, required=True, help="made by `remask train-data`")
-    parser.add_argument("--base", type=Path, required=True, help="a converted base model's folder")
+    parser.add_argument(
+        "--base", required=True, help="a model's name, as `remask use` takes it; or a converted one"
+    )
+    parser.add_argument("--device", default="auto", help="as the setting of that name")
     parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--rank", type=int, default=32)
     parser.add_argument("--rate", type=float, default=5e-4, help="highest learning rate")
@@ -60,8 +69,13 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     torch.manual_seed(arguments.seed)  # where the low-rank parts start
-    template = FimTemplate(CodeTokenizer(arguments.base / TOKENIZER_FILE))
-    model = load_base(arguments.base, template.mask_id, DifferentiableInt8Linear)
+    device = choose_device(arguments.device)
+    folder, place = _converted(arguments.base, device)
+    template = FimTemplate(CodeTokenizer(folder / TOKENIZER_FILE), read_marks(folder))
+    # On a processor the base stays in integers, which have no gradient of their own.
+    model = load_base(
+        folder, template.mask_id, DifferentiableInt8Linear, device, arguments.max_tokens
+    )
     documents = list(read_documents(arguments.data, "train"))
     vocabulary = _saved_vocabulary(arguments.folder, arguments.start)
     if vocabulary is None:
@@ -71,7 +85,7 @@ def main(arguments: argparse.Namespace) -> int:
     )
     if arguments.start:
         parameters.start_from(load_adapter(arguments.start, model))
-    weights = TensorFile(arguments.base / WEIGHTS_FILE)
+    weights = TensorFile(folder / WEIGHTS_FILE, device)
     heldout = Examples(
         Corpus(read_documents(arguments.data, "heldout")), template, arguments.max_tokens, seed=1
     )
@@ -79,7 +93,7 @@ def main(arguments: argparse.Namespace) -> int:
     mixture = Mixture()
     trainer = Trainer(
         CanvasDenoiser(model, template.mask_id, arguments.max_tokens),
-        parameters,
+        parameters.to(device),
         weights.linear("head", vocabulary, DifferentiableHead),
         Examples(Corpus(documents), template, arguments.max_tokens, arguments.seed),
         [heldout[index] for index in range(N_HELDOUT)],
@@ -89,12 +103,23 @@ def main(arguments: argparse.Namespace) -> int:
     )
     trainer.run()
     settings = describe(plan, mixture) | {
-        "base": arguments.base.name,
+        "base": folder.name,
         "rank": str(arguments.rank),
         "start": arguments.start.name if arguments.start else "",
     }
     parameters.save(arguments.folder / ADAPTER, settings)
+    if place is not None:
+        sys.stdout.write(f"To have it used: cp {arguments.folder / ADAPTER} {place}\n")
     return 0
+
+
+def _converted(name: str, device: torch.device) -> tuple[Path, Path | None]:
+    """Return a base's converted folder, and where its adapter is looked for; None if unknown."""
+    if (Path(name) / WEIGHTS_FILE).is_file():
+        return Path(name), None
+    base = find_base(name, cache_dir(load_settings().cache_dir))
+    stored = stored_precision(usual_precision(device), device)
+    return ensure_converted(base.source, base.digest, stored, base.kept_in), adapter_place(base)
 
 
 def _common_tokens(documents: Iterable[Document], template: FimTemplate, n_tokens: int) -> Tensor:
@@ -117,4 +142,4 @@ def _saved_vocabulary(folder: Path, start: Path | None) -> Tensor | None:
 
 
 def _mean_embedding(model: GatedModel, vocabulary: Tensor) -> Tensor:
-    return model.embedding(vocabulary).float().mean(dim=0)
+    return model.embedding(vocabulary.to(model.device)).float().mean(dim=0).cpu()

@@ -1,8 +1,9 @@
-"""From a verified GGUF file to the form the engine loads, made once and kept beside it.
+"""From a base model as it was published to the form the engine loads, made once and kept.
 
 The converted folder holds the weights (safetensors: int8 with one scale an output channel for a
-CPU, bfloat16 for CUDA), the tokenizer and the shape of the model. Its name carries the digest of
-the source, the precision and the version of this conversion, so a stale one is never loaded.
+processor, floating point for an accelerator), the tokenizer, the marks of its prompt and the shape
+of the model. Its name carries the digest of the source, the precision and the version of this
+conversion, so a stale one is never loaded. A conversion holds a few thousand rows at a time.
 """
 
 from __future__ import annotations
@@ -12,181 +13,220 @@ import shutil
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
+import msgspec
 import torch
-from safetensors.torch import save_file
 
 from model_runtime.errors import ModelLoadFailed
-from model_runtime.models.gated import BaseConfig
+from model_runtime.models.int4 import GROUP, quantize_int4
 from model_runtime.models.int8 import quantize_int8
 from model_runtime.models.weights import CONFIG_FILE, WEIGHTS_FILE
-from model_runtime.text.tokenizer import tokenizer_from_gguf
+from model_runtime.text.marks import Marks, find_marks
+from model_runtime.text.tokenizer import CodeTokenizer
+from model_runtime.weights.base import ROPE_FACTORS
+from model_runtime.weights.writing import write_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import gguf
+    from torch import Tensor
 
-#: int7 is int8 with weights of 7 bits, for processors whose kernels leave no room for more.
-Precision = Literal["int8", "int7", "bf16", "fp32"]
+    from model_runtime.weights.base import BaseSource
+    from model_runtime.weights.writing import Planned
 
-#: Raise it whenever what `convert` writes changes.
+#: What weights are kept in. int7 is int8 with weights of 7 bits, for processors whose kernels leave
+#: no room for more; int4 is that of `models.int4`.
+Precision = Literal["int4", "int7", "int8", "bf16", "fp16", "fp32"]
+
+#: Raise it whenever what is written changes so that what was written before is wrong.
 CONVERSION_VERSION = 1
 
 
 TOKENIZER_FILE = "tokenizer.json"
+MARKS_FILE = "marks.json"
 
 #: Of a tensor, held in float32 at a time: bounds the memory that a conversion takes.
 ROWS_AT_A_TIME = 4096
 
-_DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
-_N_BITS = {"int8": 8, "int7": 7}
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+_N_BITS = {"int4": 4, "int7": 7, "int8": 8}
 
 
-def converted_folder(source: Path, digest: str, precision: Precision) -> Path:
+def converted_folder(source: Path, digest: str, precision: Precision, kept_in: Path) -> Path:
     """Return where the converted form of `source` is kept."""
-    return source.parent / f"{source.stem}-{digest[:12]}-{precision}-v{CONVERSION_VERSION}"
+    return kept_in / f"{source.stem}-{digest[:12]}-{precision}-v{CONVERSION_VERSION}"
+
+
+def open_base(source: Path) -> BaseSource:
+    """Open a base model, and check that it hangs together.
+
+    Args:
+        source: a GGUF file, or a folder of safetensors.
+
+    Raises:
+        ModelLoadFailed: it is neither, damaged, or a model of another kind.
+    """
+    # Needed once on a machine; every start would pay for it.
+    from model_runtime.weights.gguf_base import GgufBase  # noqa: PLC0415
+    from model_runtime.weights.safetensors_base import SafetensorsBase  # noqa: PLC0415
+
+    base = SafetensorsBase(source) if source.is_dir() else GgufBase(source)
+    base.check()
+    return base
 
 
 def ensure_converted(
     source: Path,
     digest: str,
     precision: Precision,
+    kept_in: Path,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Path:
-    """Return the converted folder of a GGUF file, converting it first if that was never done.
+    """Return the converted folder of a base model, converting it first if that was never done.
 
     Args:
-        source: a verified GGUF file.
-        digest: its SHA-256, in hex.
+        source: a GGUF file, or a folder of safetensors.
+        digest: what tells it from another one, in hex.
         precision: of the linear maps.
+        kept_in: where converted folders are.
         progress: called with the share done, 0 to 1.
 
     Raises:
-        ModelLoadFailed: the file is no Qwen2 GGUF, or there is no room to write.
+        ModelLoadFailed: it is no base model, or has no marks, or there is no room to write.
     """
-    folder = converted_folder(source, digest, precision)
+    folder = converted_folder(source, digest, precision, kept_in)
     if (folder / WEIGHTS_FILE).is_file():
         return folder
-    scratch = Path(tempfile.mkdtemp(prefix=folder.name, dir=folder.parent))
     try:
-        _convert(source, scratch, precision, progress)
-        # Whoever comes second finds the folder taken, which is as good.
-        if not folder.exists():
-            scratch.rename(folder)
+        kept_in.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=folder.name, dir=kept_in))
+        try:
+            _convert(open_base(source), scratch, precision, progress)
+            # Whoever comes second finds the folder taken, which is as good.
+            if not folder.exists():
+                scratch.rename(folder)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
     except OSError as error:
-        raise ModelLoadFailed(f"the converted model could not be written: {error}") from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        raise ModelLoadFailed(
+            f"The model, made ready for this machine, can't be written to {kept_in}: "
+            f"{error.strerror or error}. Make room there, or set REMASK_CACHE_DIR to another one."
+        ) from error
     return folder
 
 
-def _convert(
-    source: Path, folder: Path, precision: Precision, progress: Callable[[float], None]
-) -> None:
-    # Needed once on a machine; every start would pay for it.
-    import gguf  # noqa: PLC0415
+def read_marks(folder: Path) -> Marks | None:
+    """Return the marks of a converted base; None where an older conversion did not write them.
 
-    try:
-        reader = gguf.GGUFReader(source)
-    except (ValueError, OSError) as error:
-        raise ModelLoadFailed(f"{source.name} is not a GGUF file: {error}") from error
-    config = _read_config(reader)
-    (folder / CONFIG_FILE).write_text(json.dumps(asdict(config), indent=2), encoding="utf-8")
-    tokenizer_from_gguf(reader).save(str(folder / TOKENIZER_FILE))
-    # The fields hold every token as an array of its own; they are not needed any more.
-    reader.fields.clear()
-    tensors: dict[str, torch.Tensor] = {}
-    fused = list(_fused(config))
-    for n_done, (name, parts) in enumerate(fused):
-        # An embedding is looked up, not multiplied, so it has room for all its bits.
-        n_bits = 8 if name == "embedding" else _N_BITS.get(precision)
-        tensors[name], scales = _stack(_find(reader, parts), precision, n_bits)
-        if scales is not None:
-            tensors[f"{name}.scale"] = scales
-        progress(n_done / len(fused))
-    save_file(tensors, folder / WEIGHTS_FILE)
-
-
-def _fused(config: BaseConfig) -> Iterator[tuple[str, list[str]]]:
-    """Yield our name of each tensor and the GGUF tensors it is stacked from."""
-    yield "embedding", ["token_embd.weight"]
-    for index in range(config.n_layers):
-        ours, theirs = f"layers.{index}", f"blk.{index}"
-        qkv = [f"{theirs}.attn_{part}" for part in "qkv"]
-        yield f"{ours}.attention_norm", [f"{theirs}.attn_norm.weight"]
-        yield f"{ours}.qkv", [f"{name}.weight" for name in qkv]
-        yield f"{ours}.qkv.bias", [f"{name}.bias" for name in qkv]
-        yield f"{ours}.out", [f"{theirs}.attn_output.weight"]
-        yield f"{ours}.mlp_norm", [f"{theirs}.ffn_norm.weight"]
-        yield f"{ours}.gate_up", [f"{theirs}.ffn_gate.weight", f"{theirs}.ffn_up.weight"]
-        yield f"{ours}.down", [f"{theirs}.ffn_down.weight"]
-    yield "final_norm", ["output_norm.weight"]
-    yield "head", ["output.weight"]
-
-
-def _stack(
-    parts: list[gguf.ReaderTensor], precision: Precision, n_bits: int | None
-) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Return GGUF tensors stacked in our precision, and the scales of the rows where it has them.
-
-    The whole is laid out first and filled a few thousand rows at a time: what is held in float32
-    meanwhile stays small.
+    Raises:
+        ModelLoadFailed: the file is damaged.
     """
-    from gguf import dequantize  # noqa: PLC0415  # as above
-
-    n_rows = sum(len(part.data) for part in parts)
-    is_vector = len(parts[0].shape) == 1
-    dtype = _DTYPES.get(precision, torch.float32 if is_vector else torch.int8)
-    shape = (n_rows,) if is_vector else (n_rows, int(parts[0].shape[0]))
-    stacked = torch.empty(shape, dtype=dtype)
-    scales = None if dtype != torch.int8 else torch.empty(n_rows)
-    end = 0
-    for part in parts:
-        for start in range(0, len(part.data), ROWS_AT_A_TIME):
-            quantized = part.data[start : start + ROWS_AT_A_TIME]
-            stretch = torch.from_numpy(dequantize(quantized, part.tensor_type).copy())
-            rows = slice(end, end + len(stretch))
-            end = rows.stop
-            if scales is None:
-                stacked[rows] = stretch
-            else:
-                stacked[rows], scales[rows] = quantize_int8(stretch, n_bits)
-    return stacked, scales
+    try:
+        return msgspec.json.decode((folder / MARKS_FILE).read_bytes(), type=Marks)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ModelLoadFailed(f"{folder / MARKS_FILE} can't be read ({error})") from error
 
 
-def _find(reader: gguf.GGUFReader, names: list[str]) -> list[gguf.ReaderTensor]:
-    found = {tensor.name: tensor for tensor in reader.tensors}
-    # Tied: the head is the embedding.
-    found.setdefault("output.weight", found.get("token_embd.weight"))
-    for name in names:
-        if found.get(name) is None:
-            raise ModelLoadFailed(f"the GGUF file has no tensor {name!r}")
-    return [found[name] for name in names]
-
-
-def _read_config(reader: gguf.GGUFReader) -> BaseConfig:
-    architecture = _field(reader, "general.architecture")
-    if architecture != "qwen2":
-        raise ModelLoadFailed(f"the GGUF file holds a {architecture!r} model; allowed: qwen2")
-    width = _field(reader, "qwen2.embedding_length")
-    n_heads = _field(reader, "qwen2.attention.head_count")
-    return BaseConfig(
-        n_layers=_field(reader, "qwen2.block_count"),
-        width=width,
-        n_heads=n_heads,
-        n_kv_heads=_field(reader, "qwen2.attention.head_count_kv"),
-        head_dim=width // n_heads,
-        mlp_width=_field(reader, "qwen2.feed_forward_length"),
-        rope_base=_field(reader, "qwen2.rope.freq_base"),
-        norm_eps=_field(reader, "qwen2.attention.layer_norm_rms_epsilon"),
-        vocab_size=len(reader.fields["tokenizer.ggml.tokens"].data),
-        max_length=_field(reader, "qwen2.context_length"),
+def _convert(
+    base: BaseSource, folder: Path, precision: Precision, progress: Callable[[float], None]
+) -> None:
+    (folder / CONFIG_FILE).write_text(json.dumps(asdict(base.config), indent=2), encoding="utf-8")
+    try:
+        tokenizer, hints = base.tokenizer()
+    except ModelLoadFailed as fault:
+        raise ModelLoadFailed(f"{base.name}: {fault}") from fault
+    tokenizer.save(str(folder / TOKENIZER_FILE))
+    marks = find_marks(CodeTokenizer(folder / TOKENIZER_FILE), hints)
+    (folder / MARKS_FILE).write_bytes(msgspec.json.encode(marks))
+    layout = dict(_fused(base))
+    planned = dict(_planned(base, layout, precision))
+    write_tensors(
+        folder / WEIGHTS_FILE, planned, _tensors(base, layout, planned, precision, progress)
     )
 
 
-def _field(reader: gguf.GGUFReader, key: str) -> Any:
-    if key not in reader.fields:
-        raise ModelLoadFailed(f"the GGUF file has no field {key!r}")
-    return reader.fields[key].contents()
+def _fused(base: BaseSource) -> Iterator[tuple[str, list[str]]]:
+    """Yield our name of each tensor and the base's tensors it is stacked from."""
+
+    def both(ours: str, *theirs: str) -> Iterator[tuple[str, list[str]]]:
+        yield ours, [f"{name}.weight" for name in theirs]
+        biases = [f"{name}.bias" for name in theirs]
+        if all(base.shape(name) for name in biases):
+            yield f"{ours}.bias", biases
+
+    yield "embedding", ["token_embd.weight"]
+    if base.config.has_rope_factors:
+        yield "rope_factors", [ROPE_FACTORS]
+    for index in range(base.config.n_layers):
+        ours, theirs = f"layers.{index}", f"blk.{index}"
+        yield f"{ours}.attention_norm", [f"{theirs}.attn_norm.weight"]
+        yield from both(f"{ours}.qkv", *(f"{theirs}.attn_{part}" for part in "qkv"))
+        if base.config.head_norms:
+            yield f"{ours}.query_norm", [f"{theirs}.attn_q_norm.weight"]
+            yield f"{ours}.key_norm", [f"{theirs}.attn_k_norm.weight"]
+        yield from both(f"{ours}.out", f"{theirs}.attn_output")
+        yield f"{ours}.mlp_norm", [f"{theirs}.ffn_norm.weight"]
+        yield from both(f"{ours}.gate_up", f"{theirs}.ffn_gate", f"{theirs}.ffn_up")
+        yield from both(f"{ours}.down", f"{theirs}.ffn_down")
+    yield "final_norm", ["output_norm.weight"]
+    # Tied: the head is the embedding.
+    is_tied = base.shape("output.weight") is None
+    yield "head", ["token_embd.weight" if is_tied else "output.weight"]
+
+
+def _planned(
+    base: BaseSource, layout: dict[str, list[str]], precision: Precision
+) -> Iterator[tuple[str, Planned]]:
+    """Yield each tensor that will be written."""
+    for name, parts in layout.items():
+        shapes = [base.shape(part) or () for part in parts]
+        shape = (sum(shape[0] for shape in shapes), *shapes[0][1:])
+        is_vector = len(shape) == 1
+        # Frequencies are multiplied by positions: they have no rounding to spare.
+        dtype = torch.float32 if name == "rope_factors" else _DTYPES.get(precision)
+        if dtype or is_vector:
+            yield name, (shape, dtype or torch.float32)
+        elif _bits(name, precision) == 4:  # noqa: PLR2004  # the name says it
+            yield name, ((shape[0], shape[1] // 2), torch.uint8)
+            yield f"{name}.scale", ((shape[0], shape[1] // GROUP), torch.float32)
+        else:
+            yield name, (shape, torch.int8)
+            yield f"{name}.scale", (shape[:1], torch.float32)
+
+
+def _bits(name: str, precision: Precision) -> int:
+    """Return the bits of a rounded weight."""
+    # An embedding is looked up, not multiplied, so it has room for 8.
+    return 8 if name == "embedding" else _N_BITS[precision]
+
+
+def _tensors(
+    base: BaseSource,
+    layout: dict[str, list[str]],
+    planned: dict[str, Planned],
+    precision: Precision,
+    progress: Callable[[float], None],
+) -> Iterator[tuple[str, Tensor]]:
+    """Yield the pieces of each tensor, as `write_tensors` wants them."""
+    for n_done, (name, parts) in enumerate(layout.items()):
+        progress(n_done / len(layout))
+        dtype = planned[name][1]
+        scales: list[Tensor] = []
+        for part in parts:
+            n_rows = (base.shape(part) or (0,))[0]
+            for start in range(0, n_rows, ROWS_AT_A_TIME):
+                rows = base.rows(part, start, min(start + ROWS_AT_A_TIME, n_rows))
+                if dtype.is_floating_point:
+                    yield name, rows.to(dtype)
+                    continue
+                n_bits = _bits(name, precision)
+                rounded, scale = (
+                    quantize_int4(rows) if dtype == torch.uint8 else quantize_int8(rows, n_bits)
+                )
+                scales.append(scale)
+                yield name, rounded
+        if scales:
+            yield f"{name}.scale", torch.cat(scales)

@@ -63,8 +63,13 @@ def local_folder(name: str, cache: Path) -> Path:
     return kept
 
 
-def pull_repository(name: str, cache: Path) -> Path:
+def pull_repository(name: str, cache: Path, patterns: tuple[str, ...] = PATTERNS) -> Path:
     """Fetch a repository, going on where an earlier fetch stopped; return its folder.
+
+    Args:
+        name: owner/name.
+        cache: where models are kept.
+        patterns: of its files, which to fetch.
 
     Raises:
         BadRequest: the name is no repository's.
@@ -76,7 +81,7 @@ def pull_repository(name: str, cache: Path) -> Path:
     from huggingface_hub.errors import HfHubHTTPError  # noqa: PLC0415
 
     try:
-        snapshot_download(name, local_dir=folder, allow_patterns=list(PATTERNS))
+        snapshot_download(name, local_dir=folder, allow_patterns=list(patterns))
     except (HfHubHTTPError, OSError) as error:
         words = str(error).splitlines()[0]
         raise ModelLoadFailed(f"{name} can't be fetched from the hub: {words}") from error

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from model_runtime.errors import RuntimeFault
+from model_runtime.errors import RuntimeFault, UnknownName
+from model_runtime.models.parts.config import read_json
 from model_runtime.settings import load_settings
 from model_runtime.weights import fetch
-from model_runtime.weights.catalog import CATALOG, NamedModel, named_model
+from model_runtime.weights.base import ARCHITECTURES
+from model_runtime.weights.bases import address_of, changed_files, find_base
+from model_runtime.weights.catalog import BASES, CATALOG, NamedModel, named_model
 from model_runtime.weights.published import RECOMMENDED, pull_repository
 
 if TYPE_CHECKING:
@@ -25,7 +28,9 @@ if TYPE_CHECKING:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
-        "name", nargs="?", help=f"one of: {', '.join(CATALOG)}; or owner/name, or a folder"
+        "name",
+        nargs="?",
+        help=f"one of: {', '.join((*CATALOG, *BASES))}; owner/name[:file.gguf], a file, a folder",
     )
     parser.add_argument("--list", action="store_true", help="say which models are worth having")
     parser.add_argument(
@@ -42,10 +47,12 @@ def main(arguments: argparse.Namespace) -> int:
     try:
         settings = load_settings()
         name, folder = arguments.name or settings.model, fetch.cache_dir(settings.cache_dir)
-        if name in CATALOG or not ("/" in name or Path(name).is_dir()):
+        if name in CATALOG:
             said = _pull_named(named_model(name), folder, arguments.source, console)
-        else:
+        elif _is_diffusion(name, folder):
             said = _pull_published(name, folder)
+        else:
+            said = _pull_base(name, folder, console)
     except RuntimeFault as fault:
         sys.stderr.write(f"{fault}\n")
         return 1
@@ -87,6 +94,50 @@ def _pull_named(model: NamedModel, folder: Path, source: Path | None, console: C
         )
     sys.stdout.write(f"{path}\n")
     return f"{model.name}: verified, licence {model.licence}"
+
+
+def _is_diffusion(name: str, cache: Path) -> bool:
+    """Whether a repository or a folder is that of a published diffusion model."""
+    if any(one.repository == name for one in RECOMMENDED):
+        return True
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        address = address_of(name)
+        if address is None or address[1] is not None or name in BASES:
+            return False
+        # What it is stands in a small file.
+        folder = pull_repository(name, cache, patterns=("*.json",))
+    config = folder / "config.json"
+    if not config.is_file():
+        return False
+    return read_json(config).get("model_type") not in ARCHITECTURES
+
+
+def _pull_base(name: str, cache: Path, console: Console) -> str:
+    """Fetch a base, say whether it is another one at the hub by now, and look into it."""
+    # Slow to import, and needed here alone.
+    from model_runtime.weights.convert import open_base  # noqa: PLC0415
+
+    if address_of(name) is None and not Path(name).expanduser().exists():
+        raise UnknownName("model", name, (*CATALOG, *BASES))
+    changed = changed_files(name, cache)
+    if changed:
+        return (
+            f"{name} was changed at the hub since it was fetched ({', '.join(changed)}); what is "
+            f"here stays. To take the new one: remask remove {name}, then pull again"
+        )
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task(name, total=None)
+        base = find_base(
+            name, cache, lambda n_done, n_all: progress.update(bar, completed=n_done, total=n_all)
+        )
+    config = open_base(base.source).config
+    sys.stdout.write(f"{base.source}\n")
+    return (
+        f"{name}: whole, {config.n_layers} layers of {config.width}, {config.max_length:,} tokens."
+        f" To use it: remask use {name}"
+    )
 
 
 def _pull_published(name: str, cache: Path) -> str:

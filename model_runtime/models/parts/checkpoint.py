@@ -232,9 +232,7 @@ class Shards(Weights):
         """Return the file, closing the one that was open: the memory of one shard is enough."""
         if file_name != self._open_name:
             try:
-                self._file = safe_open(
-                    self._folder / file_name, framework="pt", device=str(self.device)
-                )
+                self._file = safe_open(self._folder / file_name, framework="pt")
             except (OSError, SafetensorError) as error:
                 raise self._damaged(file_name, error) from error
             self._open_name = file_name

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from model_runtime.devices import free_bytes
 from model_runtime.errors import ModelLoadFailed
 from model_runtime.models import MODELS
 from model_runtime.models.parts.checkpoint import Plan, Shards
@@ -16,6 +15,7 @@ from model_runtime.models.parts.family import Family
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from model_runtime.models.parts.quantize import WeightBits
 
@@ -104,25 +104,6 @@ def find_family(values: Mapping[str, Any]) -> type[Family]:
     allowed = sorted(name for family in families for name in family.architectures)
     found = values.get("architectures") or values.get("model_type")
     raise ModelLoadFailed(f"no family for {found!r}; allowed: {', '.join(allowed)}")
-
-
-def free_bytes(device: torch.device) -> int | None:
-    """Return the free memory of a device, or None where it can't be told."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    if device.type == "mps":
-        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
-    try:
-        # What the kernel could free counts as free; other systems tell the whole memory at least.
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        available = next(line for line in lines if line.startswith("MemAvailable:"))
-        return int(available.split()[1]) * 1024
-    except (OSError, StopIteration):
-        pass
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return None
 
 
 def _with_special_ids(

@@ -11,7 +11,7 @@ import pytest
 from support.tiny import write_checkpoint
 
 from model_runtime.models import MODELS
-from model_runtime.weights.catalog import CATALOG, DEFAULT_MODEL
+from model_runtime.weights.catalog import BASES, CATALOG, DEFAULT_MODEL
 from model_runtime.weights.published import RECOMMENDED
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def test_unknown_model(tmp_path: Path) -> None:
     said = pull(tmp_path, "qwen")
 
     assert said.returncode == 1
-    assert said.stderr == f"unknown model 'qwen'; allowed: {', '.join(sorted(CATALOG))}\n"
+    assert said.stderr == f"unknown model 'qwen'; allowed: {', '.join(sorted(CATALOG | BASES))}\n"
 
 
 @pytest.mark.real_model

@@ -1,0 +1,129 @@
+"""Models on a device with random weights at real sizes, drawn there: nothing is read or sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from model_runtime.bench.made import SIZES
+from model_runtime.models import MODELS
+from model_runtime.models.canvas import CanvasDenoiser
+from model_runtime.models.gated import BaseConfig, Embedding, GatedModel, Layer
+from model_runtime.models.layers import DenseLinear
+from model_runtime.models.parts.checkpoint import Weights
+from model_runtime.models.parts.config import parse_config
+from model_runtime.models.parts.family import Family
+from model_runtime.models.parts.quantize import quantize_weight
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from model_runtime.models.parts.quantize import WeightBits
+
+#: Qwen2.5's, and tokens of a canvas and its context.
+_VOCABULARY, _MAX_LENGTH = 151_936, 4096
+#: The published configurations, what changes the numbers of it.
+_FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
+    "dream-7b": ("dream", {
+        "vocab_size": 152_064, "hidden_size": 3584, "num_hidden_layers": 28,
+        "num_attention_heads": 28, "num_key_value_heads": 4, "intermediate_size": 18_944,
+        "rms_norm_eps": 1e-6, "rope_theta": 1e6, "max_position_embeddings": 2048,
+        "mask_token_id": 151_666, "hidden_act": "silu", "tie_word_embeddings": False,
+        "architectures": ["DreamModel"],
+    }),
+    "llada-8b": ("llada", {
+        "vocab_size": 126_464, "embedding_size": 126_464, "d_model": 4096, "n_layers": 32,
+        "n_heads": 32, "n_kv_heads": 32, "mlp_hidden_size": 12_288, "rms_norm_eps": 1e-5,
+        "rope_theta": 5e5, "max_sequence_length": 4096, "mask_token_id": 126_336,
+        "weight_tying": False, "architectures": ["LLaDAModelLM"],
+    }),
+}  # fmt: skip
+
+
+def random_base(
+    size: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    n_layers: int | None = None,
+    weight_bits: WeightBits | None = None,
+) -> CanvasDenoiser:
+    """Return a Qwen2.5-Coder base; the same numbers for a seed on every device.
+
+    Args:
+        size: of `SIZES`.
+        device: where it computes.
+        dtype: of its weights.
+        n_layers: fewer than it has; None takes all.
+        weight_bits: round linear maps to so many bits.
+    """
+    shape = SIZES[size]
+    config = BaseConfig(
+        n_layers=n_layers or shape.n_layers, width=shape.width, n_heads=shape.n_heads,
+        n_kv_heads=shape.n_kv_heads, head_dim=shape.width // shape.n_heads,
+        mlp_width=shape.mlp_width, rope_base=1e6, norm_eps=1e-6, vocab_size=_VOCABULARY,
+        max_length=_MAX_LENGTH,
+    )  # fmt: skip
+    rng = torch.Generator().manual_seed(0)
+
+    def drawn(n_out: int, n_in: int) -> Tensor:
+        # A strip is drawn on the processor and repeated: a whole model would take minutes.
+        strip = torch.randn(min(n_out, 512), n_in, generator=rng) / n_in**0.5
+        whole: Tensor = strip.to(device, dtype).repeat(-(-n_out // len(strip)), 1)
+        return whole[:n_out].contiguous()
+
+    def linear(n_out: int, n_in: int) -> DenseLinear:
+        weight = drawn(n_out, n_in)
+        return DenseLinear(weight if weight_bits is None else quantize_weight(weight, weight_bits))
+
+    def norm() -> Tensor:
+        return torch.ones(config.width).to(device, dtype)
+
+    n_query, n_key = config.n_heads * config.head_dim, config.n_kv_heads * config.head_dim
+    layers = [
+        Layer(
+            norm(), linear(n_query + 2 * n_key, config.width), linear(config.width, n_query),
+            norm(), linear(2 * config.mlp_width, config.width),
+            linear(config.width, config.mlp_width),
+        )
+        for _ in range(config.n_layers)
+    ]  # fmt: skip
+    table = drawn(_VOCABULARY, config.width)
+    model = GatedModel(config, Embedding(table), layers, norm(), DenseLinear(table))
+    return CanvasDenoiser(model, _VOCABULARY - 1, _MAX_LENGTH)
+
+
+class _Drawn(Weights):
+    """Answers with random tensors of the device."""
+
+    def tensor(self, name: str, *shape: int, dtype: torch.dtype | None = None) -> Tensor:
+        """Draw one: norms near one, the rest of the size of what it maps."""
+        if "norm" in name or "ln_f" in name:
+            return torch.ones(shape, device=self.device, dtype=dtype or self.dtype)
+        drawn = torch.empty(shape, device=self.device, dtype=dtype or self.dtype)
+        return drawn.normal_(0, shape[-1] ** -0.5)
+
+    def inert(self, *names: str) -> None:
+        """Nothing is left over."""
+
+
+def random_family(
+    name: str, device: torch.device, dtype: torch.dtype, *, n_layers: int | None = None
+) -> Family:
+    """Return a published family at its published size.
+
+    Args:
+        name: "dream-7b" or "llada-8b".
+        device: where it computes.
+        dtype: of its weights.
+        n_layers: fewer than it has; None takes all.
+    """
+    module, values = _FAMILIES[name]
+    family = MODELS.load(module)
+    if not issubclass(family, Family):
+        raise TypeError(module)
+    if n_layers is not None:
+        key = "n_layers" if "n_layers" in values else "num_hidden_layers"
+        values = values | {key: n_layers}
+    return family(parse_config(values, family.config_type), _Drawn(device, dtype))

@@ -1,0 +1,385 @@
+"""The whole runtime on a pretended accelerator: nothing mixes devices, and few steps wait."""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from support import tiny
+from support.bases import write_base_gguf
+from support.pretended import (
+    MissingOnDeviceError,
+    MixedDevicesError,
+    Pretended,
+    counting,
+    pretended,
+)
+from support.tiny_base import CONFIG
+from support.tiny_canvas import Listener, Patience
+from support.tiny_checkpoint import checkpoint
+
+from model_runtime.caches import CACHES
+from model_runtime.decoding.canvas import Canvas
+from model_runtime.decoding.denoise import Budget, check_pairing, denoise
+from model_runtime.engines.loading import load_default
+from model_runtime.engines.local import LocalEngine
+from model_runtime.engines.published import RULES, PublishedEngine
+from model_runtime.errors import DeviceFailed, UnsupportedPairing
+from model_runtime.models.canvas import CanvasDenoiser
+from model_runtime.models.gated import Embedding, GatedModel, Layer
+from model_runtime.models.layers import DenseLinear
+from model_runtime.models.parts.config import parse_config
+from model_runtime.protocol import InfillRequest, MaskSpan
+from model_runtime.samplers import SAMPLERS
+from model_runtime.samplers.hybrid import Hybrid, HybridParams
+from model_runtime.settings import RuntimeSettings
+from model_runtime.training.examples import Example
+from model_runtime.training.loop import Plan, Trainer
+from model_runtime.training.objective import Mixture
+from model_runtime.training.parameters import AdapterParameters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from model_runtime.caches.base import Cache
+    from model_runtime.models.parts.family import Family
+
+KINDS = ["cuda", "mps"]
+#: One for each kind of family.
+FIRST_RULES = ("eso", "low_confidence", "score_entropy")
+LENGTH, OPEN = 16, range(6, 12)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Compute on one: to wake another takes longer than anything here."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+class DeviceWeights(tiny.RandomWeights):
+    """Random weights in bfloat16, on the device."""
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__(torch.bfloat16)
+        self.device = device
+
+    def tensor(self, name: str, *shape: int, dtype: torch.dtype | None = None) -> Tensor:
+        """Draw it and bring it there."""
+        return super().tensor(name, *shape, dtype=dtype).to(self.device)
+
+
+def family_on(variant: str, device: torch.device) -> Family:
+    """Make a small family on the device."""
+    family = tiny.class_of(variant)
+    config = parse_config(tiny.config_of(variant), family.config_type)
+    return family(config, DeviceWeights(device))
+
+
+def test_a_planted_mix_is_found() -> None:
+    """Sums, products, concatenations and indices of both kinds are refused, in every form."""
+    with pretended() as device:
+        there, here = torch.ones(3, device=device), torch.ones(3)
+        mixes: list[Callable[[], object]] = [
+            lambda: there + here,
+            lambda: here * there,
+            lambda: torch.cat((there, here)),
+            lambda: torch.where(there > 0, there, here),
+            lambda: here[there.long()],
+            lambda: there.add_(here),
+            lambda: torch.nn.functional.linear(there[None], here[None]),
+        ]
+        for mix in mixes:
+            with pytest.raises((MixedDevicesError, RuntimeError)):
+                mix()
+        there[0] = 2
+        assert (there + 1).tolist() == [3.0, 2.0, 2.0]
+        assert (there + torch.tensor(1.0)).device.type == "cuda"
+
+
+def test_what_a_device_has_not_is_refused() -> None:
+    """Doubles and some whole numbers on Metal; products of whole numbers anywhere."""
+    with pretended("mps") as device:
+        with pytest.raises(MissingOnDeviceError, match="float64"):
+            torch.ones(3, dtype=torch.float64, device=device)
+        with pytest.raises(MissingOnDeviceError, match="int64"):
+            torch.arange(3).to(device).cummax(0)
+        with pytest.raises(MissingOnDeviceError, match="whole numbers"):
+            _ = torch.ones(2, 2, dtype=torch.long, device=device) @ torch.eye(2).long().to(device)
+
+
+def test_waiting_is_counted() -> None:
+    """What the processor has to wait for counts; what it only sends there does not."""
+    with pretended() as device:
+        there = torch.arange(4.0).to(device)
+        with counting() as nothing:
+            index = torch.tensor([1, 2]).to(device)
+            _ = (there[index] * 2).softmax(-1)
+        with counting() as waited:
+            float(there[0])
+            there.tolist()
+            there.cpu()
+            there[there > 1]
+            there.nonzero()
+    assert not nothing
+    assert waited.total() == 5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("variant", tiny.VARIANTS)
+def test_every_pairing_runs(variant: str, kind: str) -> None:
+    """Each family with each cache and each sampler that fits it fills a canvas, in bfloat16."""
+    n_run = 0
+    with pretended(kind) as device, torch.inference_mode():
+        family = family_on(variant, device)
+        for cache_name in sorted(family.caches):
+            for name in SAMPLERS.names():
+                # What Metal has not shows in a cache or in a rule, not in how they meet.
+                if kind == "mps" and cache_name != "none" and name not in FIRST_RULES:
+                    continue
+                params = {"expand": {"expand_id": 3, "eos_id": 4}}.get(name, {})
+                sampler = SAMPLERS.load(name).from_mapping(params)
+                cache = CACHES.load(cache_name)()
+                try:
+                    check_pairing(family, sampler, cache)
+                    _fill(family, sampler, cache)
+                except UnsupportedPairing:
+                    continue
+                n_run += 1
+    assert n_run
+
+
+def _fill(family: Family, sampler: Any, cache: Cache) -> None:
+    token_ids = torch.arange(LENGTH) % 40 + 5
+    given = torch.ones(LENGTH, dtype=torch.bool)
+    given[OPEN.start : OPEN.stop] = False
+    if family.mask_id is not None:
+        token_ids[~given] = family.mask_id
+    before = token_ids[given].tolist()
+    canvas = Canvas(token_ids, given, family.mask_id)
+    denoise(family, sampler, cache, canvas, Budget(n_steps=3), torch.Generator().manual_seed(0))
+    assert canvas.token_ids[canvas.given].tolist() == before
+
+
+def canvas_model(device: torch.device, dtype: torch.dtype = torch.bfloat16) -> GatedModel:
+    """Return the default family in small, on the device."""
+    rng = torch.Generator().manual_seed(0)
+
+    def linear(n_out: int, n_in: int) -> DenseLinear:
+        weight = torch.randn(n_out, n_in, generator=rng) / n_in**0.5
+        return DenseLinear(weight.to(device, dtype))
+
+    def norm() -> Tensor:
+        return torch.ones(CONFIG.width).to(device, dtype)
+
+    width, mlp = CONFIG.width, CONFIG.mlp_width
+    layers = [
+        Layer(norm(), linear(64, width), linear(width, 32), norm(), linear(2 * mlp, width),
+              linear(width, mlp))
+        for _ in range(CONFIG.n_layers)
+    ]  # fmt: skip
+    table = torch.randn(CONFIG.vocab_size, width, generator=rng).to(device, dtype)
+    return GatedModel(CONFIG, Embedding(table), layers, norm(), linear(CONFIG.vocab_size, width))
+
+
+@pytest.fixture(params=KINDS)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalEngine]:
+    """The local engine as it loads itself: a base from a file, and an adapter, on the device."""
+    source = write_base_gguf("qwen2.5-coder", tmp_path / "base.gguf")
+    with pretended(request.param) as device:
+        made = LocalEngine(
+            RuntimeSettings(
+                model=str(source), cache_dir=str(tmp_path), max_context_tokens=512, glance_tokens=64
+            )
+        )
+        loaded = load_default(made._settings, lambda *_: None)
+        assert loaded.device_text.startswith(request.param)
+        model = loaded.denoiser.model
+        assert isinstance(model.embedding._weight, Pretended)
+        parameters = AdapterParameters(
+            model.config, 4, torch.arange(0, 500, 2), torch.zeros(model.config.width), link_rank=8
+        )
+        path = tmp_path / "adapter.safetensors"
+        parameters.save(path, {})
+        _attach(loaded, path, device)
+        made._model = loaded
+        yield made
+
+
+def _attach(loaded: Any, path: Path, device: torch.device) -> None:
+    from model_runtime.models.weights import load_adapter  # noqa: PLC0415
+
+    model = loaded.denoiser.model
+    adapter = load_adapter(path, model)
+    head = loaded.weights["head"][adapter.vocabulary.cpu()].to(device)
+    model.attach(adapter, DenseLinear(head))
+
+
+def ask(engine: LocalEngine, **fields: Any) -> Any:
+    """Send a request."""
+    values = {
+        "id": "r", "prefix": "def add(a, b):\n    x = a\n    return ", "suffix": "\n\nadd(1, 2)\n",
+        "spans": (MaskSpan(max_tokens=10),), "seed": 1, "stream": True, **fields,
+    }  # fmt: skip
+    return engine.infill(InfillRequest(**values), Listener(), Patience())
+
+
+def test_the_default_family_does_all_it_can(engine: LocalEngine) -> None:
+    """Every mode, ranking, ghost text that moves, and requests side by side."""
+    span = MaskSpan(text="a + b", max_tokens=10)
+    two = (MaskSpan(following="\n", max_tokens=6), MaskSpan(max_tokens=6))
+    ask(engine, n_alternatives=3)
+    ask(engine, mode="rewrite", spans=(span,), strength=0.5)
+    ask(engine, mode="infill", spans=(span,), instruction="subtract")
+    ask(engine, mode="repair", spans=(span,))
+    ask(engine, mode="holes", spans=two)
+    ask(engine, mode="score", spans=(span,))
+    for n_typed in range(3):
+        ask(
+            engine, lane="inline", document="d", may_glance=True,
+            prefix="x = 1\n" * 60 + "y = " + "z" * n_typed, suffix="\n" + "print(x)\n" * 60,
+        )  # fmt: skip
+    engine.read_ahead(lambda: False)
+    done: list[Any] = []
+    works = deque([partial(lambda i: done.append(ask(engine, id=str(i))), i) for i in range(3)])
+    engine.run_side_by_side(lambda: works.popleft() if works else None)
+    assert len(done) == 3
+
+
+def test_a_step_waits_for_its_logits_alone(engine: LocalEngine) -> None:
+    """One wait for the checked rows and one for each draft; nothing else on the way of a step."""
+    loaded = engine._model
+    assert loaded is not None
+    denoiser, fim = loaded.denoiser, loaded.layout.template
+    prompt = fim.lay_out(fim.tokenizer.encode("def add(a, b):\n"), fim.tokenizer.encode("\n"))
+    for params, n_waits in ((HybridParams(n_drafts=0), 1), (HybridParams(from_canvas=False), 1)):
+        token_ids = torch.tensor(prompt + [denoiser.mask_id] * 8)
+        canvas = Canvas(token_ids, torch.arange(len(token_ids)) < len(prompt), denoiser.mask_id)
+        with counting() as waited:
+            n_steps = denoise(
+                denoiser, Hybrid(params), denoiser.new_cache(), canvas, Budget(), torch.Generator()
+            )
+        assert waited == {"to the processor": n_waits * n_steps}
+    # Drafts: a row each, whose next one depends on the token before it.
+    canvas = Canvas(token_ids, torch.arange(len(token_ids)) < len(prompt), denoiser.mask_id)
+    most = 1 + HybridParams().n_drafts
+    with counting() as waited:
+        n_steps = denoise(
+            denoiser, Hybrid(HybridParams(threshold=0.0)), denoiser.new_cache(), canvas, Budget(),
+            torch.Generator(),
+        )  # fmt: skip
+    assert set(waited) == {"to the processor"}
+    assert n_steps <= waited.total() <= most * n_steps
+
+
+@pytest.mark.parametrize("name", SAMPLERS.names())
+def test_the_default_family_takes_its_samplers(engine: LocalEngine, name: str) -> None:
+    """Each rule that fits the default family fills with it."""
+    sampler = SAMPLERS.load(name)
+    if not sampler.accepts & CanvasDenoiser.kinds or name in ("expand", "entropy_bound"):
+        pytest.skip("does not fit the family")
+    assert ask(engine, sampler=name).alternatives
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("family", ["dream", "llada", "sedd", "mdlm", "eso", "diffusion_gemma"])
+def test_published_families_fill(family: str, kind: str, tmp_path: Path) -> None:
+    """Through the engine, from a checkpoint on the disk."""
+    assert family in {*RULES, "llada"}
+    folder = checkpoint(tmp_path, family)
+    with pretended(kind):
+        engine = PublishedEngine(RuntimeSettings(model=str(folder)))
+        request = InfillRequest(
+            id="r", prefix="a = ", suffix="\n", spans=(MaskSpan(max_tokens=4),), seed=0
+        )
+        assert engine.infill(request, Listener(), Patience()).alternatives
+        assert engine.describe().device.startswith(kind)
+
+
+class Texts:
+    """Examples to train on."""
+
+    def __getitem__(self, index: int) -> Example:
+        """Return one."""
+        start = Random(index).randrange(40)
+        return Example((torch.arange(60) + start) % 40, span_start=40)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_training_steps_run(kind: str, tmp_path: Path) -> None:
+    """Two steps of the adapter's training and a validation, on the device."""
+    with pretended(kind) as device:
+        model = canvas_model(device)
+        vocabulary = torch.arange(40)
+        parameters = AdapterParameters(
+            CONFIG, rank=4, vocabulary=vocabulary, mask_start=torch.zeros(CONFIG.width), link_rank=8
+        )
+        rows = torch.randn(40, CONFIG.width).to(device, torch.bfloat16)
+        trainer = Trainer(
+            CanvasDenoiser(model, CONFIG.vocab_size - 1, CONFIG.max_length),
+            parameters.to(device),
+            DenseLinear(rows),
+            Texts(),  # type: ignore[arg-type]  # stands in for a stream of real files
+            [Texts()[3]],
+            Mixture(n_rows=24),
+            Plan(2, learning_rate=1e-2, n_warmup=1, checkpoint_every=2, validate_every=1),
+            tmp_path,
+        )
+        trainer.run()
+    assert trainer.step == 2
+
+
+class FailingOnce:
+    """A head that fails the first time, as a device does."""
+
+    def __init__(self, error: Exception, then: Callable[[Tensor], Tensor]) -> None:
+        self._errors, self._then = [error], then
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Fail, or map."""
+        if self._errors:
+            raise self._errors.pop()
+        return self._then(x)
+
+
+def test_full_memory_fails_one_request_in_words(engine: LocalEngine) -> None:
+    """The next request runs, on the same device."""
+    assert engine._model is not None
+    model = engine._model.denoiser.model
+    model._head = FailingOnce(torch.OutOfMemoryError("CUDA out of memory"), model._head)
+    with pytest.raises(DeviceFailed, match=r"memory of .* was full.*precision = int8"):
+        ask(engine)
+    assert ask(engine).alternatives
+    assert engine.describe().device.startswith(Pretended.kind)
+
+
+def test_a_lost_device_fails_one_request_in_words(engine: LocalEngine) -> None:
+    """The next request runs, on the processor, and the description says why."""
+    assert engine._model is not None
+    model = engine._model.denoiser.model
+    error = RuntimeError("CUDA error: unspecified launch failure\nmore of it")
+    model._head = FailingOnce(error, model._head)
+    with pytest.raises(DeviceFailed, match="failed, and this request was given up"):
+        ask(engine)
+    assert ask(engine).alternatives
+    described = engine.describe().device
+    assert described.startswith("cpu")
+    assert f"for {Pretended.kind}" in described
+
+
+def test_a_bug_is_not_taken_for_the_device(engine: LocalEngine) -> None:
+    """Errors of the code stay what they are."""
+    assert engine._model is not None
+    model = engine._model.denoiser.model
+    model._head = FailingOnce(RuntimeError("shapes do not match"), model._head)
+    with pytest.raises(RuntimeError, match="shapes"):
+        ask(engine)

@@ -1,0 +1,201 @@
+"""Bases of the hub's repositories: which file is taken, and that it is the one the hub means."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+from support.bases import write_base_gguf, write_folder
+
+from model_runtime.errors import ModelLoadFailed
+from model_runtime.weights import listing
+from model_runtime.weights.bases import changed_files, find_base, read_origin
+from model_runtime.weights.catalog import HubFile, NamedModel
+from model_runtime.weights.fetch import ensure_model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+REVISION = "0" * 40
+
+
+class Repository(ThreadingHTTPServer):
+    """A stand-in for the hub with one repository, on the loopback."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.files: dict[str, bytes] = {}
+        self.n_asked = 0
+
+    def described(self) -> bytes:
+        """Return what the hub says of the repository."""
+        siblings = [
+            {
+                "rfilename": name, "size": len(content),
+                "lfs": {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content),
+                        "pointerSize": 1},
+            }
+            for name, content in self.files.items()
+        ]  # fmt: skip
+        return json.dumps({"id": "o/n", "sha": REVISION, "siblings": siblings}).encode()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Repository
+
+    def do_GET(self) -> None:
+        self._answer(with_body=True)
+
+    def do_HEAD(self) -> None:
+        self._answer(with_body=False)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing."""
+
+    def _answer(self, *, with_body: bool) -> None:
+        if self.path.startswith("/api/models/"):
+            self.server.n_asked += 1
+            body = self.server.described()
+        else:
+            body = self.server.files[self.path.partition(f"/resolve/{REVISION}/")[2]]
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body)
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Repository]:
+    """Serve an empty repository as the hub."""
+    with Repository() as repository:
+        endpoint = f"http://127.0.0.1:{repository.server_port}"
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", endpoint)
+        template = f"{endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+        thread = threading.Thread(target=repository.serve_forever, args=(0.01,))
+        thread.start()
+        yield repository
+        repository.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def gguf_bytes(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A base's file."""
+    folder = tmp_path_factory.mktemp("made")
+    return write_base_gguf("qwen2.5-coder", folder / "base.gguf").read_bytes()
+
+
+def test_a_repository_is_fetched_once_and_remembered(
+    hub: Repository, tmp_path: Path, gguf_bytes: bytes
+) -> None:
+    """Its only GGUF file is taken; a later start asks nobody."""
+    hub.files = {"base-q4.gguf": gguf_bytes, "README.md": b"words"}
+    base = find_base("o/n", tmp_path)
+    assert base.source.read_bytes() == gguf_bytes
+    assert base.digest == hashlib.sha256(gguf_bytes).hexdigest()
+    n_asked = hub.n_asked
+    assert find_base("o/n", tmp_path) == base
+    assert find_base("o/n:base-q4.gguf", tmp_path) == base
+    assert hub.n_asked == n_asked
+
+
+def test_of_several_files_one_has_to_be_named(
+    hub: Repository, tmp_path: Path, gguf_bytes: bytes
+) -> None:
+    """Unless one is the Q8_0; a name that is not there gets the names that are."""
+    hub.files = {"a-q4_k_m.gguf": gguf_bytes, "a-q5_k_m.gguf": gguf_bytes + b"x"}
+    with pytest.raises(ModelLoadFailed, match=r"say which, like o/n:a-q4_k_m\.gguf"):
+        find_base("o/n", tmp_path)
+    with pytest.raises(ModelLoadFailed, match=r"no file 'b\.gguf' at the hub; it has: a-q4"):
+        find_base("o/n:b.gguf", tmp_path)
+    assert find_base("o/n:a-q5_k_m.gguf", tmp_path).source.name == "a-q5_k_m.gguf"
+    hub.files["a-q8_0.gguf"] = gguf_bytes
+    assert find_base("o/n", tmp_path / "anew").source.name == "a-q8_0.gguf"
+
+
+def test_a_folder_of_safetensors(hub: Repository, tmp_path: Path) -> None:
+    """Configuration, tokenizer and every shard come, each by its digest."""
+    made = write_folder("qwen3", tmp_path / "made")
+    hub.files = {path.name: path.read_bytes() for path in made.iterdir()}
+    base = find_base("o/n", tmp_path / "cache")
+    assert base.source.is_dir()
+    assert (base.source / "tokenizer.json").read_bytes() == hub.files["tokenizer.json"]
+
+
+def test_a_file_that_changes_at_the_hub_is_noticed(
+    hub: Repository, tmp_path: Path, gguf_bytes: bytes
+) -> None:
+    """What is here stays what was fetched, and whoever pulls again is told."""
+    hub.files = {"base.gguf": gguf_bytes}
+    base = find_base("o/n", tmp_path)
+    assert changed_files("o/n", tmp_path) == []
+    hub.files["base.gguf"] = gguf_bytes[:-1] + b"!"
+    assert changed_files("o/n", tmp_path) == ["base.gguf"]
+    assert find_base("o/n", tmp_path).digest == base.digest
+
+
+def test_what_does_not_have_the_digest_is_refused(
+    hub: Repository, tmp_path: Path, gguf_bytes: bytes
+) -> None:
+    """The hub says one digest and sends another file."""
+    hub.files = {"base.gguf": gguf_bytes}
+    base = find_base("o/n", tmp_path)
+    origin = read_origin(base.source.parent)
+    assert origin is not None
+    hub.files["base.gguf"] = gguf_bytes[:-1] + b"!"
+    known = origin.files["base.gguf"]
+    source = HubFile("o/n", REVISION, "base.gguf")
+    model = NamedModel("o/n", "base.gguf", known.sha256, known.n_bytes, "", (source,))
+    with pytest.raises(ModelLoadFailed, match="wrong digest"):
+        ensure_model(model, lambda *_: None, tmp_path / "other", model.sources)
+
+
+def test_a_hub_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence says what to do instead."""
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(ModelLoadFailed, match=r"the hub can't be asked for it.*give a file"):
+        find_base("o/n", tmp_path)
+
+
+def test_a_setting_is_written_between_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Comments, other keys and tables stay; a path with quotes comes back as it was."""
+    path = tmp_path / "runtime.toml"
+    monkeypatch.setattr(listing, "settings_path", lambda: path)
+    path.write_text('# mine\nthreads = 2\nmodel = "old"  \n', encoding="utf-8")
+    listing.write_setting("model", 'C:\\a "b".gguf')
+    listing.write_setting("engine", "local")
+    text = path.read_text(encoding="utf-8")
+    assert text == ('engine = "local"\n# mine\nthreads = 2\nmodel = "C:\\\\a \\"b\\".gguf"\n')
+
+
+def test_models_of_the_cache_are_listed_and_removed(
+    hub: Repository, tmp_path: Path, gguf_bytes: bytes, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """What was fetched is here under its name, and gone after it is removed; others stay."""
+    monkeypatch.setenv("REMASK_CACHE_DIR", str(tmp_path))
+    hub.files = {"base.gguf": gguf_bytes}
+    find_base("o/n", tmp_path)
+    (tmp_path / "published" / "p--q").mkdir()
+    assert [model.name for model in listing.models_here(tmp_path)] == ["o/n", "p/q"]
+
+    class Arguments:
+        name = "o/n"
+
+    assert listing.remove(Arguments()) == 0  # type: ignore[arg-type]  # all that is read of it
+    assert "o/n: removed" in capsys.readouterr().out
+    assert [model.name for model in listing.models_here(tmp_path)] == ["p/q"]
+    assert listing.remove(Arguments()) == 1  # type: ignore[arg-type]  # likewise
+    assert "is not in" in capsys.readouterr().err
