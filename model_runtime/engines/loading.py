@@ -122,6 +122,7 @@ def load_default(
             settings.max_context_tokens,
             heals=settings.heal_tokens,
             ends_early=settings.end_early,
+            forms=named_model(model_name).forms,
         ),
         TensorFile(folder / WEIGHTS_FILE),
         f"{device}, {precision}" + (f", {n_threads} threads" if device.type == "cpu" else ""),
