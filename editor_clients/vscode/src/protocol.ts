@@ -39,6 +39,7 @@ export interface InfillParams {
   scope?: Scope;
   instruction?: string;
   lines?: Lines;
+  told?: Range;
   another?: boolean;
   strength?: number | null;
   model?: string | null;

@@ -23,6 +23,7 @@
 ---@field scope? remask.Scope
 ---@field instruction? string
 ---@field lines? remask.Lines
+---@field told? remask.Range
 ---@field another? boolean
 ---@field strength? number
 ---@field model? string
