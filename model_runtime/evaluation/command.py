@@ -84,13 +84,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--resume", action="store_true", help="go on where an evaluation was cut off"
     )
     edits = benchmarks.add_parser("edits", help="bodies, repairs and holes of HumanEvalPack")
-    edits.add_argument("file", type=Path, nargs="+", help="HumanEvalPack-LANGUAGE.jsonl.gz")
-    edits.add_argument("--part", action="append", choices=("bodies", "repairs", "holes"))
-    edits.add_argument("--tasks", default="telling", choices=("telling", "tuning", "all"))
-    edits.add_argument("--holes", type=int, default=100, help="files with holes")
-    edits.add_argument(
-        "--resume", action="store_true", help="go on where an evaluation was cut off"
-    )
+    _configure_edits(edits)
     rules = benchmarks.add_parser("rules", help="every decoding rule on the default model")
     rules.add_argument("--tasks", type=Path, help="other tasks than the shipped ones")
     rules.add_argument("--rule", action="append", metavar="NAME", help="only this one")
@@ -137,6 +131,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--split", choices=("heldout", "train"), default="heldout", help="default: %(default)s"
     )
     make.add_argument("--seed", type=int, default=0)
+
+
+def _configure_edits(edits: argparse.ArgumentParser) -> None:
+    edits.add_argument("file", type=Path, nargs="+", help="HumanEvalPack-LANGUAGE.jsonl.gz")
+    edits.add_argument("--part", action="append", choices=("bodies", "repairs", "holes"))
+    edits.add_argument("--tasks", default="telling", choices=("telling", "tuning", "all"))
+    edits.add_argument("--holes", type=int, default=100, help="files with holes")
+    edits.add_argument(
+        "--resume", action="store_true", help="go on where an evaluation was cut off"
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
+from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
@@ -85,7 +86,7 @@ def _asked(arguments: argparse.Namespace, engine: Engine) -> Iterator[tuple[tupl
     parts = arguments.part or PARTS
     functions = [one for pack in packs for one in spread(pack, arguments.limit)]
     made = [make_holes(pack, arguments.holes // len(packs), arguments.seed) for pack in packs]
-    holes = [one for together in zip(*made, strict=True) for one in together]
+    holes = [one for together in zip_longest(*made) for one in together if one]
     mixed = sorted(functions, key=lambda one: int(one.id.rpartition("/")[2]))
     for index in range(max(len(mixed), len(holes))):
         for one in mixed[index : index + 1]:

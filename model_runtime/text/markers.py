@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from model_runtime.text.brackets import n_left_open
 from model_runtime.text.indentation import indentation
 
 if TYPE_CHECKING:
@@ -127,9 +127,9 @@ def _shown(text: str, found: re.Pattern[str]) -> str:
 
 def _is_needed(line: str) -> bool:
     """Say whether the lines around would make no sense without this one."""
-    n_opening = sum(map(line.count, "([{"))
-    n_closing = sum(map(line.count, ")]}"))
-    return n_opening != n_closing or n_left_open(line) > 0 or line.rstrip().endswith(":")
+    depths = accumulate((one in "([{") - (one in ")]}") for one in line)
+    *_, depth = lowest = [0, *depths]
+    return depth != 0 or min(lowest) < 0 or line.rstrip().endswith(":")
 
 
 def _declared(shown: list[str], lines: Sequence[str], at: int) -> int:
