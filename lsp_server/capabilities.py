@@ -16,6 +16,8 @@ class ClientSupport:
     """What of the protocol a client supports, where Remask has a choice."""
 
     versioned_edits: bool = False
+    #: Edits may say that they are to be confirmed.
+    annotated_edits: bool = False
     apply_edit: bool = False
     configuration: bool = False
     register_configuration: bool = False
@@ -36,6 +38,9 @@ class ClientSupport:
         resolve = action.resolve_support if action else None
         return cls(
             versioned_edits=_flag(workspace, "workspace_edit", "document_changes"),
+            annotated_edits=workspace is not None
+            and workspace.workspace_edit is not None
+            and workspace.workspace_edit.change_annotation_support is not None,
             apply_edit=_flag(workspace, "apply_edit"),
             configuration=_flag(workspace, "configuration"),
             register_configuration=_flag(

@@ -80,6 +80,8 @@ class InfillParams(
     #: What the user wants, in words.
     instruction: str = ""
     lines: Lines = "auto"
+    #: Where in the one range a diagnostic points that the instruction tells of; for repair.
+    told: Range | None = None
     #: Another result than those that the same request got before.
     another: bool = False
     #: The rest overrides the user's settings for this one request.

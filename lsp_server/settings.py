@@ -30,6 +30,10 @@ Seconds = Annotated[float, msgspec.Meta(gt=0)]
 #: How many lines a fill may have. "auto": one where the span stands in a line of text.
 Lines = Literal["auto", "one", "many"]
 
+#: Which edits come as a proposal to look at: none; those of many lines, or with something in
+#: doubt; all.
+Review = Literal["never", "doubtful", "always"]
+
 #: Files that hold secrets by their names: neither filled nor shown to the model.
 SECRET_FILES = (
     ".env",
@@ -108,6 +112,8 @@ class Settings(msgspec.Struct, frozen=True, rename="camel"):
     secret_files: tuple[str, ...] = SECRET_FILES
     #: What marks a hole to fill.
     hole_marker: Annotated[str, msgspec.Meta(min_length=1)] = "___"
+    #: Which edits are shown first, to accept or reject, where the editor can.
+    review: Review = "never"
     inline: InlineSettings = InlineSettings()
 
     def is_secret(self, path: str, root: str = "") -> bool:

@@ -77,6 +77,16 @@ class Hello(Message, kw_only=True, frozen=True):
     token: str = ""
 
 
+class Enclosing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The function that a span stands in; the client knows syntax, the runtime does not."""
+
+    #: Characters from where its declaration begins up to the span, and from the span to its end.
+    n_before: int
+    n_behind: int
+    #: Whether the span is all that its body holds, a docstring apart.
+    is_body: bool = False
+
+
 class MaskSpan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A stretch of the file to fill."""
 
@@ -88,6 +98,10 @@ class MaskSpan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     single_line: bool = False
     #: The most tokens the fill may have; None lets the engine decide.
     max_tokens: int | None = None
+    #: None where it is unknown, or there is none.
+    enclosing: Enclosing | None = None
+    #: From where to where in the text a diagnostic points that says what is wrong; None for none.
+    told: tuple[int, int] | None = None
 
 
 class ContextFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -112,6 +126,9 @@ class InfillRequest(Message, kw_only=True, frozen=True):
     mode: Task = "infill"
     #: What the user wants, in words; empty for none.
     instruction: str = ""
+    #: Stands in the file, and in the other ones, where code is missing: neither shown to the model
+    #: nor said by it. Empty for none.
+    hole_marker: str = "___"
     #: Share of a span's own tokens to mask, 0 to 1; `rewrite` only.
     strength: float = 1.0
     #: Most relevant first.

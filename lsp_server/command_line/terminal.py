@@ -23,7 +23,7 @@ from rich.text import Text
 from lsp_server.documents import DocumentSnapshot
 from lsp_server.errors import BadSelection, StaleResult, UnsupportedDocument
 from lsp_server.fill.edits import split_lines
-from lsp_server.fill.infill import UNCHANGED, Filled, check_allowed, check_size, fill, make_plan
+from lsp_server.fill.infill import Filled, check_allowed, check_size, fill, make_plan
 from lsp_server.runtime.client import RuntimeClient
 from lsp_server.runtime.process import RuntimeProcess
 from lsp_server.settings import Settings
@@ -241,8 +241,8 @@ def _replace(path: Path, data: bytes) -> None:
 
 def _print_result(filled: Filled, output: Output) -> None:
     say = Console(stderr=True, highlight=False).print
-    if not filled.replacements:
-        say(UNCHANGED)
+    if filled.silence:
+        say(filled.silence)
         return
     if filled.no_judge:
         say(filled.no_judge, style="dim")

@@ -15,8 +15,7 @@ from lsprotocol import types
 
 from lsp_server.documents import Span
 from lsp_server.errors import BadSelection, ServerFault
-from lsp_server.fill.edits import to_workspace_edit
-from lsp_server.fill.infill import UNCHANGED
+from lsp_server.fill.review import to_reviewed_edit
 from lsp_server.protocol_ext import COMMANDS, KIND, InfillParams, Position, Range
 from lsp_server.syntax.languages import find_grammar
 from lsp_server.syntax.spans import find_holes, find_markers, find_node
@@ -55,6 +54,8 @@ class Offer:
     #: What it is to work on; None for the selection.
     span: Span | None = None
     diagnostic: types.Diagnostic | None = None
+    #: Where in the span a diagnostic points; None for nowhere, or all of it.
+    told: types.Range | None = None
     #: The part of the kind after the mode; none by default.
     extra: str = field(default="", kw_only=True)
 
@@ -66,13 +67,18 @@ class Offer:
         return ".".join(filter(None, [KIND, self.mode, self.extra]))
 
 
-def find_offers(snapshot: DocumentSnapshot, selection: Span, settings: Settings) -> Iterator[Offer]:
+def find_offers(
+    snapshot: DocumentSnapshot,
+    selection: Span,
+    settings: Settings,
+    diagnostics: Sequence[types.Diagnostic] = (),
+) -> Iterator[Offer]:
     """Yield what makes sense for a selection."""
     text = snapshot.text[selection.start : selection.end]
     if text.strip():
         yield Offer("Infill selection", "infill")
         yield Offer("Rewrite selection", "rewrite")
-        yield Offer("Repair selection", "repair")
+        yield told_repair(snapshot, selection, diagnostics)
     elif text:
         yield Offer("Infill selection", "infill")
     else:
@@ -87,6 +93,20 @@ def find_offers(snapshot: DocumentSnapshot, selection: Span, settings: Settings)
         where = "selection" if text else "document"
         plural = "s" if len(holes) > 1 else ""
         yield Offer(f"Fill {len(holes)} hole{plural} in {where}", "holes")
+
+
+def told_repair(
+    snapshot: DocumentSnapshot, selection: Span, diagnostics: Sequence[types.Diagnostic]
+) -> Offer:
+    """Return the repair of a selection; the first diagnostic that lies in it goes with it."""
+    for diagnostic in diagnostics:
+        if diagnostic.range.end.line >= snapshot.lines.n_lines:
+            continue
+        place = snapshot.span_of(diagnostic.range)
+        if selection.start <= place.start and place.end <= selection.end:
+            message = diagnostic.message.strip()[:_MAX_MESSAGE]
+            return Offer("Repair selection", "repair", instruction=message, told=diagnostic.range)
+    return Offer("Repair selection", "repair")
 
 
 def find_fixes(
@@ -104,7 +124,16 @@ def find_fixes(
         span = Span(end - len(text.lstrip()), start + len(text.rstrip()))
         message = diagnostic.message.strip()[:_MAX_MESSAGE]
         title = f"Repair: {message.partition(chr(10))[0][:_MAX_TITLE]}"
-        yield Offer(title, "repair", instruction=message, span=span, diagnostic=diagnostic)
+        place = snapshot.span_of(diagnostic.range)
+        is_inside = span.start <= place.start < place.end <= span.end
+        yield Offer(
+            title,
+            "repair",
+            instruction=message,
+            span=span,
+            diagnostic=diagnostic,
+            told=diagnostic.range if is_inside else None,
+        )
 
 
 def _find_scopes(snapshot: DocumentSnapshot, selection: Span) -> Iterator[Offer]:
@@ -139,7 +168,8 @@ def offer_actions(
     only = params.context.only
     offers: list[Offer] = []
     if _may_want(KIND, only):
-        offers += find_offers(snapshot, snapshot.span_of(params.range), settings)
+        selection = snapshot.span_of(params.range)
+        offers += find_offers(snapshot, selection, settings, params.context.diagnostics)
     if _may_want(FIX_KIND, only):
         offers += find_fixes(snapshot, params.context.diagnostics)
     return [
@@ -159,8 +189,7 @@ def _to_action(
 ) -> types.CodeAction:
     if offer.span is not None:
         selected = snapshot.range_of(offer.span)
-    start, end = selected.start, selected.end
-    place = Range(Position(start.line, start.character), Position(end.line, end.character))
+    place = _as_range(selected)
     is_whole = offer.mode == "holes" and place.start == place.end
     data = msgspec.to_builtins(
         InfillParams(
@@ -170,6 +199,7 @@ def _to_action(
             mode=offer.mode,
             scope=offer.scope,
             instruction=offer.instruction,
+            told=_as_range(offer.told) if offer.told else None,
         )
     )
     action = types.CodeAction(title=offer.title, kind=offer.kind)
@@ -183,6 +213,11 @@ def _to_action(
         name = _COMMAND_OF[offer.mode]
         action.command = types.Command(title=offer.title, command=name, arguments=[data])
     return action
+
+
+def _as_range(selected: types.Range) -> Range:
+    start, end = selected.start, selected.end
+    return Range(Position(start.line, start.character), Position(end.line, end.character))
 
 
 def disabled_action(fault: ServerFault, only: Sequence[str] | None) -> list[types.CodeAction]:
@@ -225,8 +260,11 @@ async def _resolve(server: Server, action: types.CodeAction) -> types.WorkspaceE
         raise BadSelection(f"This code action is not one of Remask's: {error}.") from error
     snapshot = server.snapshot(params.uri)
     filled = await server.infill(snapshot, params)
-    if not filled.replacements:
-        server.inform(UNCHANGED)
-    return to_workspace_edit(
-        snapshot, filled.replacements, versioned=server.support.versioned_edits
+    if filled.silence:
+        server.inform(filled.silence)
+    return to_reviewed_edit(
+        filled,
+        server.settings.review,
+        versioned=server.support.versioned_edits,
+        annotated=server.support.annotated_edits,
     )

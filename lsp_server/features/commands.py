@@ -9,8 +9,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from lsp_server.errors import BadSelection, ServerFault
-from lsp_server.fill.edits import to_workspace_edit
-from lsp_server.fill.infill import UNCHANGED
+from lsp_server.fill.review import to_reviewed_edit
 from lsp_server.protocol_ext import COMMANDS, CommandResult, InfillParams
 
 if TYPE_CHECKING:
@@ -41,13 +40,16 @@ async def _run(server: Server, mode: Mode, arguments: Sequence[Any]) -> CommandR
     except ServerFault as fault:
         server.tell(fault)
         return CommandResult(applied=False, reason=str(fault))
-    if not filled.replacements:
-        server.inform(UNCHANGED)
-        return CommandResult(applied=False, reason=UNCHANGED)
+    if filled.silence:
+        server.inform(filled.silence)
+        return CommandResult(applied=False, reason=filled.silence)
     if not server.support.apply_edit:
         return CommandResult(applied=False, reason="This editor takes no edits from a server.")
-    edit = to_workspace_edit(
-        snapshot, filled.replacements, versioned=server.support.versioned_edits
+    edit = to_reviewed_edit(
+        filled,
+        server.settings.review,
+        versioned=server.support.versioned_edits,
+        annotated=server.support.annotated_edits,
     )
     try:
         answer = await server.workspace_apply_edit_async(

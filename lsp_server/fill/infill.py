@@ -1,9 +1,9 @@
 """One infill, from a snapshot to replacements: what every feature and the command line share.
 
-Syntax is the judge: of several results the one that parses wins. Where none does, the runtime is
-asked again, at most `MAX_ROUNDS` times: for the line of the fill in which the fault shows, then
-for the same spans as a whole. It knows no syntax itself, so the judge sits here, where the
-grammars are.
+Syntax is the judge: of several results the one that parses wins, and of whole bodies the one that
+lacks nothing. Where none does, the runtime is asked again, at most `MAX_ROUNDS` times: for the line
+of the fill in which the fault shows, then for the same spans as a whole. It knows no syntax itself,
+so the judge sits here, where the grammars are. A text that is empty takes the place of no other.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from lsp_server.paths import relative_path
 from lsp_server.syntax.check import find_faults, find_new_faults
 from lsp_server.syntax.languages import find_grammar
 from lsp_server.syntax.spans import find_mask_spans
+from lsp_server.syntax.whole import find_lacks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
     from model_runtime.protocol import Alternative, Finished, InfillRequest, Notice, StepReport
 
 
-#: What is said where the model gives back what stood there.
+#: What is said where the model gives back what stood there, and where it gives nothing.
 UNCHANGED = "The model would change nothing."
+NOTHING = "Nothing to suggest: the model has no text for this place, so it stays as it is."
 #: How often the runtime is asked again where no result parses, and for how many results.
 MAX_ROUNDS = 2
 N_OTHERS = 4
@@ -63,6 +65,17 @@ class Filled:
     new_faults: list[Span]
     #: All faults of the new text.
     n_faults: int
+    #: What bodies that were filled as a whole lack, in words.
+    lacks: list[str]
+    #: Spans for which there is no text: they stay as they are.
+    n_left: int
+
+    @property
+    def silence(self) -> str:
+        """Why nothing is changed, for the user; empty where something is."""
+        if self.replacements:
+            return ""
+        return NOTHING if self.n_left else UNCHANGED
 
     @property
     def no_judge(self) -> str:
@@ -74,9 +87,12 @@ class Filled:
 
     @property
     def warning(self) -> str:
-        """What to look at twice, for the user; empty where no fault of syntax came in."""
+        """What to look at twice, for the user; empty where nothing is known to be wrong."""
         if not self.new_faults:
-            return ""
+            n_spans = len(self.plan.spans)
+            left = f"{self.n_left} of {n_spans} places are left as they are: no text for them."
+            lacks = f"The result may not be whole: {'; '.join(self.lacks)}. Look twice."
+            return lacks if self.lacks else left if self.n_left and self.replacements else ""
         line = len(LINE_END.findall(self.text[: self.new_faults[0].start])) + 1
         return f"The result does not parse, from line {line} on; look twice."
 
@@ -174,9 +190,10 @@ async def fill(
     # A repair's alternatives hold the unchanged text already: nothing need be broken.
     n_rounds = MAX_ROUNDS if plan.request.mode != "repair" else 0
     for n_round in range(n_rounds):
-        if not best.new_faults:
+        if not _misses(best):
             break
-        again = remask_line(best) if n_round == 0 else Remask(plan.request)
+        is_line = n_round == 0 and best.new_faults
+        again = remask_line(best) if is_line else Remask(plan.request)
         request = msgspec.structs.replace(
             again.request,
             id=uuid.uuid4().hex,
@@ -186,7 +203,15 @@ async def fill(
         )
         others = _rank(plan, again.complete(await runtime.infill(request, on_report)))
         best = min(best, others[0], key=_n_faults)
+        if plan.request.mode == "infill" and not is_line:
+            # The likeliest others were all there: the same again would come.
+            break
     return best
+
+
+def _misses(filled: Filled) -> bool:
+    """Return whether a result is not as it should be, so that asking for others is worth it."""
+    return bool(filled.new_faults or filled.lacks or filled.n_left)
 
 
 @dataclass(frozen=True)
@@ -227,7 +252,7 @@ def remask_line(filled: Filled) -> Remask:
     end = start + len(lines[index])
     start += len(lines[index]) - len(lines[index].lstrip())
     head, tail = text[:start], text[end:]
-    span = msgspec.structs.replace(request.spans[0], text="")
+    span = msgspec.structs.replace(request.spans[0], text="", enclosing=None)
     prefix, suffix = request.prefix + head, tail + request.suffix
     part = msgspec.structs.replace(request, prefix=prefix, suffix=suffix, spans=(span,))
     return Remask(part, head, tail)
@@ -279,14 +304,30 @@ def _rank(plan: Plan, finished: Finished) -> list[Filled]:
     return sorted(filled, key=_n_faults)
 
 
-def _n_faults(filled: Filled) -> tuple[int, int]:
-    return len(filled.new_faults), filled.n_faults
+def _n_faults(filled: Filled) -> tuple[int, int, int, int]:
+    return filled.n_left, len(filled.new_faults), filled.n_faults, len(filled.lacks)
 
 
 def _filled(plan: Plan, finished: Finished, alternative: Alternative) -> Filled:
     snapshot = plan.snapshot
-    replacements = to_replacements(snapshot, plan.spans, alternative.texts)
+    old = [snapshot.text[span.start : span.end] for span in plan.spans]
+    # An empty text never takes the place of one that says something.
+    pairs = list(zip(old, alternative.texts, strict=True))
+    left = [bool(was.strip()) and not text.strip() for was, text in pairs]
+    texts = [was if stays else text for stays, (was, text) in zip(left, pairs, strict=True)]
+    replacements = to_replacements(snapshot, plan.spans, texts)
     after = apply_replacements(snapshot.text, replacements)
     new_faults = find_new_faults(snapshot.language, snapshot.text, after)
     n_faults = len(find_faults(snapshot.language, after))
-    return Filled(plan, finished, alternative, replacements, new_faults, n_faults)
+    lacks = [] if plan.request.mode == "repair" else _lacks(plan, texts, after)
+    return Filled(plan, finished, alternative, replacements, new_faults, n_faults, lacks, sum(left))
+
+
+def _lacks(plan: Plan, texts: Sequence[str], after: str) -> list[str]:
+    """Return what the whole bodies among the spans lack, as they stand in the new document."""
+    found, shift = list[str](), 0
+    for span, asked, text in zip(plan.spans, plan.request.spans, texts, strict=True):
+        if asked.enclosing and asked.enclosing.is_body:
+            found += find_lacks(plan.snapshot.language, after, span.start + shift)
+        shift += len(text) - (span.end - span.start)
+    return found

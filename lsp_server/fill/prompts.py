@@ -12,17 +12,20 @@ from itertools import pairwise
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from lsp_server.fill.edits import to_newlines
 from lsp_server.paths import is_inside, relative_path
+from lsp_server.syntax.enclosing import find_enclosing
 from model_runtime.protocol import ContextFile, InfillRequest, MaskSpan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from lsp_server.documents import DocumentSnapshot, Span
-    from lsp_server.protocol_ext import InfillParams
+    from lsp_server.protocol_ext import InfillParams, Range
     from lsp_server.settings import Lines, Settings
-    from model_runtime.protocol import Lane
+    from model_runtime.protocol import Enclosing, Lane
 
 _BYTE_ORDER_MARK = "\ufeff"
 
@@ -60,6 +63,9 @@ def build_infill(
     text = snapshot.text
     inline = lane == "inline"
     following = [text[a.end : b.start] for a, b in pairwise(spans)]
+    # Ghost text goes on from the cursor, wherever that stands.
+    enclosing = [None if inline else enclosing_as_read(snapshot, span) for span in spans]
+    told = None if params.told is None else told_as_read(snapshot, spans[0], params.told)
     return InfillRequest(
         id=uuid.uuid4().hex,
         path=relative_path(snapshot.path, root),
@@ -70,13 +76,16 @@ def build_infill(
             MaskSpan(
                 text=_as_read(text[span.start : span.end]),
                 following=_as_read(between),
-                single_line=is_single_line(snapshot, span, params.lines),
+                single_line=is_single_line(snapshot, span, params.lines, enclosing=where),
                 max_tokens=settings.max_tokens,
+                enclosing=where,
+                told=told,
             )
-            for span, between in zip(spans, [*following, ""], strict=True)
+            for span, between, where in zip(spans, [*following, ""], enclosing, strict=True)
         ),
         mode=params.mode,
         instruction=params.instruction,
+        hole_marker=settings.hole_marker,
         strength=settings.strength if params.strength is None else params.strength,
         context=tuple(context),
         model=settings.model if params.model is None else params.model,
@@ -98,18 +107,51 @@ def build_infill(
     )
 
 
-def is_single_line(snapshot: DocumentSnapshot, span: Span, lines: Lines) -> bool:
+def enclosing_as_read(snapshot: DocumentSnapshot, span: Span) -> Enclosing | None:
+    """Return the function around a span, measured in the text that the model reads."""
+    found = find_enclosing(snapshot.language, snapshot.text, span)
+    if found is None or "\r" not in snapshot.text:
+        return found
+    before = snapshot.text[span.start - found.n_before : span.start]
+    behind = snapshot.text[span.end : span.end + found.n_behind]
+    return msgspec.structs.replace(
+        found, n_before=len(to_newlines(before)), n_behind=len(to_newlines(behind))
+    )
+
+
+def told_as_read(snapshot: DocumentSnapshot, span: Span, place: Range) -> tuple[int, int] | None:
+    """Return where in a span's text, as it is read, a diagnostic points; None if outside."""
+    start, end = snapshot.span_of(place)
+    if not span.start <= start < end <= span.end:
+        return None
+    pieces = (snapshot.text[span.start : at] for at in (start, end))
+    first, last = (len(to_newlines(piece)) for piece in pieces)
+    return first, last
+
+
+def is_single_line(
+    snapshot: DocumentSnapshot, span: Span, lines: Lines, *, enclosing: Enclosing | None = None
+) -> bool:
     """Return whether a fill stops at the first line end.
 
     Unless asked for otherwise: a selection inside one line stays one line, and so does a fill in
-    the middle of a line. On a line that is blank so far there is room for several.
+    the middle of a line. On a line that is blank so far there is room for several, and so there is
+    for a whole body that has its lines for itself.
     """
     if lines != "auto":
         return lines == "one"
+    if enclosing and enclosing.is_body and _has_own_lines(snapshot.text, span):
+        return False
     if span.start < span.end:
         return not any(end in snapshot.text[span.start : span.end] for end in "\r\n")
     line = snapshot.lines.line(snapshot.lines.position_at(span.start).line)
     return bool(snapshot.text[line.start : line.end].strip())
+
+
+def _has_own_lines(text: str, span: Span) -> bool:
+    """Return whether nothing else stands on the lines of a span."""
+    before = text[: span.start].rpartition("\n")[2]
+    return not before.strip() and not text[span.end :].partition("\n")[0].strip()
 
 
 def choose_context(

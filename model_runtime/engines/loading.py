@@ -137,11 +137,15 @@ def load_default(
             model, template.mask_id, min(max_context + SPAN_ROOM, model.config.max_length)
         ),
         CanvasLayout(
-            template, max_context, heals=settings.heal_tokens, ends_early=settings.end_early
+            template,
+            max_context,
+            heals=settings.heal_tokens,
+            ends_early=settings.end_early,
+            forms=CATALOG[model_name].forms if model_name in CATALOG else None,
         ),
         TensorFile(folder / WEIGHTS_FILE),
         _described(device, precision, has_adapter=adapter is not None),
-        read_calibration(CALIBRATION_PATH),
+        read_calibration(CALIBRATION_PATH) if _is_default(base) else Calibration(),
     )
 
 
@@ -153,8 +157,11 @@ def adapter_of(base: Base) -> Path | None:
     own = adapter_place(base)
     if own.is_file():
         return own
-    is_shipped = base.digest == CATALOG[DEFAULT_MODEL].sha256 and ADAPTER_PATH.is_file()
-    return ADAPTER_PATH if is_shipped else None
+    return ADAPTER_PATH if _is_default(base) and ADAPTER_PATH.is_file() else None
+
+
+def _is_default(base: Base) -> bool:
+    return base.digest == CATALOG[DEFAULT_MODEL].sha256
 
 
 def adapter_place(base: Base) -> Path:

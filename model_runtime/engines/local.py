@@ -27,6 +27,7 @@ from model_runtime.protocol import Finished, Usage
 from model_runtime.samplers import SAMPLERS
 from model_runtime.samplers.hybrid import Hybrid
 from model_runtime.text.calibration import Calibration
+from model_runtime.text.markers import holds_marker, unmarked
 from model_runtime.text.one_line import as_meant
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from model_runtime.protocol import Alternative, InfillRequest, Task
     from model_runtime.samplers.base import Sampler
     from model_runtime.settings import RuntimeSettings
+    from model_runtime.text.forms import Form
 
 DEFAULT_SAMPLER = "hybrid"
 #: Encoded contexts that are kept: of a few documents, edits apart that are shown other files.
@@ -55,7 +57,7 @@ class ContextKey(NamedTuple):
     """What tells contexts apart that are not each other's beginning."""
 
     document: str
-    is_in_words: bool
+    form: Form
     #: The other files that are shown.
     files: tuple[str, ...]
     is_glance: bool = False
@@ -110,7 +112,7 @@ class LocalEngine:
     def infill(self, request: InfillRequest, listener: Listener, cancel: CancelToken) -> Finished:
         """Fill the request's spans; see `Engine.infill`."""
         check_request(request)
-        request = as_meant(request)
+        request = _opened(unmarked(as_meant(request)))
         # Before the model is loaded: what can't be is told at once.
         sampler = self._sampler(request)
         model = self._load(listener, cancel)
@@ -129,8 +131,8 @@ class LocalEngine:
             sampler = _without_adapter(sampler)
         seed = secrets.randbelow(MAX_SEED) if request.seed is None else request.seed
         rng = torch.Generator().manual_seed(seed)
-        key, n_glance = _context_key(request), self._settings.glance_tokens
-        if self._unread is not None and _context_key(self._unread.request) == key:
+        key, n_glance = _context_key(request, model), self._settings.glance_tokens
+        if self._unread is not None and _context_key(self._unread.request, model) == key:
             self._unread = None
         with self._cache(key, model) as cache:
             check_pairing(model.denoiser, sampler, cache)
@@ -147,7 +149,10 @@ class LocalEngine:
         job = self._unread
         if job is None:
             return
-        with self._cache(_context_key(job.request), job.model) as cache, suppress(_SomebodyAsks):
+        with (
+            self._cache(_context_key(job.request, job.model), job.model) as cache,
+            suppress(_SomebodyAsks),
+        ):
             read(replace(job, cache=cache, cancel=_Until(must_stop)))
             self._unread = None
 
@@ -222,6 +227,15 @@ def _without_adapter(sampler: Sampler[Any, Any]) -> Sampler[Any, Any]:
     return Hybrid(msgspec.structs.replace(sampler.params, from_canvas=False))
 
 
-def _context_key(request: InfillRequest) -> ContextKey:
+def _opened(request: InfillRequest) -> InfillRequest:
+    """Return the request, an infill where code is missing: there is nothing to start from."""
+    is_open = any(holds_marker(span.text, request.hole_marker) for span in request.spans)
+    if is_open and request.mode in ("rewrite", "repair"):
+        return msgspec.structs.replace(request, mode="infill")
+    return request
+
+
+def _context_key(request: InfillRequest, model: LoadedModel) -> ContextKey:
     files = tuple(file.path for file in request.context)
-    return ContextKey(request.document, bool(request.instruction.strip()), files)
+    form = model.layout.form_of(request, request.spans[0])
+    return ContextKey(request.document, form, files)

@@ -25,6 +25,7 @@ from model_runtime.modes.job import MARK
 from model_runtime.modes.limits import MAX_SEED, check_request
 from model_runtime.protocol import Alternative, Finished, StepReport, Usage
 from model_runtime.samplers import SAMPLERS
+from model_runtime.text.markers import unmarked
 from model_runtime.text.one_line import as_meant
 from model_runtime.text.reconcile import as_suggested
 from model_runtime.text.tokenizer import CodeTokenizer
@@ -83,7 +84,7 @@ class PublishedEngine:
     def infill(self, request: InfillRequest, listener: Listener, cancel: CancelToken) -> Finished:
         """Fill the request's spans together; see `Engine.infill`."""
         check_request(request)
-        request = as_meant(request)
+        request = unmarked(as_meant(request))
         if request.mode not in ("infill", "holes") or request.instruction.strip():
             raise UnsupportedPairing(
                 "published models fill and fill holes; rewriting, repairing and instructions take "

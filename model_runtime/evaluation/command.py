@@ -4,6 +4,7 @@
     heldout            the shipped tasks in nine languages
     repair FILE        one planted fault in each line of HumanEval-Infilling, and clean lines
     holes FILE         several lines of each of its functions, jointly and one after another
+    edits FILE …       bodies, repairs and holes of HumanEvalPack's functions
     self-correction    what each stage after the plain fill is worth, and all of the two above
     rules              every decoding rule on the default model, over the same held-out tasks
     keyboard           what ghost text is worth to somebody who types
@@ -82,6 +83,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     correction.add_argument(
         "--resume", action="store_true", help="go on where an evaluation was cut off"
     )
+    edits = benchmarks.add_parser("edits", help="bodies, repairs and holes of HumanEvalPack")
+    _configure_edits(edits)
     rules = benchmarks.add_parser("rules", help="every decoding rule on the default model")
     rules.add_argument("--tasks", type=Path, help="other tasks than the shipped ones")
     rules.add_argument("--rule", action="append", metavar="NAME", help="only this one")
@@ -106,7 +109,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     perplexity.add_argument(
         "--checkpoint", metavar="MODEL", help="a published one: OWNER/NAME or a folder"
     )
-    for benchmark in (humaneval, heldout, perplexity, correction, rules, *typed, *modes):
+    for benchmark in (humaneval, heldout, perplexity, correction, edits, rules, *typed, *modes):
         benchmark.add_argument("--out", type=Path, required=True, help="folder of the report")
         benchmark.add_argument("--limit", type=int, help="so many tasks, evenly chosen")
         benchmark.add_argument("--seed", type=int, default=0)
@@ -128,6 +131,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--split", choices=("heldout", "train"), default="heldout", help="default: %(default)s"
     )
     make.add_argument("--seed", type=int, default=0)
+
+
+def _configure_edits(edits: argparse.ArgumentParser) -> None:
+    edits.add_argument("file", type=Path, nargs="+", help="HumanEvalPack-LANGUAGE.jsonl.gz")
+    edits.add_argument("--part", action="append", choices=("bodies", "repairs", "holes"))
+    edits.add_argument("--tasks", default="telling", choices=("telling", "tuning", "all"))
+    edits.add_argument("--holes", type=int, default=100, help="files with holes")
+    edits.add_argument(
+        "--resume", action="store_true", help="go on where an evaluation was cut off"
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -189,6 +202,7 @@ def _measure_mode(arguments: argparse.Namespace) -> int:
 #: Benchmarks with a page of their own.
 _MEASURES: dict[str, Callable[[argparse.Namespace], int]] = {
     "calibrate": _measure_page,
+    "edits": _measure_page,
     "holes": _measure_mode,
     "keyboard": _measure_page,
     "perplexity": _measure_page,

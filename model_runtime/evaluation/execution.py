@@ -26,6 +26,7 @@ from model_runtime.errors import BadRequest
 from model_runtime.evaluation.base import Verdict
 
 _SANDBOX = Path(__file__).with_name("sandbox.py")
+_SANDBOX_JS = Path(__file__).with_name("sandbox.js")
 _NAMESPACES = ("--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child")
 
 
@@ -45,25 +46,23 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     words: str = ""
 
 
-def run_program(text: str, limits: RunLimits | None = None) -> RunResult:
-    """Run a Python program to its end.
+def run_program(text: str, limits: RunLimits | None = None, language: str = "python") -> RunResult:
+    """Run a program of Python or JavaScript to its end.
 
     It passes only if it comes to its last line; leaving early, even with status 0, does not count.
 
     Raises:
-        BadRequest: this system has no process groups and limits (Windows).
+        BadRequest: this system has no process groups and limits (Windows), or no `node`.
     """
     if os.name != "posix":
         raise BadRequest("running completed programs needs Linux or macOS")
     limits = limits or RunLimits()
     nonce = secrets.token_hex(16)
-    numbers = (int(limits.wall_s) + 1, limits.memory_bytes, limits.file_bytes)
-    # -B: the child's directory stays empty; -I, -S: it sees the standard library only.
-    python = [sys.executable, "-I", "-S", "-B", str(_SANDBOX), *map(str, numbers), nonce]
+    command = _javascript(limits, nonce) if language == "javascript" else _python(limits, nonce)
     with (
         tempfile.TemporaryDirectory() as folder,
         subprocess.Popen(
-            [*_fence(), *python],
+            [*_fence(), *command],
             cwd=folder,
             env={},
             stdin=subprocess.PIPE,
@@ -80,6 +79,21 @@ def run_program(text: str, limits: RunLimits | None = None) -> RunResult:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
     return _read_report(said.decode(errors="replace"), nonce, child.returncode)
+
+
+def _python(limits: RunLimits, nonce: str) -> list[str]:
+    numbers = (int(limits.wall_s) + 1, limits.memory_bytes, limits.file_bytes)
+    # -B: the child's directory stays empty; -I, -S: it sees the standard library only.
+    return [sys.executable, "-I", "-S", "-B", str(_SANDBOX), *map(str, numbers), nonce]
+
+
+def _javascript(limits: RunLimits, nonce: str) -> list[str]:
+    node = shutil.which("node")
+    if node is None:
+        raise BadRequest("running completed JavaScript needs node on the PATH")
+    # It maps far more address space than it uses, and has threads: its heap is bounded instead.
+    heap = f"--max-old-space-size={limits.memory_bytes >> 20}"
+    return [node, heap, "--disallow-code-generation-from-strings", str(_SANDBOX_JS), nonce]
 
 
 def _read_report(said: str, nonce: str, status: int) -> RunResult:

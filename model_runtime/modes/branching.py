@@ -16,7 +16,7 @@ from model_runtime.text.chance import Chance
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from model_runtime.modes.job import Job
+    from model_runtime.modes.job import AnySampler, Job
     from model_runtime.text.laid_out import Fill, LaidOut
 
 #: Departures looked at in one place, and for each alternative that is asked for.
@@ -26,6 +26,27 @@ N_TRIES = 2
 #: a departure may be less likely than the whole fill.
 SURE = -0.7
 HOPELESS = 3.0
+#: Fills looked at, beside the first, where only the best is wanted: of one line, and of several.
+N_OTHER_LINES = 3
+N_OTHER_BLOCKS = 1
+
+
+def n_branches(job: Job) -> int:
+    """Return how many other fills of a request's one span are worth making."""
+    request = job.request
+    (span,) = request.spans
+    n_asked = request.n_alternatives - 1
+    # What is said in words no score knows of; and a whole body is found by the chat prompt, or by
+    # none: the likeliest of a few is right no oftener than the first.
+    is_in_chat = job.model.layout.form_of(request, span) != "fim"
+    if n_asked or not request.best_only or is_in_chat:
+        return n_asked
+    return N_OTHER_LINES if span.single_line else N_OTHER_BLOCKS
+
+
+def is_greedy(sampler: AnySampler) -> bool:
+    """Say whether a sampler gives the likeliest text, the same each time."""
+    return bool(getattr(sampler.params, "temperature", 0) == 0)
 
 
 def branches(job: Job, laid_out: LaidOut, fill: Fill, n_branches: int) -> Iterator[Fill]:

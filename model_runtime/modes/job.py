@@ -19,6 +19,7 @@ from model_runtime.protocol import StepReport
 from model_runtime.text.chance import chances_spelled
 from model_runtime.text.healing import own_tokens, spell
 from model_runtime.text.reconcile import reconciled
+from model_runtime.text.said_again import within_function
 from model_runtime.text.showing import sure_part, up_to
 from model_runtime.text.syntax import syntax_of
 from model_runtime.text.trim import at_indentation
@@ -74,15 +75,6 @@ class Job:
         before = self.request.prefix + "".join(pieces[:index])
         behind = spans[index].following + "".join(pieces[index + 1 :]) + self.request.suffix
         return before, behind
-
-    def alone(self, texts: Sequence[str], index: int) -> Job:
-        """Return the job that one span would be of its own, the others as they stand in `texts`."""
-        prefix, suffix = self.around(texts, index)
-        span = msgspec.structs.replace(self.request.spans[index], following="")
-        request = msgspec.structs.replace(
-            self.request, prefix=prefix, suffix=suffix, spans=(span,), stream=False
-        )
-        return replace(self, request=request)
 
     def lay_out(self, texts: Sequence[str], index: int, *, text: str | None = None) -> LaidOut:
         """Lay a span out among the others; see `CanvasLayout.lay_out`."""
@@ -149,7 +141,8 @@ class Job:
         draft_at = first_draft[0] if first_draft else ended
         cost.context_s += draft_at - started
         cost.denoise_s += ended - draft_at
-        before, text = self.request.spans[index].text, fill.text
+        span = self.request.spans[index]
+        before, text = span.text, within_function(fill.text, prefix, span.enclosing)
         if text != before:
             syntax = syntax_of(self.request.language, self.request.path, prefix + suffix)
             text = reconciled(text, prefix, suffix, syntax, before)

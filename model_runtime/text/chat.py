@@ -1,4 +1,4 @@
-"""The base model's chat prompt, for edits that are asked for in words.
+"""The base model's chat prompt: for what is asked for in words, and for whole bodies.
 
 Published with Qwen2.5 (Qwen team 2024, arXiv 2412.15115): turns between `<|im_start|>` and
 `<|im_end|>`. The reply is opened for the model, up to the code block that the canvas fills.
@@ -19,35 +19,84 @@ if TYPE_CHECKING:
 _SYSTEM = (
     "You edit code. You answer with one code block that holds the new code, and with nothing else."
 )
+#: What the base was trained to be told (the model's published template).
+_ASSISTANT = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
+#: Languages that are not called by their identifier.
+_NAMES = {
+    "python": "Python", "javascript": "JavaScript", "typescript": "TypeScript", "rust": "Rust",
+    "go": "Go", "java": "Java", "c": "C", "cpp": "C++", "lua": "Lua",
+    "javascriptreact": "JavaScript", "typescriptreact": "TypeScript",
+}  # fmt: skip
+#: How an answer begins that is right: as EvalPlus begins it (Liu et al. 2023, arXiv 2305.01210).
+_LEAD = (
+    "Below is {} with a self-contained function that solves the problem and passes corresponding "
+    "tests:"
+)
 _BACKTICKS = re.compile(r"`+")
 #: The least backticks a fence has.
 _FENCE = 3
 
 
 @dataclass(frozen=True)
-class ChatTask:
+class _Task:
     """What the model is told.
 
     Args:
         instruction: in the user's words.
         language: what the code blocks are labelled with; may be empty.
-        before: the code before the selection.
+        before: the code before what is asked about.
         after: the code behind it.
-        selection: what is to be rewritten, from the start of its line; empty to write anew.
     """
 
     instruction: str
     language: str
     before: str
     after: str
-    selection: str
 
     @property
     def fence(self) -> str:
         """What opens and closes a code block: no line of the code does."""
-        pieces = (self.before, self.after, self.selection, self.instruction)
+        pieces = (self.before, self.after, self._code, self.instruction)
         widest = max(len(run) for run in ["``", *_BACKTICKS.findall("\n".join(pieces))])
         return "`" * max(_FENCE, widest + 1)
+
+    @property
+    def _code(self) -> str:
+        return ""
+
+    def block(self, code: str) -> str:
+        """Return code in a block of its own."""
+        return f"{self.fence}{self.language}\n{code}\n{self.fence}"
+
+
+@dataclass(frozen=True)
+class ChatTask(_Task):
+    """Code to be replaced, or to be put in between.
+
+    Args:
+        selection: what is to be rewritten, from the start of its line; empty to write anew.
+    """
+
+    selection: str
+
+    @property
+    def _code(self) -> str:
+        return self.selection
+
+
+@dataclass(frozen=True)
+class BegunTask(_Task):
+    """A function to be gone on with; the answer begins as it does.
+
+    Args:
+        begun: its head, and what else stands in it up to the span.
+    """
+
+    begun: str
+
+    @property
+    def _code(self) -> str:
+        return self.begun
 
 
 class ChatTemplate:
@@ -70,12 +119,19 @@ class ChatTemplate:
 
     def lay_out(self, task: ChatTask) -> list[int]:
         """Return the prompt [n] whose continuation is the new code, up to the fence."""
-        return [
-            *self._turn("system", _SYSTEM),
-            *self._turn("user", _question(task)),
-            self._start_id,
-            *self._tokenizer.encode(f"assistant\n{task.fence}{task.language}\n"),
-        ]
+        return self._lay_out(_SYSTEM, _question(task), task)
+
+    def begin(self, task: BegunTask) -> list[int]:
+        """Return the prompt [n] whose continuation is what the function goes on with."""
+        lead = _LEAD.format(_called(task).replace("self-contained ", "")) + "\n"
+        return self._lay_out(_ASSISTANT, _opening(task), task, lead, task.begun)
+
+    def _lay_out(
+        self, system: str, question: str, task: _Task, lead: str = "", begun: str = ""
+    ) -> list[int]:
+        answer = f"assistant\n{lead}{task.fence}{task.language}\n{begun}"
+        turns = [*self._turn("system", system), *self._turn("user", question)]
+        return [*turns, self._start_id, *self._tokenizer.encode(answer)]
 
     def _turn(self, role: str, text: str) -> list[int]:
         encode = self._tokenizer.encode
@@ -83,16 +139,29 @@ class ChatTemplate:
 
 
 def _question(task: ChatTask) -> str:
-    def block(code: str) -> str:
-        return f"{task.fence}{task.language}\n{code}\n{task.fence}"
-
     pieces = []
     if task.before.strip():
-        pieces.append(f"Code before:\n{block(task.before)}")
+        pieces.append(f"Code before:\n{task.block(task.before)}")
     if task.after.strip():
-        pieces.append(f"Code after:\n{block(task.after)}")
+        pieces.append(f"Code after:\n{task.block(task.after)}")
     if task.selection.strip():
-        pieces.append(f"Rewrite this code:\n{block(task.selection)}")
+        pieces.append(f"Rewrite this code:\n{task.block(task.selection)}")
     else:
         pieces.append("Write the code that goes between.")
     return "\n\n".join([*pieces, task.instruction])
+
+
+def _opening(task: BegunTask) -> str:
+    code = f"{task.before}{task.begun}".strip("\n").rstrip()
+    asked = f"Please provide {_called(task)} that solves the following problem in a markdown code"
+    pieces = [f"{asked} block:\n{task.fence}\n{code}\n{task.fence}"]
+    if task.after.strip():
+        behind = task.after.strip("\n")
+        pieces.append(f"The file goes on with:\n{task.fence}\n{behind}\n{task.fence}")
+    return "\n\n".join([*pieces, task.instruction]).rstrip()
+
+
+def _called(task: BegunTask) -> str:
+    """Return what is asked for, in the words in which such models are tested and do best."""
+    name = _NAMES.get(task.language, task.language)
+    return f"a self-contained {name} script" if name else "a self-contained script"

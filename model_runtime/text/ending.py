@@ -44,6 +44,8 @@ _FENCE = re.compile(r"(?:\n|\A)[ \t]*```")
 #: Blank lines and the line end before a line.
 _LINE_ENDS = r"[ \t]*\n(?:[ \t]*\n)*"
 _LINE = re.compile(r"([ \t]*\n(?:[ \t]*\n)*)([ \t]*)(?=[^\s])")
+#: What may stand at the left inside of a body: a string's own line, a preprocessor's.
+_ANYWHERE = r"[\"'`]|#(?:if|el|endif|define|undef|include|pragma)"
 #: The last line of a text that opens a block ends so.
 _OPENERS = ":", "{", "(", "["
 _WORD = re.compile(r"\w+")
@@ -87,6 +89,19 @@ def _first_shown(found: list[tuple[int, int]]) -> tuple[int, int]:
 def ending_at(*stops: str) -> Ending:
     """Return the ending before the first of some strings."""
     pattern = re.compile("|".join(map(re.escape, stops)))
+    return Ending((lambda text, _: found.span() if (found := pattern.search(text)) else None,))
+
+
+def ending_of_body(begun: str, fence: str) -> Ending:
+    """Return the ending of a function's body in a code block.
+
+    Args:
+        begun: the function up to the body, from the start of its line.
+        fence: what closes the code block.
+    """
+    floor = len(indentation(begun)) + 1
+    outside = rf"{_LINE_ENDS}(?![ \t]{{{floor}}})[ \t]*(?!{_ANYWHERE})\S"
+    pattern = re.compile(rf"\n[ \t]*{re.escape(fence)}|{outside}")
     return Ending((lambda text, _: found.span() if (found := pattern.search(text)) else None,))
 
 

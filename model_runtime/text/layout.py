@@ -1,14 +1,15 @@
 """Request to canvas, for the default family; `reading` is the way back.
 
-The context is the base's own fill-in-the-middle prompt, other files of the repository before it;
-where the user says in words what is wanted, it is the base's chat prompt. Behind it stands the
-span: every position a mask, as long as the fill may get, or first a text to start from. It ends
-where the canvas says so, or where its text does: at the first line end where one line was asked
-for, in a chat where the code block is closed, else see `ending`.
+The context is the base's own fill-in-the-middle prompt, other files of the repository before it,
+or its chat prompt; see `forms`. Behind it stands the span: every position a mask, as long as the
+fill may get, or first a text to start from. It ends where the canvas says so, or where its text
+does: at the first line end where one line was asked for, in a chat where the code block is closed
+or the function is over, else see `ending`.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,13 @@ import torch
 from model_runtime.decoding.canvas import Canvas
 from model_runtime.errors import CanvasTooLong, UnsupportedPairing
 from model_runtime.protocol import ContextFile
-from model_runtime.text.chat import ChatTask, ChatTemplate
-from model_runtime.text.ending import Ending, ending_at, ending_in, line_ending
+from model_runtime.text.chat import BegunTask, ChatTask, ChatTemplate
+from model_runtime.text.ending import Ending, ending_at, ending_in, ending_of_body, line_ending
+from model_runtime.text.forms import WRITING, Forms
 from model_runtime.text.healing import find_half
 from model_runtime.text.indentation import block_opening
 from model_runtime.text.laid_out import LaidOut
+from model_runtime.text.markers import without_markers
 from model_runtime.text.reading import CanvasReader
 from model_runtime.text.syntax import syntax_of
 from model_runtime.text.window import SUFFIX_SHARE, around, head, tail
@@ -29,8 +32,9 @@ from model_runtime.text.window import SUFFIX_SHARE, around, head, tail
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from model_runtime.protocol import InfillRequest, MaskSpan
+    from model_runtime.protocol import Enclosing, InfillRequest, MaskSpan
     from model_runtime.text.fim import FimTemplate
+    from model_runtime.text.forms import Form
 
 #: Tokens of a span that the request sets no bound for.
 MAX_TOKENS_ONE_LINE = 64
@@ -44,6 +48,10 @@ GROWTH = 1.25
 OTHER_FILES_SHARE = 0.4
 #: Tokens of a chat prompt beside the code and the instruction, and more than enough.
 CHAT_FRAME = 128
+#: A file that has no more tokens before a span begins the answer as a whole.
+SHORT = 384
+#: What stands above a function's head and is about it.
+_IS_COMMENT = re.compile(r"[ \t]*(//|/?\*|#|--|@)")
 #: The name under which a diagnostic's message is shown.
 PROBLEMS = "problems.txt"
 #: Tokens behind a fill by which it is judged.
@@ -71,6 +79,7 @@ class CanvasLayout:
         heals: whether a half token before a span is spelled anew, see `healing`, and the first line
             of a block indented, see `indentation`.
         ends_early: whether a span may end though the model goes on; see `ending`.
+        forms: which prompt suits which span; a base without a chat template has one.
     """
 
     def __init__(
@@ -80,11 +89,13 @@ class CanvasLayout:
         *,
         heals: bool = True,
         ends_early: bool = True,
+        forms: Forms | None = None,
     ) -> None:
         self.template = template
         self.reader = CanvasReader(template)
         #: None where the base was not trained to be asked in words.
         self.chat = ChatTemplate.of(template.tokenizer)
+        self.forms = Forms() if forms is None else forms
         self._max_context_tokens = max_context_tokens
         self._heals = heals
         self._ends_early = ends_early
@@ -92,8 +103,16 @@ class CanvasLayout:
     def within(self, max_context_tokens: int) -> CanvasLayout:
         """Return the same layout with less room."""
         return CanvasLayout(
-            self.template, max_context_tokens, heals=self._heals, ends_early=self._ends_early
+            self.template,
+            max_context_tokens,
+            heals=self._heals,
+            ends_early=self._ends_early,
+            forms=self.forms,
         )
+
+    def form_of(self, request: InfillRequest, span: MaskSpan) -> Form:
+        """Return which prompt a span of a request gets."""
+        return self.forms.of(request, span) if self.chat else "fim"
 
     def lay_out(
         self,
@@ -116,8 +135,7 @@ class CanvasLayout:
         Raises:
             CanvasTooLong: more text than fits the canvas.
         """
-        in_words = request.instruction.strip() and request.mode in ("infill", "rewrite")
-        frame = (self._ask if in_words else self._frame)(request, span, prefix, suffix)
+        frame = self._framed(request, span, prefix, suffix)
         n_open = span.max_tokens or (
             MAX_TOKENS_ONE_LINE if span.single_line else MAX_TOKENS_MANY_LINES
         )
@@ -140,6 +158,23 @@ class CanvasLayout:
         )
         return laid_out.restarted(text_ids) if text_ids else laid_out
 
+    def _framed(self, request: InfillRequest, span: MaskSpan, prefix: str, suffix: str) -> _Frame:
+        """Return the prompt that suits a span."""
+        if self.chat is None and request.mode in WRITING and request.instruction.strip():
+            raise UnsupportedPairing(
+                "this model fills, but takes no instructions in words; leave the instruction out,"
+                " or take an instruct model such as the default one"
+            )
+        form = self.form_of(request, span)
+        if form == "begun" and self.chat and span.enclosing:
+            begun = self._begin(self.chat, span.enclosing, request, span, prefix, suffix)
+            # What begins the answer is said twice: before it, and in it.
+            if len(begun.context) <= self._max_context_tokens + CHAT_FRAME:
+                return begun
+        if form == "asked" and self.chat:
+            return self._ask(self.chat, request, span, prefix, suffix)
+        return self._frame(request, span, prefix, suffix)
+
     def _encode_text(self, text: str, mode: str) -> list[int]:
         text_ids = self.template.tokenizer.encode(text)
         if len(text_ids) > MAX_TEXT_TOKENS:
@@ -151,11 +186,7 @@ class CanvasLayout:
 
     def _frame(self, request: InfillRequest, span: MaskSpan, prefix: str, suffix: str) -> _Frame:
         """Return the fill-in-the-middle prompt around a span."""
-        half = opening = ""
-        if self._heals and request.mode in ("infill", "holes"):
-            half = find_half(prefix, self.template.tokenizer)
-            rest = suffix.partition("\n")[0]
-            opening = block_opening(prefix, rest, request.language, single_line=span.single_line)
+        half, opening = self._lead(request, span, prefix, suffix)
         context = self._fim_context(request, prefix.removesuffix(half), suffix)
         ending = Ending()
         if self._ends_early and not span.single_line:
@@ -163,20 +194,78 @@ class CanvasLayout:
             ending = ending_in(prefix, suffix, syntax, span.text)
         return _Frame(context, [self.template.end_id], ending, half=half, opening=opening)
 
-    def _ask(self, request: InfillRequest, span: MaskSpan, prefix: str, suffix: str) -> _Frame:
+    def _lead(
+        self, request: InfillRequest, span: MaskSpan, prefix: str, suffix: str
+    ) -> tuple[str, str]:
+        """Return the half token before a span, and what the span has to begin with behind it."""
+        if not self._heals or request.mode not in ("infill", "holes"):
+            return "", ""
+        rest = suffix.partition("\n")[0]
+        return (
+            find_half(prefix, self.template.tokenizer),
+            block_opening(prefix, rest, request.language, single_line=span.single_line),
+        )
+
+    def _begin(
+        self,
+        chat: ChatTemplate,
+        where: Enclosing,
+        request: InfillRequest,
+        span: MaskSpan,
+        prefix: str,
+        suffix: str,
+    ) -> _Frame:
+        """Return the chat prompt whose answer is begun with the function's head."""
+        encode = self.template.tokenizer.encode
+        head_at = prefix.rfind("\n", 0, len(prefix) - where.n_before) + 1
+        at = self._start_of_answer(prefix, head_at)
+        closing, after = suffix[: where.n_behind], suffix[where.n_behind :]
+        half, opening = self._lead(request, span, prefix, suffix)
+        # The blanks before a text belong to its first token.
+        blanks = "" if half else prefix[len(prefix.rstrip(" \t")) :]
+        begun = prefix[at:].removesuffix(half or blanks)
+        n_told = 2 * len(encode(begun)) + len(encode(request.instruction))
+        before, after = self._told(prefix[:at], after, n_told)
+        task = BegunTask(
+            request.instruction.strip(), _label(request.language), before, after, begun=begun
+        )
+        ending = ending_at(f"\n{task.fence}")
+        if where.is_body:
+            ending = ending_of_body(prefix[head_at:], task.fence)
+        end = encode(f"{closing.rstrip()}\n{task.fence}")
+        return _Frame(chat.begin(task), end, ending, blanks, half, opening)
+
+    def _start_of_answer(self, prefix: str, head_at: int) -> int:
+        """Return from where on the file stands in an answer that is begun with a function's head.
+
+        From its beginning where that is not far, for the model goes on best with a file that is
+        whole; else from the comments above the head.
+        """
+        near = tail(prefix, SHORT)
+        if near == prefix and len(self.template.tokenizer.encode(near)) <= SHORT:
+            return 0
+        at = head_at
+        while at and _IS_COMMENT.match(above := prefix[:at].splitlines()[-1]):
+            at -= len(above) + 1
+        return at
+
+    def _ask(
+        self,
+        chat: ChatTemplate,
+        request: InfillRequest,
+        span: MaskSpan,
+        prefix: str,
+        suffix: str,
+    ) -> _Frame:
         """Return the chat prompt around a span."""
-        if self.chat is None:
-            raise UnsupportedPairing(
-                "this model fills, but takes no instructions in words; leave the instruction out,"
-                " or take an instruct model such as the default one"
-            )
         encode = self.template.tokenizer.encode
         n_text = len(self._encode_text(span.text, request.mode))
         line_start = prefix.rpartition("\n")[2]
         lead = line_start.rstrip()
-        task = self._task(request, prefix, suffix, span.text, n_text)
+        shown = without_markers(span.text, request.hole_marker)
+        task = self._task(request, prefix, suffix, shown, n_text)
         return _Frame(
-            self.chat.lay_out(task) + encode(lead),
+            chat.lay_out(task) + encode(lead),
             encode(f"\n{task.fence}"),
             ending_at(f"\n{task.fence}", task.fence),
             line_start[len(lead) :],
@@ -199,21 +288,33 @@ class CanvasLayout:
         self, request: InfillRequest, prefix: str, suffix: str, text: str, n_text: int
     ) -> ChatTask:
         """Return what to tell the model in words, as much of the file as fits."""
-        tokenizer, budget = self.template.tokenizer, self._max_context_tokens
         lines, _, line_start = prefix.rpartition("\n")
-        n_told = len(tokenizer.encode(request.instruction)) + n_text
-        n_free = max(0, budget - n_told - CHAT_FRAME)
-        after = tokenizer.encode(head(suffix, n_free))
-        n_after = min(len(after), int(n_free * SUFFIX_SHARE))
-        before = tokenizer.encode(tail(lines, n_free))
-        n_before = min(len(before), n_free - n_after)
+        n_told = len(self.template.tokenizer.encode(request.instruction)) + n_text
+        before, after = self._told(lines, suffix, n_told)
         return ChatTask(
-            instruction=request.instruction,
-            language=request.language if request.language.isidentifier() else "",
-            before=tokenizer.decode(before[len(before) - n_before :]),
-            after=tokenizer.decode(after[:n_after]),
+            request.instruction,
+            _label(request.language),
+            before,
+            after,
             selection=line_start + text if text.strip() else "",
         )
+
+    def _told(self, before: str, after: str, n_told: int) -> tuple[str, str]:
+        """Return as much of the file as a chat prompt has room for.
+
+        Args:
+            before: the file up to what is asked about.
+            after: the file behind it.
+            n_told: the tokens of all the rest.
+        """
+        tokenizer = self.template.tokenizer
+        n_free = max(0, self._max_context_tokens - n_told - CHAT_FRAME)
+        behind = tokenizer.encode(head(after, n_free))
+        n_after = min(len(behind), int(n_free * SUFFIX_SHARE))
+        ahead = tokenizer.encode(tail(before, n_free))
+        n_before = min(len(ahead), n_free - n_after)
+        shown = ahead[len(ahead) - n_before :], behind[:n_after]
+        return tokenizer.decode(shown[0]), tokenizer.decode(shown[1])
 
     def lay_out_plain(
         self, request: InfillRequest, alternatives: Sequence[Sequence[str]]
@@ -251,3 +352,8 @@ class CanvasLayout:
             return []
         here = self.template.open_file(path)
         return [token_id for one in reversed(laid_out) for token_id in one] + here
+
+
+def _label(language: str) -> str:
+    """Return what a code block is labelled with; empty where the name is none."""
+    return language if language.isidentifier() else ""

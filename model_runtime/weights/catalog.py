@@ -6,9 +6,10 @@ they came from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from model_runtime.errors import UnknownName
+from model_runtime.text.forms import Forms
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class NamedModel:
     licence: str
     #: Tried in this order.
     sources: tuple[HubFile | WheelParts, ...]
+    #: Which prompt suits which kind of span.
+    forms: Forms = field(default_factory=Forms)
 
 
 _MODELS = (
@@ -81,6 +84,7 @@ _MODELS = (
                 n_bytes=(89_128_960,) * 5 + (45_755_264,),
             ),
         ),
+        forms=Forms(plain={"body": "begun"}, in_words={"body": "begun"}),
     ),
 )
 

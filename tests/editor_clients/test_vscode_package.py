@@ -69,7 +69,7 @@ def test_every_server_setting_can_be_set() -> None:
     """The extension describes each setting of the server, with the same default."""
     described = json.loads((editors.EXTENSION / "package.json").read_text())
     properties = described["contributes"]["configuration"]["properties"]
-    own = {"remask.server.command", "remask.drafts", "remask.review"}
+    own = {"remask.server.command", "remask.drafts"}
     found = {name: value["default"] for name, value in properties.items() if name not in own}
     defaults = msgspec.to_builtins(Settings())
     inline = defaults.pop("inline")

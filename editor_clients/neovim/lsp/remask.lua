@@ -7,7 +7,13 @@ return {
   root_markers = { '.git', 'pyproject.toml', 'package.json', 'Cargo.toml', 'go.mod' },
   settings = { remask = vim.empty_dict() },
   capabilities = {
-    workspace = { workspaceEdit = { documentChanges = true } },
+    workspace = {
+      workspaceEdit = {
+        documentChanges = true,
+        -- What is to be confirmed is shown for review.
+        changeAnnotationSupport = { groupsOnLabel = false },
+      },
+    },
     -- Neovim 0.11 has no ghost text of its own, so it does not say that it can show some.
     textDocument = { inlineCompletion = { dynamicRegistration = false } },
     experimental = { remask = { drafts = true, status = true } },

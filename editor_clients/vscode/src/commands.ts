@@ -1,7 +1,12 @@
 /** The commands: what is selected and said becomes one request, its result an edit or a review. */
 
 import * as vscode from 'vscode';
-import { CancellationTokenSource, type CodeAction, type LanguageClient } from 'vscode-languageclient/node';
+import {
+  CancellationTokenSource,
+  type CodeAction,
+  type LanguageClient,
+  type WorkspaceEdit,
+} from 'vscode-languageclient/node';
 import { KIND, type InfillParams, type Mode } from './protocol';
 import type { Review } from './review';
 import { isStale } from './server';
@@ -92,18 +97,25 @@ export class Commands {
       .sendRequest<CodeAction>('codeAction/resolve', asked, source.token)
       // Cancelled, or the server died: both are shown by others.
       .catch(() => undefined);
-    const edit = await client.protocol2CodeConverter.asWorkspaceEdit(answer?.edit);
+    const { changeAnnotations, ...plain } = answer?.edit ?? {};
+    const edit = await client.protocol2CodeConverter.asWorkspaceEdit(answer?.edit && plain);
     if (!edit || source.token.isCancellationRequested || !isWanted()) {
       return; // The server, or the user, has said why.
     }
     if (edit.size === 0 || edit.entries().every(([, edits]) => edits.length === 0)) {
-      void vscode.window.showInformationMessage('The model would change nothing.');
+      // The server has said why.
+      return;
     } else if (isStale(data)) {
       void vscode.window.showInformationMessage('The text changed meanwhile; the result is dropped.');
-    } else if (reviewing) {
+    } else if (reviewing || needsReview(changeAnnotations)) {
       await this.review.show(edit, data);
     } else {
       await applyOrTell(edit, vscode.Uri.parse(data.uri));
     }
   }
+}
+
+/** Whether the server wants an edit to be looked at before it is applied. */
+function needsReview(annotations: WorkspaceEdit['changeAnnotations']): boolean {
+  return Object.values(annotations ?? {}).some((annotation) => annotation.needsConfirmation);
 }

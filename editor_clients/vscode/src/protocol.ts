@@ -1,7 +1,7 @@
 /**
  * What Remask says beyond LSP: the mirror of `lsp_server/protocol_ext.py`, and the only place of
  * the extension where these names stand.
- * protocol: 7958b9beeeec81fc
+ * protocol: 8bda17874d2dac9a
  */
 
 export type Mode = 'infill' | 'rewrite' | 'repair' | 'holes';
@@ -39,6 +39,7 @@ export interface InfillParams {
   scope?: Scope;
   instruction?: string;
   lines?: Lines;
+  told?: Range;
   another?: boolean;
   strength?: number | null;
   model?: string | null;

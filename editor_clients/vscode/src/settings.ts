@@ -4,12 +4,13 @@ import * as vscode from 'vscode';
 
 const SECTION = 'remask';
 /** What the extension keeps to itself; the rest is the server's. */
-const OWN = ['server', 'drafts', 'review'];
+const OWN = ['server', 'drafts'];
 
 export const settings = {
   command: (): string[] => get('server.command', []),
   drafts: (): boolean => get('drafts', true),
-  review: (): boolean => get('review', false),
+  /** Whether all results are; the server says it of single ones. */
+  review: (): boolean => isTrue(get<unknown>('review', 'never')),
 };
 
 function get<T>(name: string, fallback: T): T {
@@ -20,7 +21,16 @@ function get<T>(name: string, fallback: T): T {
 export function serverSettings(): Record<string, unknown> {
   const all = vscode.workspace.getConfiguration().get<Record<string, unknown>>(SECTION, {});
   const theirs = Object.entries(all).filter(([name]) => !OWN.includes(name));
-  return JSON.parse(JSON.stringify(Object.fromEntries(theirs)));
+  const told: Record<string, unknown> = JSON.parse(JSON.stringify(Object.fromEntries(theirs)));
+  if (typeof told['review'] === 'boolean') {
+    told['review'] = told['review'] ? 'always' : 'never';
+  }
+  return told;
+}
+
+/** It was a switch once. */
+function isTrue(review: unknown): boolean {
+  return review === true || review === 'always';
 }
 
 /** Turn ghost text on or off, for the user. */

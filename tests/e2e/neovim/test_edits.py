@@ -142,7 +142,7 @@ def test_no_change_is_told(nvim: Neovim) -> None:
     nvim.open("\nkeep = same\n")
     nvim.at(1, 7)
     nvim.keys("v$h:Remask rewrite\n")
-    nvim.wait("vim.list_contains(_G.said, 'Remask: the model would change nothing')")
+    nvim.wait("vim.list_contains(_G.said, 'Remask: nothing to suggest')")
     assert nvim.lines == ["", "keep = same"]
 
 

@@ -10,6 +10,7 @@ from support.editor import ABLE, URI, Editor, Refused, at
 from support.fake_runtime import FakeRuntime, finished
 
 from lsp_server.errors import InfillFailed, RuntimeUnavailable
+from lsp_server.fill.infill import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -333,3 +334,50 @@ async def test_a_diagnostic_of_an_older_text_is_passed_over(editor: Editor) -> N
     params = {"textDocument": {"uri": URI}, "range": at(1, 0), "context": context}
 
     assert await editor.request("textDocument/codeAction", params) == []
+
+
+async def test_a_diagnostic_in_a_selection_goes_with_its_repair(editor: Editor) -> None:
+    """What it says, and where it points, count for more than what the model thinks."""
+    editor.open("def f(a):\n    b = 1\n    return c\n")
+    diagnostic = {"range": at(2, 11, 12), "message": "undefined name 'c'"}
+    selection = {"start": {"line": 1, "character": 4}, "end": {"line": 2, "character": 12}}
+    context = {"diagnostics": [diagnostic], "only": [f"{KIND}.repair"]}
+    params = {"textDocument": {"uri": URI}, "range": selection, "context": context}
+
+    (repair,) = await editor.request("textDocument/codeAction", params)
+    await editor.request("codeAction/resolve", repair)
+
+    (request,) = editor.runtime.requests
+    assert request.instruction == "undefined name 'c'"
+    assert request.spans[0].text == "b = 1\n    return c"
+    assert request.spans[0].told == (17, 18)
+
+
+@pytest.mark.parametrize(("setting", "is_looked_at"), [("always", True), ("never", False)])
+async def test_an_edit_that_is_to_be_looked_at_says_so(
+    runtime: FakeRuntime, setting: str, *, is_looked_at: bool
+) -> None:
+    """In LSP's own words, to an editor that knows them."""
+    capabilities = copy.deepcopy(ABLE)
+    capabilities["workspace"]["workspaceEdit"]["changeAnnotationSupport"] = {}
+    editor = Editor(runtime, {"review": setting})
+    await editor.start(capabilities)
+
+    resolved = await editor.request("codeAction/resolve", await first_action(editor))
+
+    annotations = resolved["edit"].get("changeAnnotations", {})
+    assert [one["needsConfirmation"] for one in annotations.values()] == [True] * is_looked_at
+    (change,) = resolved["edit"]["documentChanges"]
+    assert all(("annotationId" in edit) == is_looked_at for edit in change["edits"])
+
+
+async def test_nothing_to_suggest_is_told(runtime: FakeRuntime) -> None:
+    """Code that was selected is not replaced by an empty text."""
+    runtime.reply = lambda request: finished(request, "")
+    editor = Editor(runtime)
+    await editor.start()
+
+    resolved = await editor.request("codeAction/resolve", await first_action(editor))
+
+    assert all(not change["edits"] for change in resolved["edit"]["documentChanges"])
+    assert editor.heard["window/showMessage"][-1]["message"] == NOTHING

@@ -9,10 +9,18 @@ from support.fake_runtime import FakeRuntime, finished
 from support.marked import snapshot_of, unmark
 
 from lsp_server.errors import UnsupportedDocument
-from lsp_server.fill.infill import MAX_ROUNDS, N_OTHERS, check_allowed, fill, make_plan
-from lsp_server.protocol_ext import InfillParams
+from lsp_server.fill.infill import (
+    MAX_ROUNDS,
+    N_OTHERS,
+    NOTHING,
+    UNCHANGED,
+    check_allowed,
+    fill,
+    make_plan,
+)
+from lsp_server.protocol_ext import InfillParams, Position, Range
 from lsp_server.settings import Settings
-from model_runtime.protocol import Alternative
+from model_runtime.protocol import Alternative, Enclosing
 
 if TYPE_CHECKING:
     from lsp_server.fill.infill import Filled
@@ -151,3 +159,93 @@ async def test_a_language_without_grammar_has_no_judge_and_says_so() -> None:
     assert filled.text == "x = (\n"
     assert len(requests) == 1
     assert filled.no_judge == "Remask has no grammar for cobol: syntax is unchecked."
+
+
+async def test_an_empty_text_never_takes_the_place_of_code() -> None:
+    """What stands there stays, and the user is told that nothing was found."""
+    marked = "fn f() -> i32 {\n    $0todo!()$0\n}\n"
+    filled, requests = await answered(marked, ("",), (" \n",), language="rust")
+
+    assert filled.replacements == []
+    assert filled.silence == NOTHING
+    assert len(requests) == 2
+
+
+async def test_another_text_is_taken_in_place_of_an_empty_one() -> None:
+    """Of the others that are asked for, the first that says something."""
+    filled, _ = await answered("x = $0y$0\n", ("",), ("", "z"))
+
+    assert filled.text == "x = z\n"
+    assert filled.silence == ""
+
+
+async def test_the_same_text_is_told_as_no_change() -> None:
+    """It is no edit, and no riddle."""
+    filled, _ = await answered("x = $0y$0\n", ("y",))
+
+    assert filled.replacements == []
+    assert filled.silence == UNCHANGED
+
+
+async def test_a_body_that_is_not_whole_is_asked_for_again() -> None:
+    """It parses, but gives no result though one is declared."""
+    marked = "def f(xs) -> int:\n    $0pass$0\n"
+    filled, requests = await answered(marked, ("total = 0",), ("pass", "return len(xs)"))
+
+    assert filled.text == "def f(xs) -> int:\n    return len(xs)\n"
+    assert filled.warning == ""
+    assert len(requests) == 2
+
+
+async def test_what_a_body_lacks_is_told() -> None:
+    """Where no other is whole, the first stands, with what is missing."""
+    filled, requests = await answered("def f(xs) -> int:\n    $0pass$0\n", ("total = 0",))
+
+    assert filled.text == "def f(xs) -> int:\n    total = 0\n"
+    assert "nothing is returned; total is not used" in filled.warning
+    assert len(requests) == 2
+
+
+async def test_a_hole_without_a_text_keeps_its_marker() -> None:
+    """The others are filled, and the user is told of the one that is left."""
+    text, _ = unmark("a = ___\nb = ___\n")
+    plan = make_plan(snapshot_of(text), InfillParams("", mode="holes"), Settings(), selections=[])
+    runtime = FakeRuntime(lambda request: finished(request, "1", ""))
+    filled = await fill(runtime, plan)  # type: ignore[arg-type]  # fakes the same methods
+
+    assert filled.text == "a = 1\nb = ___\n"
+    assert filled.warning == "1 of 2 places are left as they are: no text for them."
+
+
+def test_the_function_around_goes_with_the_request() -> None:
+    """In the text as the model reads it: one line end is one character."""
+    head = "def f(x):\r\n    '''Doc.'''\r\n    "
+    text, selections = unmark(f"y = 1\r\n\r\n{head}$0pass$0\r\n")
+    plan = make_plan(snapshot_of(text), InfillParams(""), Settings(), selections=selections)
+
+    (span,) = plan.request.spans
+    assert span.enclosing == Enclosing(n_before=len(head) - 2, n_behind=0, is_body=True)
+    assert not span.single_line
+
+
+def test_a_marker_of_the_users_goes_with_the_request() -> None:
+    """The runtime neither shows it to the model nor lets it be said."""
+    text, selections = unmark("x = $00$0\n")
+    settings = Settings(hole_marker="@@")
+    plan = make_plan(snapshot_of(text), InfillParams(""), settings, selections=selections)
+
+    assert plan.request.hole_marker == "@@"
+
+
+def test_where_a_diagnostic_points_goes_with_the_request() -> None:
+    """In characters of the selection; outside of it, nowhere."""
+    text, selections = unmark("a = 1\n$0b = 2\nc = d$0\n")
+
+    def told(line: int, start: int, end: int) -> tuple[int, int] | None:
+        place = Range(Position(line, start), Position(line, end))
+        params = InfillParams("", mode="repair", told=place)
+        plan = make_plan(snapshot_of(text), params, Settings(), selections=selections)
+        return plan.request.spans[0].told
+
+    assert told(2, 4, 5) == (10, 11)
+    assert told(0, 0, 1) is None

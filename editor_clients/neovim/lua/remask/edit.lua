@@ -35,6 +35,18 @@ function M.obstacle(bufnr)
   end
 end
 
+---Return whether the server wants an edit to be looked at before it is applied.
+---@param edit lsp.WorkspaceEdit
+---@return boolean
+function M.needs_review(edit)
+  for _, annotation in pairs(edit.changeAnnotations or {}) do
+    if annotation.needsConfirmation then
+      return true
+    end
+  end
+  return false
+end
+
 ---End the running step of undo, so that the next change is one of its own.
 function M.break_undo()
   vim.cmd('let &g:undolevels = &g:undolevels')

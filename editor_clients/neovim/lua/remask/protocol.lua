@@ -1,6 +1,6 @@
 ---What Remask says beyond LSP: the mirror of `lsp_server/protocol_ext.py`, and the only place of
 ---the plugin where these names stand.
----protocol: 7958b9beeeec81fc
+---protocol: 8bda17874d2dac9a
 
 ---@alias remask.Mode 'infill'|'rewrite'|'repair'|'holes'
 ---@alias remask.Scope 'selection'|'expression'|'statement'|'body'
@@ -23,6 +23,7 @@
 ---@field scope? remask.Scope
 ---@field instruction? string
 ---@field lines? remask.Lines
+---@field told? remask.Range
 ---@field another? boolean
 ---@field strength? number
 ---@field model? string

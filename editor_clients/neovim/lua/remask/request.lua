@@ -114,6 +114,17 @@ function M.start(request)
   end)
 end
 
+---Return whether a result is shown before it is applied: the user says so, or the server.
+---@param result remask.Result
+---@return boolean
+local function wants_review(result)
+  local asked = result.request.review
+  if asked == nil then
+    return config.get('review') or edit.needs_review(result.edit)
+  end
+  return asked
+end
+
 ---Apply a result, or show it for review.
 ---@param result remask.Result
 function M.finish(result)
@@ -123,8 +134,8 @@ function M.finish(result)
   if vim.api.nvim_buf_get_changedtick(result.bufnr) ~= result.changedtick then
     status.say('the text changed meanwhile, the result is dropped')
   elseif edit.is_empty(result.edit) then
-    status.say('the model would change nothing')
-  elseif vim.F.if_nil(result.request.review, config.get('review')) then
+    status.say('nothing to suggest')
+  elseif wants_review(result) then
     require('remask.review').show(result)
   else
     edit.apply(result)

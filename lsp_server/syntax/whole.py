@@ -1,0 +1,139 @@
+"""Whether a function's body that was filled is whole: what a parser does not see.
+
+`let total = 0;` parses. But a function that declares a result gives one, what is declared is used,
+and a body does something. Only a body that was filled as a whole is judged so: in one that is being
+written much is missing by right.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from lsp_server.syntax.enclosing import functions_around, statements
+from lsp_server.syntax.languages import find_grammar, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tree_sitter import Node
+
+    from lsp_server.syntax.languages import Grammar
+
+#: Results that are none.
+_NO_RESULT = frozenset(
+    {"void", "None", "NoReturn", "Never", "never", "undefined", "any", "unknown", "!", "()"}
+    | {"Promise<void>", "Promise<never>"}
+)
+#: Fields in which the grammars keep a function's result.
+_RESULT_FIELDS = ("return_type", "result", "type")
+_LEAVES = frozenset({"throw_statement", "raise_statement", "yield", "yield_expression"})
+_RETURNS = frozenset({"return_statement", "return_expression"})
+_PROMISE = re.compile(r"\breturns?\b", re.IGNORECASE)
+#: Stands for code that is not there.
+_STUB = re.compile(
+    r"(pass|\.\.\.|…|(todo|unimplemented)!\(.*\)|raise NotImplementedError.*"
+    r"|(throw new \w*Error|throw new \w*Exception|panic!?)\(.*(implement|todo).*\)"
+    r"|return|return \.\.\.);?\Z",
+    re.IGNORECASE | re.DOTALL,
+)
+#: Nodes that declare names, and the field that holds these.
+_DECLARING = {
+    "assignment": "left",
+    "variable_declarator": "name",
+    "let_declaration": "pattern",
+    "short_var_declaration": "left",
+    "var_spec": "name",
+    "init_declarator": "declarator",
+}
+#: Nodes whose children are names.
+_LISTS = frozenset({"expression_list", "pattern_list", "tuple_pattern", "identifier_list"})
+_NAMES = frozenset({"identifier", "shorthand_property_identifier", "variable_name"})
+
+
+def find_lacks(language: str, text: str, at: int) -> list[str]:
+    """Return what a filled body lacks, each a few words for the user; empty where it is whole.
+
+    Args:
+        language: LSP language id.
+        text: the file with the body in it.
+        at: an offset in the body.
+    """
+    grammar, tree = find_grammar(language), parse(language, text)
+    if grammar is None or tree is None:
+        return []
+    start = len(text[:at].encode("utf-8"))
+    for function, body in functions_around(grammar, tree.root_node, start, start):
+        return list(_lacks(grammar, function, body))
+    return []
+
+
+def _lacks(grammar: Grammar, function: Node, body: Node) -> Iterator[str]:
+    found = statements(body)
+    if not found or (len(found) == 1 and _STUB.match(_text(found[0]).strip())):
+        yield "the body does nothing"
+        return
+    nodes = [*_inside(grammar, body)]
+    if _gives_result(function, body) and not any(_is_result(node) for node in nodes):
+        last = found[-1]
+        # Rust: what stands last, with nothing behind it, is the result.
+        if not (grammar.module == "tree_sitter_rust" and not _text(last).endswith(";")):
+            yield "nothing is returned"
+    names = Counter(_text(node) for node in _all(body) if node.type in _NAMES)
+    declared = Counter(name for node in nodes for name in _declared(node))
+    for name, n_declared in declared.items():
+        if names[name] <= n_declared and not name.startswith("_"):
+            yield f"{name} is not used"
+
+
+def _gives_result(function: Node, body: Node) -> bool:
+    """Return whether a function says that it gives a result, by its type or in words."""
+    for field in _RESULT_FIELDS:
+        if declared := function.child_by_field_name(field):
+            words = _text(declared).strip().lstrip(":->").replace(" ", "")
+            return words not in _NO_RESULT
+    return bool(_PROMISE.search(_documentation(function, body)))
+
+
+def _documentation(function: Node, body: Node) -> str:
+    """Return a function's docstring, and the comment before it."""
+    first = body.named_children[0] if body.named_children else None
+    inside = _text(first) if first is not None and _text(first).startswith(('"', "'")) else ""
+    node: Node | None = function
+    while node is not None and node.prev_named_sibling is None:
+        node = node.parent
+    before = node.prev_named_sibling if node is not None else None
+    return inside + (_text(before) if before is not None and "comment" in before.type else "")
+
+
+def _is_result(node: Node) -> bool:
+    return node.type in _LEAVES or (node.type in _RETURNS and node.named_child_count > 0)
+
+
+def _declared(node: Node) -> Iterator[str]:
+    field = _DECLARING.get(node.type)
+    named = node.child_by_field_name(field) if field else None
+    if named is None:
+        return
+    for one in named.named_children if named.type in _LISTS else [named]:
+        if one.type in _NAMES:
+            yield _text(one)
+
+
+def _inside(grammar: Grammar, node: Node) -> Iterator[Node]:
+    """Yield the nodes below one, those of other functions in it left out."""
+    for child in node.named_children:
+        if child.type not in grammar.functions:
+            yield child
+            yield from _inside(grammar, child)
+
+
+def _all(node: Node) -> Iterator[Node]:
+    for child in node.named_children:
+        yield child
+        yield from _all(child)
+
+
+def _text(node: Node) -> str:
+    return (node.text or b"").decode("utf-8", "replace")
