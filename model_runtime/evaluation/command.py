@@ -9,6 +9,7 @@
     keyboard           what ghost text is worth to somebody who types
     calibrate          make the weights of its confidence
     typing             what ghost text loses by not encoding the file's end at every character
+    next-edit TASKS …  what is offered after an edit: renames, real edits, silence
     perplexity         over the same tasks: the base's, exactly, and the canvas's bound
     join REPORT …      one table and one plot of several reports
     make-tasks DATA    cut held-out tasks out of a training corpus again
@@ -106,7 +107,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     perplexity.add_argument(
         "--checkpoint", metavar="MODEL", help="a published one: OWNER/NAME or a folder"
     )
-    for benchmark in (humaneval, heldout, perplexity, correction, rules, *typed, *modes):
+    following = benchmarks.add_parser("next-edit", help="what is offered after an edit")
+    following.add_argument("tasks", type=Path, nargs="+", help="of lsp_server.next_edit.tasks")
+    following.add_argument("--fit", action="store_true", help="fit the curve of the confidence")
+    following.add_argument(
+        "--resume", action="store_true", help="go on where an evaluation was cut off"
+    )
+    measured = (humaneval, heldout, perplexity, correction, rules, following, *typed, *modes)
+    for benchmark in measured:
         benchmark.add_argument("--out", type=Path, required=True, help="folder of the report")
         benchmark.add_argument("--limit", type=int, help="so many tasks, evenly chosen")
         benchmark.add_argument("--seed", type=int, default=0)
@@ -191,6 +199,7 @@ _MEASURES: dict[str, Callable[[argparse.Namespace], int]] = {
     "calibrate": _measure_page,
     "holes": _measure_mode,
     "keyboard": _measure_page,
+    "next-edit": _measure_page,
     "perplexity": _measure_page,
     "repair": _measure_mode,
     "rules": _measure_page,

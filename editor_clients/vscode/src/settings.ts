@@ -10,6 +10,8 @@ export const settings = {
   command: (): string[] => get('server.command', []),
   drafts: (): boolean => get('drafts', true),
   review: (): boolean => get('review', false),
+  nextEdit: (): boolean => get('nextEdit.enabled', true),
+  nextEditDebounce: (): number => get('nextEdit.debounceMs', 250),
 };
 
 function get<T>(name: string, fallback: T): T {
