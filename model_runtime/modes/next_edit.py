@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from model_runtime.modes.wanted import MOST, confidence_of
 from model_runtime.modes.digest import Spot, are_apart, digest_of, nearest
+from model_runtime.modes.wanted import MOST, confidence_of
 from model_runtime.protocol import Proposal
 from model_runtime.text.window import stepped, tail
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from support.tiny_canvas import Listener, Patience, engine
 
 from model_runtime.errors import Cancelled
-from model_runtime.modes.wanted import chance, confidence_of
 from model_runtime.modes.digest import Spot, are_apart, digest_of, nearest
 from model_runtime.modes.next_edit import MAX_ROWS, NextEditJob, likelihoods
+from model_runtime.modes.wanted import chance, confidence_of
 from model_runtime.protocol import Change, Group, NextEditRequest, Place
 
 TEXT = "def f(aa, b):\n    x = a + b\n    y = 1\n    return a * x\n"
