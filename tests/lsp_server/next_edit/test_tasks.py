@@ -105,5 +105,6 @@ def test_the_command_writes_the_same_for_the_same(tmp_path: Path) -> None:
         assert main([str(corpus), "--tasks", "48", "--out", str(tmp_path / name)]) == 0
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     decoder = msgspec.json.Decoder(NextEditTask)
-    tasks = [decoder.decode(line) for line in gzip.open(tmp_path / "a")]
+    lines = gzip.decompress((tmp_path / "a").read_bytes())
+    tasks = [decoder.decode(line) for line in lines.splitlines()]
     assert {task.kind.split()[0] for task in tasks} == {"rename", "silence"}

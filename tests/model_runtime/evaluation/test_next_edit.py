@@ -26,7 +26,10 @@ TASK = NextEditTask(
         text="bb = 1\na + a\na\n",
         changes=(Change(start=0, old="a", new="bb"),),
         groups=(
-            Group(places=tuple(Place(start=i, end=i + 1, text="bb") for i in (7, 11)), is_bound=True),
+            Group(
+                places=tuple(Place(start=i, end=i + 1, text="bb") for i in (7, 11)),
+                is_bound=True,
+            ),
             Group(places=(Place(start=13, end=14, text="bb"),)),
         ),
     ),
