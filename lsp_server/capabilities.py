@@ -28,6 +28,8 @@ class ClientSupport:
     #: Code actions may be tagged as made by a language model.
     generated_tag: bool = False
     drafts: bool = False
+    #: It asks for next edits itself.
+    next_edit: bool = False
     status: bool = False
 
     @classmethod
@@ -53,6 +55,7 @@ class ClientSupport:
             disabled_actions=_flag(action, "disabled_support"),
             generated_tag=action is not None and action.tag_support is not None,
             drafts=capability(capabilities.experimental, "drafts"),
+            next_edit=capability(capabilities.experimental, "nextEdit"),
             status=capability(capabilities.experimental, "status"),
         )
 

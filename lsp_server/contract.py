@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lsp_server.fill.infill import Filled
     from lsp_server.fill.offers import Offers
     from lsp_server.mirror import OpenDocuments
+    from lsp_server.next_edit.offers import Offers as NextEditOffers
     from lsp_server.protocol_ext import InfillParams
     from lsp_server.runtime.client import RuntimeClient
     from lsp_server.settings import Settings
@@ -54,6 +55,7 @@ class Server(Client, Protocol):
     status: StatusBoard
     alternatives: Alternatives
     offers: Offers
+    next_edits: NextEditOffers
     is_configured: asyncio.Event
 
     @property

@@ -19,6 +19,12 @@ from model_runtime.protocol import Mode
 DRAFT = "remask/draft"
 #: Client to server, request `ScoresParams`: answers `ScoresResult`, or null where there is none.
 SCORES = "remask/scores"
+#: Client to server, request `NextEditParams`: answers `NextEditResult`, or null for none.
+NEXT_EDIT = "remask/nextEdit"
+#: Client to server, notification `NextEditParams`: what was offered is not wanted, now or later.
+DISMISS_NEXT_EDIT = "remask/dismissNextEdit"
+#: Client to server, request of clients of GitHub's server, answered where the user asks for it.
+COPILOT_INLINE_EDIT = "textDocument/copilotInlineEdit"
 #: Client to server, request without parameters: answers `StatusResult`.
 STATUS = "remask/status"
 #: Server to client, notification: `StatusResult`. Asked for by `{"remask": {"status": true}}`.
@@ -128,6 +134,37 @@ class ScoresResult(msgspec.Struct, frozen=True):
     tokens: tuple[ScoredToken, ...] = ()
 
 
+class NextEditParams(msgspec.Struct, frozen=True):
+    """Asks which places of a document no longer fit what was just changed in it."""
+
+    uri: str
+    #: The document's version when the client asked; None to take the one the server has.
+    version: int | None = None
+    #: Where the cursor is: the place nearest to it comes first, and what is typed at is left alone.
+    position: Position | None = None
+
+
+class NextEdit(msgspec.Struct, frozen=True):
+    """One place, and what to put there."""
+
+    range: Range
+    text: str
+
+
+class NextEditResult(msgspec.Struct, frozen=True):
+    """Places that belong together, the one to jump to first, then on through the document."""
+
+    #: The document they hold for; after any change of it they are to be thrown away.
+    version: int | None
+    edits: tuple[NextEdit, ...]
+    #: What is offered and why, in a few words.
+    title: str = ""
+    #: How likely it is wanted: 0 to 1.
+    confidence: float = 0.0
+    #: Another document, where the places are in one; empty for the one that was asked about.
+    uri: str = ""
+
+
 class DraftSpan(msgspec.Struct, frozen=True):
     """One span of an unfinished canvas."""
 
@@ -170,7 +207,7 @@ class StatusResult(msgspec.Struct, frozen=True, rename="camel"):
     problems: tuple[str, ...] = ()
 
 
-def capability(experimental: Any, name: Literal["drafts", "status"]) -> bool:
+def capability(experimental: Any, name: Literal["drafts", "nextEdit", "status"]) -> bool:
     """Return whether a client's experimental capabilities ask for one of the notifications."""
     wanted = experimental.get("remask") if isinstance(experimental, dict) else None
     return isinstance(wanted, dict) and wanted.get(name) is True

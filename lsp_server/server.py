@@ -27,6 +27,7 @@ from lsp_server.fill.edits import check_current
 from lsp_server.fill.infill import Filled, check_allowed, make_plan
 from lsp_server.fill.offers import Offers
 from lsp_server.mirror import OpenDocuments
+from lsp_server.next_edit.offers import Offers as NextEditOffers
 from lsp_server.notebooks import SYNC, in_notebook
 from lsp_server.paths import is_ignored, is_inside, spellings
 from lsp_server.progress import Progress, Reporter
@@ -109,6 +110,7 @@ class RemaskServer(LanguageServer):
         self.settings_wait_s = 5.0
         self.support = ClientSupport()
         self.status = StatusBoard(self)
+        self.next_edits = NextEditOffers()
         self._told: set[str] = set()
         #: Whether the runtime that runs has filled something: its model is there.
         self._has_answered = False

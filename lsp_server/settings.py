@@ -88,6 +88,20 @@ class InlineSettings(msgspec.Struct, frozen=True, rename="camel"):
     prefetch: bool = False
 
 
+class NextEditSettings(msgspec.Struct, frozen=True, rename="camel"):
+    """Next edits: places that no longer fit what was just changed."""
+
+    enabled: bool = True
+    #: Milliseconds of quiet after a change before the model is asked.
+    debounce_ms: Count = 250
+    #: After so many seconds nobody wants it any more.
+    deadline_seconds: Seconds | None = 10.0
+    #: Whether the other open files of the language are looked at, too.
+    other_files: bool = False
+    #: Whether `textDocument/copilotInlineEdit` is answered, for clients of GitHub's server.
+    copilot: bool = False
+
+
 class Settings(msgspec.Struct, frozen=True, rename="camel"):
     """Everything a user can set. An empty name leaves the choice to the runtime."""
 
@@ -115,6 +129,7 @@ class Settings(msgspec.Struct, frozen=True, rename="camel"):
     #: Which edits are shown first, to accept or reject, where the editor can.
     review: Review = "never"
     inline: InlineSettings = InlineSettings()
+    next_edit: NextEditSettings = NextEditSettings()
 
     def is_secret(self, path: str, root: str = "") -> bool:
         """Return whether a file's name or path says that it holds secrets.

@@ -10,6 +10,7 @@ from lsp_server.features import (
     configuration,
     ghost_events,
     inline_completion,
+    next_edit,
     scores,
     status,
 )
@@ -28,6 +29,7 @@ def create_server(runtime: RuntimeClient) -> RemaskServer:
         configuration,
         ghost_events,
         inline_completion,
+        next_edit,
         scores,
         status,
     ):

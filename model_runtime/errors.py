@@ -13,6 +13,7 @@
         ├── Cancelled            by its client
         ├── Superseded           by a newer request for the same document
         ├── DeadlinePassed       by its own deadline
+        ├── GaveWay              by something more urgent; it is done later
         └── ShuttingDown         by the runtime, which leaves
 
 Each has a `code`, the one that goes on the wire, and a message written for the user: what
@@ -106,6 +107,12 @@ class DeadlinePassed(Stopped):
     """The request's time ran out."""
 
     code: ClassVar[FailureCode] = "deadline"
+
+
+class GaveWay(Stopped):
+    """Something more urgent came; the job waits for another turn, and nobody is told."""
+
+    code: ClassVar[FailureCode] = "superseded"
 
 
 class ShuttingDown(Stopped):

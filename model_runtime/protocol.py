@@ -4,9 +4,10 @@ The only module, with `framing`, that both processes import; so it imports nothi
 standard library and msgspec. A client sends `Hello`, then any of `ClientMessage`; the runtime
 answers `Welcome` or `Refused`, then any of `RuntimeMessage`.
 
-Rule 1. Every `InfillRequest` gets exactly one terminal message: `Finished` or `Failed`.
-        Cancelled, superseded, out of time and "the runtime died" are terminal messages too; the
-        last one is made by the client's own side when the socket closes.
+Rule 1. Every `InfillRequest` gets exactly one terminal message: `Finished` or `Failed`; a
+        `NextEditRequest` gets `NextEdits` or `Failed`. Cancelled, superseded, out of time and "the
+        runtime died" are terminal messages too; the last one is made by the client's own side when
+        the socket closes.
 Rule 2. `Notice` and `StepReport` come before the terminal message of their request, never after.
 Rule 3. A request carries text, never token ids.
 """
@@ -33,7 +34,8 @@ START_LOCK_NAME = "start.lock"
 Mode = Literal["infill", "rewrite", "repair", "holes"]
 #: What a request may ask for: an edit, or only how likely what stands there is.
 Task = Literal[Mode, "score"]
-Lane = Literal["inline", "edit"]
+#: In "next", a request waits for all others, and gives way to them.
+Lane = Literal["inline", "edit", "next"]
 #: "doubt": the text goes on, less sure than was wanted.
 Finish = Literal["closed", "length", "unchanged", "doubt"]
 #: How readily ghost text is shown.
@@ -160,6 +162,54 @@ class InfillRequest(Message, kw_only=True, frozen=True):
     stream: bool = False
 
 
+class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the user just changed: a stretch of the file as it stands now, and what stood there."""
+
+    #: Characters before it, and what it holds now and held before.
+    start: int
+    old: str
+    new: str
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A stretch of the file as it stands, and what may be put there."""
+
+    start: int
+    end: int
+    text: str
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Places that are changed together or not at all, in order and apart from each other."""
+
+    places: tuple[Place, ...]
+    #: Whether the change was made where the word is bound that these places mean.
+    is_bound: bool = False
+    #: Whether what is put there stood in the file before the change.
+    is_known: bool = False
+    #: Whether the places stand in comments or strings.
+    is_text: bool = False
+
+
+class NextEditRequest(Message, kw_only=True, frozen=True):
+    """Ask which places of a file no longer fit what was just changed."""
+
+    id: str
+    #: See `InfillRequest`.
+    path: str = ""
+    language: str = ""
+    #: The whole file, as it stands.
+    text: str
+    #: What was changed: one place, or several in the same way. In order, apart from each other.
+    changes: tuple[Change, ...]
+    #: Candidates, found by syntax.
+    groups: tuple[Group, ...] = ()
+    #: From which confidence on a group is wanted.
+    least_confidence: float = 0.0
+    deadline_s: float | None = None
+    document: str = ""
+
+
 class Cancel(Message, kw_only=True, frozen=True):
     """Give up a request. Its terminal message is then `Failed("cancelled")`, unless it is done."""
 
@@ -178,7 +228,7 @@ class Shutdown(Message, kw_only=True, frozen=True):
     id: str
 
 
-ClientMessage = Hello | InfillRequest | Cancel | StatusRequest | Shutdown
+ClientMessage = Hello | InfillRequest | NextEditRequest | Cancel | StatusRequest | Shutdown
 
 
 # --- runtime to client ---------------------------------------------------------------------------
@@ -290,6 +340,27 @@ class Finished(Message, kw_only=True, frozen=True):
     scores: tuple[TokenScore, ...] = ()
 
 
+class Proposal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Places that no longer fit, and what to put there."""
+
+    places: tuple[Place, ...]
+    #: How likely it is wanted: 0 to 1.
+    confidence: float
+    #: Nats by which the file with them is likelier than the file as it stands; and how many of
+    #: these are due to the change.
+    gain: float
+    due: float
+
+
+class NextEdits(Message, kw_only=True, frozen=True):
+    """Terminal: what to change next, the likeliest first; often nothing."""
+
+    id: str
+    proposals: tuple[Proposal, ...]
+    model: str
+    usage: Usage
+
+
 class Failed(Message, kw_only=True, frozen=True):
     """Terminal: there is no result. `text` is for the user: what happened and what to do."""
 
@@ -324,4 +395,24 @@ class Stopping(Message, kw_only=True, frozen=True):
     id: str
 
 
-RuntimeMessage = Welcome | Refused | Notice | StepReport | Finished | Failed | Status | Stopping
+RuntimeMessage = (
+    Welcome | Refused | Notice | StepReport | Finished | NextEdits | Failed | Status | Stopping
+)
+
+
+# --- beside the wire -----------------------------------------------------------------------------
+
+
+class NextEditTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One task of `remask eval next-edit`: what the language server asks, and what is right.
+
+    It stands here because the server cuts tasks, for it has the grammars, and the runtime measures.
+    """
+
+    id: str
+    kind: str
+    #: Package, version and licence.
+    source: str
+    request: NextEditRequest
+    #: Start, end and text of each place that is wanted.
+    wanted: tuple[tuple[int, int, str], ...]

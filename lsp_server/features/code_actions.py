@@ -35,6 +35,8 @@ _MAX_PARSED = 60_000
 
 #: The kind of the repair of what a diagnostic points at.
 FIX_KIND = "quickfix.remask.repair"
+#: The kind of what follows from the last edit.
+NEXT_EDIT_KIND = f"{KIND}.nextEdit"
 #: Diagnostics that get one; characters of a message that the model sees, and of a title.
 _MAX_FIXES = 3
 _MAX_MESSAGE = 500
@@ -220,6 +222,17 @@ def _as_range(selected: types.Range) -> Range:
     return Range(Position(start.line, start.character), Position(end.line, end.character))
 
 
+def next_edit_actions(
+    server: Server, snapshot: DocumentSnapshot, only: Sequence[str] | None
+) -> list[types.CodeAction]:
+    """Return the action that takes what was found to follow from the last edit, if there is any."""
+    offer = server.next_edits.current(snapshot)
+    if offer is None or not is_wanted(NEXT_EDIT_KIND, only):
+        return []
+    edit = to_workspace_edit(snapshot, offer.edits, versioned=server.support.versioned_edits)
+    return [types.CodeAction(title=offer.title, kind=NEXT_EDIT_KIND, edit=edit)]
+
+
 def disabled_action(fault: ServerFault, only: Sequence[str] | None) -> list[types.CodeAction]:
     """Return the one action that says why there is none."""
     kind = f"{KIND}.infill"
@@ -240,7 +253,8 @@ def register(server: Server) -> None:
         try:
             snapshot = server.snapshot(params.text_document.uri)
             server.check_allowed(snapshot)
-            return offer_actions(snapshot, params, server.settings, server.support)
+            offered = offer_actions(snapshot, params, server.settings, server.support)
+            return [*next_edit_actions(server, snapshot, params.context.only), *offered]
         except ServerFault as fault:
             disabled = server.support.disabled_actions
             return disabled_action(fault, params.context.only) if disabled else []

@@ -46,7 +46,7 @@ async def _score(server: Server, raw: Any) -> ScoresResult:
     """
     try:
         # pygls hands over what it made of an unknown method's parameters.
-        params = msgspec.convert(_plain(raw), ScoresParams)
+        params = msgspec.convert(plain(raw), ScoresParams)
     except msgspec.ValidationError as error:
         raise BadSelection(f"The request takes one ScoresParams object: {error}.") from error
     snapshot = server.snapshot(params.uri)
@@ -101,8 +101,8 @@ def place_scores(
     ]
 
 
-def _plain(raw: Any) -> Any:
+def plain(raw: Any) -> Any:
     """Return parameters as plain values, however pygls has read them."""
     if isinstance(raw, (dict, list, str, int, float)) or raw is None:
         return raw
-    return {name: _plain(value) for name, value in raw._asdict().items()}
+    return {name: plain(value) for name, value in raw._asdict().items()}

@@ -11,17 +11,25 @@ import contextlib
 import enum
 import logging
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lsp_server.errors import InfillFailed, RuntimeUnavailable
 from lsp_server.runtime.link import HungUp, Link
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from lsp_server.runtime.link import OnReport
     from lsp_server.runtime.process import RuntimeProcess
-    from model_runtime.protocol import Finished, InfillRequest, Status
+    from model_runtime.protocol import (
+        Finished,
+        InfillRequest,
+        NextEditRequest,
+        NextEdits,
+        Status,
+    )
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -75,10 +83,17 @@ class RuntimeClient:
             InfillFailed: the runtime said no, or died.
             RuntimeUnavailable: it can't be started or reached.
         """
+        return await self._asked(lambda link: link.infill(request, on_report))
+
+    async def next_edits(self, request: NextEditRequest) -> NextEdits:
+        """Have the next edits found; see `infill`."""
+        return await self._asked(lambda link: link.next_edits(request))
+
+    async def _asked(self, ask: Callable[[Link], Coroutine[Any, Any, T]]) -> T:
         for n_left in reversed(range(MAX_TRIES)):
             link = await self._linked()
             try:
-                finished = await link.infill(request, on_report)
+                finished = await ask(link)
             except InfillFailed as fault:
                 if fault.code == "shutting_down" and n_left:
                     # The request met a runtime that was leaving; the next one waits for its end.

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lsp_server.errors import InfillFailed, RuntimeUnavailable
 from model_runtime.framing import FrameError, encode, runtime_message_decoder
@@ -20,6 +20,7 @@ from model_runtime.protocol import (
     Failed,
     Finished,
     Hello,
+    NextEdits,
     Notice,
     Refused,
     Shutdown,
@@ -35,7 +36,12 @@ if TYPE_CHECKING:
 
     from lsp_server.runtime.address import Stream
     from model_runtime.framing import FrameDecoder
-    from model_runtime.protocol import InfillRequest, Message, RuntimeMessage
+    from model_runtime.protocol import (
+        InfillRequest,
+        Message,
+        NextEditRequest,
+        RuntimeMessage,
+    )
 
     OnReport = Callable[[StepReport | Notice], None]
 
@@ -54,7 +60,7 @@ class HungUp(Exception):
 class _Open:
     """A request without its terminal message."""
 
-    answer: asyncio.Future[Finished]
+    answer: asyncio.Future[Any]
     on_report: OnReport | None
 
 
@@ -121,6 +127,18 @@ class Link:
         return len(self._requests)
 
     async def infill(self, request: InfillRequest, on_report: OnReport | None) -> Finished:
+        """Have spans filled; see `_request`."""
+        finished: Finished = await self._request(request, on_report)
+        return finished
+
+    async def next_edits(self, request: NextEditRequest) -> NextEdits:
+        """Have the next edits found; see `_request`."""
+        found: NextEdits = await self._request(request, None)
+        return found
+
+    async def _request(
+        self, request: InfillRequest | NextEditRequest, on_report: OnReport | None
+    ) -> Any:
         """Send a request and wait for its terminal message; being cancelled sends `Cancel`.
 
         Raises:
@@ -134,7 +152,7 @@ class Link:
             raise InfillFailed("bad_request", f"The request can't be sent: {error}.") from error
         if self._is_closed:
             raise self.farewell
-        answer: asyncio.Future[Finished] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._requests[request.id] = _Open(answer, on_report)
         self._stream.writer.write(packed)
         try:
@@ -203,7 +221,7 @@ class Link:
                 request = self._requests.get(message.id)
                 if request is not None and request.on_report is not None:
                     _tell(request.on_report, message)
-            case Finished() | Failed():
+            case Finished() | NextEdits() | Failed():
                 self._resolve(message)
             case Status():
                 self._answer(message)
@@ -214,15 +232,15 @@ class Link:
             case Welcome() | Refused():
                 raise FrameError("a second greeting")
 
-    def _resolve(self, terminal: Finished | Failed) -> None:
+    def _resolve(self, terminal: Finished | NextEdits | Failed) -> None:
         """End a request; one that is gone, or has ended already, is left alone."""
         request = self._requests.get(terminal.id)
         if request is None or request.answer.done():
             return
-        if isinstance(terminal, Finished):
-            request.answer.set_result(terminal)
-        else:
+        if isinstance(terminal, Failed):
             request.answer.set_exception(InfillFailed(terminal.code, terminal.text))
+        else:
+            request.answer.set_result(terminal)
 
     def _answer(self, answer: Status | Stopping) -> None:
         question = self._questions.get(answer.id)

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from model_runtime.protocol import Finished, InfillRequest, StepReport
+    from model_runtime.protocol import (
+        Finished,
+        InfillRequest,
+        NextEditRequest,
+        NextEdits,
+        StepReport,
+    )
 
 
 class CancelToken(Protocol):
@@ -74,6 +80,20 @@ class ReadingEngine(Engine, Protocol):
 
         Args:
             must_stop: whether somebody asks; called several times a second.
+        """
+
+
+@runtime_checkable
+class NextEditEngine(Engine, Protocol):
+    """An engine that can tell what to edit next."""
+
+    def next_edits(
+        self, request: NextEditRequest, listener: Listener, cancel: CancelToken
+    ) -> NextEdits:
+        """Say which places no longer fit what was just changed. Loads what it needs on first use.
+
+        Raises:
+            RuntimeFault: whatever went wrong; its message is for the user.
         """
 
 

@@ -20,10 +20,11 @@ from model_runtime.modes.glance import glancing, is_worth_it, read
 from model_runtime.modes.infill import holes, infill
 from model_runtime.modes.job import Job
 from model_runtime.modes.limits import MAX_SEED, check_request
+from model_runtime.modes.next_edit import NextEditJob, next_edits
 from model_runtime.modes.repair import repair
 from model_runtime.modes.rewrite import rewrite
 from model_runtime.modes.score import unchanged
-from model_runtime.protocol import Finished, Usage
+from model_runtime.protocol import Finished, NextEdits, Usage
 from model_runtime.samplers import SAMPLERS
 from model_runtime.samplers.hybrid import Hybrid
 from model_runtime.text.calibration import Calibration
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from model_runtime.caches.causal import CausalCache
     from model_runtime.engines.base import CancelToken, Listener
-    from model_runtime.protocol import Alternative, InfillRequest, Task
+    from model_runtime.protocol import Alternative, InfillRequest, NextEditRequest, Task
     from model_runtime.samplers.base import Sampler
     from model_runtime.settings import RuntimeSettings
     from model_runtime.text.forms import Form
@@ -61,6 +62,8 @@ class ContextKey(NamedTuple):
     #: The other files that are shown.
     files: tuple[str, ...]
     is_glance: bool = False
+    #: Of next edits, whose contexts are others.
+    is_next: bool = False
 
 
 class LocalEngine:
@@ -142,6 +145,24 @@ class LocalEngine:
         self._unread = job
         with self._cache(key._replace(is_glance=True), model) as cache:
             return self._fill(glancing(replace(job, cache=cache), n_glance), seed)
+
+    @torch.inference_mode()
+    def next_edits(
+        self, request: NextEditRequest, listener: Listener, cancel: CancelToken
+    ) -> NextEdits:
+        """Judge what may be edited next; see `NextEditEngine.next_edits`."""
+        model = self._load(listener, cancel)
+        with self._cache(
+            ContextKey(request.document, is_in_words=False, files=(), is_next=True), model
+        ) as cache:
+            job = NextEditJob(request, model, cache, cancel)
+            proposals = tuple(next_edits(job))
+        return NextEdits(
+            id=request.id,
+            proposals=proposals,
+            model=self._settings.model,
+            usage=Usage(n_tokens=job.n_tokens, n_forwards=job.n_forwards, denoise_s=job.seconds),
+        )
 
     @torch.inference_mode()
     def read_ahead(self, must_stop: Callable[[], bool]) -> None:

@@ -32,6 +32,8 @@ from model_runtime.protocol import (
     Alternative,
     FailureCode,
     Finished,
+    NextEdits,
+    Proposal,
     StepReport,
     Stretch,
     TokenScore,
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from model_runtime.engines.base import CancelToken, Listener
-    from model_runtime.protocol import InfillRequest
+    from model_runtime.protocol import InfillRequest, NextEditRequest
     from model_runtime.settings import RuntimeSettings
 
 #: What is unveiled at once: a word, a run of blanks, or one other character.
@@ -68,6 +70,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     notices: tuple[str, ...] = ()
     #: What share of its way each of these is said to be.
     fractions: tuple[float, ...] = ()
+    #: How likely every group that is asked about is to be wanted, as the next edit.
+    next_edit: float = 0.0
     #: Denoise on and on, until told to stop.
     endless: bool = False
     #: After the steps, fail with this code.
@@ -99,10 +103,38 @@ class ScriptedEngine:
     def __init__(self, settings: RuntimeSettings) -> None:
         self._script = _read(Path(settings.script)) if settings.script else Script()
 
+    def next_edits(
+        self,
+        request: NextEditRequest,
+        listener: Listener,  # noqa: ARG002  # NextEditEngine's
+        cancel: CancelToken,
+    ) -> NextEdits:
+        """Offer every group, if the first reply that fits what stands up to the change says so."""
+        change = request.changes[0]
+        reply = self._reply(request.text[: change.start + len(change.new)])
+        while reply.endless:
+            cancel.check()
+            threading.Event().wait(reply.step_s)
+        if reply.crash is not None:
+            os._exit(reply.crash)
+        is_wanted = reply.next_edit and reply.next_edit >= request.least_confidence
+        return NextEdits(
+            id=request.id,
+            proposals=tuple(
+                Proposal(places=group.places, confidence=reply.next_edit, gain=0.0, due=0.0)
+                for group in (request.groups if is_wanted else ())
+            ),
+            model="scripted",
+            usage=Usage(),
+        )
+
+    def _reply(self, before: str) -> Reply:
+        replies = (reply for reply in self._script.replies if re.search(reply.when, before))
+        return next(replies, Reply())
+
     def infill(self, request: InfillRequest, listener: Listener, cancel: CancelToken) -> Finished:
         """Answer with the first reply that fits."""
-        replies = (reply for reply in self._script.replies if re.search(reply.when, request.prefix))
-        reply = next(replies, Reply())
+        reply = self._reply(request.prefix)
         seed = request.seed or 0
         ways = [
             _sure_part(_fill(request, texts), reply, request.least_confidence)

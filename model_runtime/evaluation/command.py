@@ -10,6 +10,7 @@
     keyboard           what ghost text is worth to somebody who types
     calibrate          make the weights of its confidence
     typing             what ghost text loses by not encoding the file's end at every character
+    next-edit TASKS …  what is offered after an edit: renames, real edits, silence
     perplexity         over the same tasks: the base's, exactly, and the canvas's bound
     join REPORT …      one table and one plot of several reports
     make-tasks DATA    cut held-out tasks out of a training corpus again
@@ -65,7 +66,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     humaneval.add_argument("file", type=Path, nargs="+", help="HumanEval-*Infilling.jsonl.gz")
     humaneval.add_argument("--no-run", action="store_true", help="don't run completed programs")
     heldout = benchmarks.add_parser("heldout", help="the shipped tasks in nine languages")
-    heldout.add_argument("--tasks", type=Path, help="other tasks than the shipped ones")
     modes = [
         benchmarks.add_parser("repair", help="planted faults in single lines"),
         benchmarks.add_parser("holes", help="several lines of one function"),
@@ -80,36 +80,33 @@ def configure(parser: argparse.ArgumentParser) -> None:
     correction.add_argument("--part", action="append", choices=("fills", "repairs", "holes"))
     correction.add_argument("--repairs", type=int, default=300, help="lines to repair")
     correction.add_argument("--holes", type=int, default=60, help="functions with holes")
-    correction.add_argument(
-        "--resume", action="store_true", help="go on where an evaluation was cut off"
-    )
     edits = benchmarks.add_parser("edits", help="bodies, repairs and holes of HumanEvalPack")
     _configure_edits(edits)
     rules = benchmarks.add_parser("rules", help="every decoding rule on the default model")
-    rules.add_argument("--tasks", type=Path, help="other tasks than the shipped ones")
     rules.add_argument("--rule", action="append", metavar="NAME", help="only this one")
     rules.set_defaults(limit=100)
-    rules.add_argument(
-        "--resume", action="store_true", help="go on where an evaluation was cut off"
-    )
     typed = [
         benchmarks.add_parser("typing", help="ghost text while a line is typed"),
         benchmarks.add_parser("keyboard", help="ghost text at a simulated keyboard"),
         benchmarks.add_parser("calibrate", help="weights of ghost text's confidence"),
     ]
-    for one in typed:
-        one.add_argument("--tasks", type=Path, help="other tasks than the shipped ones")
-        one.add_argument(
-            "--resume", action="store_true", help="go on where an evaluation was cut off"
-        )
     typed[0].set_defaults(limit=100)
     perplexity = benchmarks.add_parser("perplexity", help="likelihood of the held-out tasks")
-    perplexity.add_argument("--tasks", type=Path, help="other tasks than the shipped ones")
     perplexity.add_argument("--draws", type=int, default=8, help="forwards a gap, for the bound")
     perplexity.add_argument(
         "--checkpoint", metavar="MODEL", help="a published one: OWNER/NAME or a folder"
     )
-    for benchmark in (humaneval, heldout, perplexity, correction, edits, rules, *typed, *modes):
+    following = benchmarks.add_parser("next-edit", help="what is offered after an edit")
+    following.add_argument("tasks", type=Path, nargs="+", help="of lsp_server.next_edit.tasks")
+    following.add_argument("--fit", action="store_true", help="fit the curve of the confidence")
+    for benchmark in (heldout, perplexity, rules, *typed):
+        benchmark.add_argument("--tasks", type=Path, help="other tasks than the shipped ones")
+    resumed = (humaneval, heldout, correction, edits, rules, following, *typed)
+    for benchmark in resumed:
+        benchmark.add_argument(
+            "--resume", action="store_true", help="go on where an evaluation was cut off"
+        )
+    for benchmark in (*resumed, perplexity, *modes):
         benchmark.add_argument("--out", type=Path, required=True, help="folder of the report")
         benchmark.add_argument("--limit", type=int, help="so many tasks, evenly chosen")
         benchmark.add_argument("--seed", type=int, default=0)
@@ -118,9 +115,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         benchmark.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
         benchmark.add_argument("--sweep", metavar="NAME=VALUE,VALUE,…")
         benchmark.add_argument("--series", default="", help="what to call this in the report")
-        benchmark.add_argument(
-            "--resume", action="store_true", help="go on where an evaluation was cut off"
-        )
     join = benchmarks.add_parser("join", help="one table and one plot of several reports")
     join.add_argument("report", type=Path, nargs="+")
     join.add_argument("--out", type=Path, required=True, help="folder of the joint report")
@@ -138,9 +132,6 @@ def _configure_edits(edits: argparse.ArgumentParser) -> None:
     edits.add_argument("--part", action="append", choices=("bodies", "repairs", "holes"))
     edits.add_argument("--tasks", default="telling", choices=("telling", "tuning", "all"))
     edits.add_argument("--holes", type=int, default=100, help="files with holes")
-    edits.add_argument(
-        "--resume", action="store_true", help="go on where an evaluation was cut off"
-    )
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -205,6 +196,7 @@ _MEASURES: dict[str, Callable[[argparse.Namespace], int]] = {
     "edits": _measure_page,
     "holes": _measure_mode,
     "keyboard": _measure_page,
+    "next-edit": _measure_page,
     "perplexity": _measure_page,
     "repair": _measure_mode,
     "rules": _measure_page,

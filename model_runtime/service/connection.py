@@ -14,7 +14,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from model_runtime.framing import FrameError, client_message_decoder, encode
-from model_runtime.protocol import Failed, Finished
+from model_runtime.protocol import Failed, Finished, NextEdits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Hashable
@@ -119,7 +119,7 @@ def _encode(message: RuntimeMessage) -> bytes:
     try:
         return encode(message)
     except FrameError as error:
-        if not isinstance(message, Finished):
+        if not isinstance(message, Finished | NextEdits):
             log.exception("dropped a %s", type(message).__name__)
             return b""
         text = f"The result can't be sent: {error}."

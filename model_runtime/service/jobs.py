@@ -1,8 +1,9 @@
 """The order of work: which waiting request the worker takes next, and how one is told to stop.
 
-Two lanes. Jobs of the inline lane go first, and there the newest request of a document takes the
-place of an older one, waiting or running. Within a lane, clients take turns. Everything here but
-`StopToken` belongs to the event loop's thread.
+Three lanes. Jobs of the inline lane go first, and there the newest request of a document takes the
+place of an older one, waiting or running. In the lane of next edits it does so, too; its jobs run
+alone, and whatever else comes they give way to: they wait again. Within a lane, clients take turns.
+Everything here but `StopToken` belongs to the event loop's thread.
 """
 
 from __future__ import annotations
@@ -13,25 +14,32 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from model_runtime.errors import BadRequest, Busy, ShuttingDown
+from model_runtime.errors import BadRequest, Busy, GaveWay, ShuttingDown
+from model_runtime.protocol import InfillRequest
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
     from model_runtime.errors import Stopped
-    from model_runtime.protocol import InfillRequest, Lane, RuntimeMessage
+    from model_runtime.protocol import Lane, NextEditRequest, RuntimeMessage
+
+    AnyRequest = InfillRequest | NextEditRequest
 
 #: One client may have this many requests waiting.
 MAX_WAITING = 32
 MAX_ALTERNATIVES = 16
 
 
-def check_request(request: InfillRequest) -> None:
+def check_request(request: AnyRequest) -> None:
     """Refuse what no engine can do.
 
     Raises:
         BadRequest: a value out of its range.
     """
+    if request.deadline_s is not None and not request.deadline_s > 0:
+        raise BadRequest(f"deadline_s must be over 0, not {request.deadline_s}")
+    if not isinstance(request, InfillRequest):
+        return
     if not request.spans:
         raise BadRequest("a request needs at least one span to fill")
     if not 0 <= request.strength <= 1:
@@ -40,8 +48,6 @@ def check_request(request: InfillRequest) -> None:
         raise BadRequest(
             f"n_alternatives must be from 1 to {MAX_ALTERNATIVES}, not {request.n_alternatives}"
         )
-    if request.deadline_s is not None and not request.deadline_s > 0:
-        raise BadRequest(f"deadline_s must be over 0, not {request.deadline_s}")
     if any(span.max_tokens is not None and span.max_tokens < 1 for span in request.spans):
         raise BadRequest("max_tokens of a span must be over 0")
 
@@ -56,6 +62,11 @@ class StopToken:
         """Tell the job to stop. The first reason stands, but for that of a runtime that leaves."""
         if self._why is None or isinstance(why, ShuttingDown):
             self._why = why
+
+    @property
+    def gave_way(self) -> bool:
+        """Whether the job stopped only for something more urgent."""
+        return isinstance(self._why, GaveWay)
 
     def check(self) -> None:
         """Raise the reason to stop, if there is one."""
@@ -78,7 +89,7 @@ class Client(Protocol):
 class Job:
     """One accepted request, until its terminal message is sent."""
 
-    request: InfillRequest
+    request: AnyRequest
     #: Clients take turns.
     client: Client
     token: StopToken = field(default_factory=StopToken)
@@ -90,12 +101,12 @@ class Job:
     @property
     def lane(self) -> Lane:
         """The queue it waits in."""
-        return self.request.lane
+        return self.request.lane if isinstance(self.request, InfillRequest) else "next"
 
     def supersedes(self, other: Job) -> bool:
-        """Whether `other` is for the same document, in the inline lane, by the same client."""
+        """Whether `other` is for the same document, in the same lane of two, by the same client."""
         return (
-            self.lane == other.lane == "inline"
+            self.lane == other.lane != "edit"
             and self.client == other.client
             and self.request.document == other.request.document != ""
         )
@@ -144,7 +155,11 @@ class JobQueue:
     def __init__(self, max_waiting: int = MAX_WAITING, n_at_once: int = 1) -> None:
         self._max_waiting = max_waiting
         self._n_edits_at_once = max(1, n_at_once - 1)
-        self._lanes: dict[Lane, _FairLine] = {"inline": _FairLine(), "edit": _FairLine()}
+        self._lanes: dict[Lane, _FairLine] = {
+            "inline": _FairLine(),
+            "edit": _FairLine(),
+            "next": _FairLine(),
+        }
         self._running: list[Job] = []
         self._closed = False
         self._changed = asyncio.Event()
@@ -177,6 +192,10 @@ class JobQueue:
             self.remove(other)
         self._lanes[job.lane].put(job)
         self._changed.set()
+        if job.lane != "next":
+            for other in self._running:
+                if other.lane == "next":
+                    other.token.stop(GaveWay("something more urgent came"))
         return (*(other for other in self._running if job.supersedes(other)), *older)
 
     def remove(self, job: Job) -> None:
@@ -189,6 +208,8 @@ class JobQueue:
         n_edits = sum(other.lane == "edit" for other in self._running)
         if job is None and n_edits < self._n_edits_at_once:
             job = self._lanes["edit"].take()
+        if job is None and not self._running:
+            job = self._lanes["next"].take()
         if job is not None:
             self._running.append(job)
         return job
@@ -206,6 +227,14 @@ class JobQueue:
         """The worker has one job less."""
         if job in self._running:
             self._running.remove(job)
+        # A next edit may have waited for it.
+        self._changed.set()
+
+    def wait_again(self, job: Job) -> None:
+        """Let a job that gave way wait for another turn; what it has encoded is kept."""
+        job.token = StopToken()
+        self._lanes[job.lane].put(job)
+        self._changed.set()
 
     def close(self) -> None:
         """Hand out no more jobs."""

@@ -33,6 +33,8 @@ from model_runtime.protocol import (
     Finished,
     Hello,
     InfillRequest,
+    NextEditRequest,
+    NextEdits,
     Notice,
     Refused,
     Shutdown,
@@ -145,8 +147,13 @@ class RuntimeServer:
     async def _take_turns(self) -> None:
         while (job := await self._queue.get()) is not None:
             on_report = functools.partial(self._report, job)
-            self.finish(job, await self._worker.run(job, on_report))
+            terminal = await self._worker.run(job, on_report)
             self._queue.done(job)
+            gave_way = isinstance(terminal, Failed) and job.token.gave_way
+            if gave_way and self._is_open(job):
+                self._queue.wait_again(job)
+            else:
+                self.finish(job, terminal)
             self._restart_idle_clock()
 
     async def _wind_up(self, work: asyncio.Task[None]) -> bool:
@@ -228,7 +235,7 @@ class RuntimeServer:
 
     def _handle(self, connection: Connection, message: ClientMessage) -> None:
         match message:
-            case InfillRequest():
+            case InfillRequest() | NextEditRequest():
                 self._take(connection, message)
             case Cancel():
                 if (job := self._jobs.get((connection, message.id))) is not None:
@@ -262,7 +269,7 @@ class RuntimeServer:
 
     # --- requests -------------------------------------------------------------------------------
 
-    def _take(self, connection: Connection, request: InfillRequest) -> None:
+    def _take(self, connection: Connection, request: InfillRequest | NextEditRequest) -> None:
         self._restart_idle_clock()
         job = Job(request, client=connection)
         try:
@@ -306,7 +313,7 @@ class RuntimeServer:
     def _is_open(self, job: Job) -> bool:
         return self._jobs.get((job.client, job.request.id)) is job
 
-    def finish(self, job: Job, terminal: Finished | Failed) -> None:
+    def finish(self, job: Job, terminal: Finished | NextEdits | Failed) -> None:
         """Send a request's terminal message, unless it has had one."""
         if not self._is_open(job):
             return

@@ -19,15 +19,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from model_runtime.engines.base import ReadingEngine, SideBySideEngine
-from model_runtime.errors import ModelLoadFailed, RuntimeFault
-from model_runtime.protocol import Failed, Finished, Notice, StepReport
+from model_runtime.engines.base import NextEditEngine, ReadingEngine, SideBySideEngine
+from model_runtime.errors import ModelLoadFailed, RuntimeFault, UnsupportedPairing
+from model_runtime.protocol import Failed, InfillRequest, Notice, StepReport
 from model_runtime.service.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from model_runtime.engines.base import Engine, EngineDescription
+    from model_runtime.protocol import Finished, NextEdits
     from model_runtime.service.jobs import Job
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class Worker:
 
     async def run(
         self, job: Job, on_report: Callable[[Notice | StepReport], None]
-    ) -> Finished | Failed:
+    ) -> Finished | NextEdits | Failed:
         """Run a job and return its terminal message.
 
         Args:
@@ -72,10 +73,10 @@ class Worker:
             on_report: called on the event loop with the newest report, before this returns.
         """
         loop = asyncio.get_running_loop()
-        terminal: asyncio.Future[Finished | Failed] = loop.create_future()
+        terminal: asyncio.Future[Finished | NextEdits | Failed] = loop.create_future()
         listener = _Listener(job, loop, on_report)
 
-        def end(message: Finished | Failed) -> None:
+        def end(message: Finished | NextEdits | Failed) -> None:
             if not terminal.done():
                 terminal.set_result(message)
 
@@ -134,12 +135,11 @@ class Worker:
     def _take(self) -> Callable[[], None] | None:
         return self._waiting.popleft() if self._waiting else None
 
-    def _run(self, job: Job, listener: _Listener) -> Finished | Failed:
+    def _run(self, job: Job, listener: _Listener) -> Finished | NextEdits | Failed:
         started = time.monotonic()
         try:
             job.token.check()
-            engine = self._ready_engine()
-            finished = engine.infill(job.request, listener, Patience(job.token, engine))
+            finished = self._answer(job, listener)
             self.problem = None
             usage = msgspec.structs.replace(finished.usage, queue_s=started - job.arrived)
             return msgspec.structs.replace(finished, id=job.request.id, usage=usage)
@@ -149,6 +149,15 @@ class Worker:
             return Failed(id=job.request.id, code=fault.code, text=str(fault))
         except BaseException as error:  # noqa: BLE001  # the job boundary
             return Failed(id=job.request.id, code="internal", text=_bug(error))
+
+    def _answer(self, job: Job, listener: _Listener) -> Finished | NextEdits:
+        engine, request = self._ready_engine(), job.request
+        patience = Patience(job.token, engine)
+        if isinstance(request, InfillRequest):
+            return engine.infill(request, listener, patience)
+        if isinstance(engine, NextEditEngine):
+            return engine.next_edits(request, listener, patience)
+        raise UnsupportedPairing(f"engine {engine.name!r} can't tell what to edit next")
 
     def _close(self) -> None:
         if self._engine is not None:
@@ -177,7 +186,8 @@ class _Listener:
         self._post(Notice(id=self._job.request.id, text=text, fraction=fraction))
 
     def step(self, report: StepReport) -> None:
-        if self._job.request.stream:
+        request = self._job.request
+        if isinstance(request, InfillRequest) and request.stream:
             self._post(msgspec.structs.replace(report, id=self._job.request.id))
 
     def _post(self, report: Notice | StepReport) -> None:

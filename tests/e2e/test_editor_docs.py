@@ -19,7 +19,7 @@ from support.language_client import new_home
 from support.terminal import Terminal
 
 from lsp_server.protocol_ext import COMMANDS
-from lsp_server.settings import InlineSettings, Settings, read_settings
+from lsp_server.settings import InlineSettings, NextEditSettings, Settings, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -85,10 +85,15 @@ def test_any_client_is_told_what_there_is() -> None:
     rows = re.findall(r"^\| (`.*?`) \|", text.partition("## Settings")[2], re.MULTILINE)
     told = {name for row in rows for name in re.findall(r"`([\w.]+)`", row)}
     settings = msgspec.structs.fields(Settings)
-    inline = {f"inline.{field.encode_name}" for field in msgspec.structs.fields(InlineSettings)}
+    parts = {"inline": InlineSettings, "nextEdit": NextEditSettings}
+    inner = {
+        f"{name}.{field.encode_name}"
+        for name, part in parts.items()
+        for field in msgspec.structs.fields(part)
+    }
 
     assert set(COMMANDS) <= set(commands)
-    assert told == {field.encode_name for field in settings} - {"inline"} | inline
+    assert told == {field.encode_name for field in settings} - parts.keys() | inner
 
 
 @pytest.mark.e2e

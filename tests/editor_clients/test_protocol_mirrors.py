@@ -38,6 +38,8 @@ def values() -> dict[str, Any]:
     return {
         "DRAFT": protocol_ext.DRAFT,
         "SCORES": protocol_ext.SCORES,
+        "NEXT_EDIT": protocol_ext.NEXT_EDIT,
+        "DISMISS_NEXT_EDIT": protocol_ext.DISMISS_NEXT_EDIT,
         "STATUS": protocol_ext.STATUS,
         "DID_CHANGE_STATUS": protocol_ext.DID_CHANGE_STATUS,
         "KIND": protocol_ext.KIND,

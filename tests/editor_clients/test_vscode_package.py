@@ -72,8 +72,9 @@ def test_every_server_setting_can_be_set() -> None:
     own = {"remask.server.command", "remask.drafts"}
     found = {name: value["default"] for name, value in properties.items() if name not in own}
     defaults = msgspec.to_builtins(Settings())
-    inline = defaults.pop("inline")
+    parts = {name: defaults.pop(name) for name in ("inline", "nextEdit")}
     expected = {f"remask.{name}": value for name, value in defaults.items()}
-    expected |= {f"remask.inline.{name}": value for name, value in inline.items()}
+    for part, values in parts.items():
+        expected |= {f"remask.{part}.{name}": value for name, value in values.items()}
     assert json.loads(json.dumps(found)) == json.loads(json.dumps(expected))
     assert all(value.get("description") for name, value in properties.items() if name in found)

@@ -6,12 +6,19 @@ import asyncio
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from model_runtime.protocol import Alternative, Finished, StepReport, Usage
+from model_runtime.protocol import (
+    Alternative,
+    Finished,
+    NextEdits,
+    Proposal,
+    StepReport,
+    Usage,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from model_runtime.protocol import InfillRequest, Notice, Status
+    from model_runtime.protocol import InfillRequest, NextEditRequest, Notice, Status
 
 
 class FakeState(Enum):
@@ -55,6 +62,9 @@ class FakeRuntime:
     def __init__(self, reply: Callable[[InfillRequest], Finished | Exception]) -> None:
         self.reply = reply
         self.requests: list[InfillRequest] = []
+        self.next_edit_requests: list[NextEditRequest] = []
+        #: What asking for next edits raises; None for nothing.
+        self.next_edit_reply: Exception | None = None
         self.cancelled: list[str] = []
         #: Cleared, requests wait.
         self.may_answer = asyncio.Event()
@@ -67,6 +77,27 @@ class FakeRuntime:
         #: What it says of itself; None where no runtime is running.
         self.says: Status | None = None
         self._on_state: list[Callable[[FakeState], None]] = []
+
+    async def next_edits(self, request: NextEditRequest) -> NextEdits:
+        """Offer every group, when allowed to."""
+        self.next_edit_requests.append(request)
+        self.asked.set()
+        try:
+            await self.may_answer.wait()
+        except asyncio.CancelledError:
+            self.cancelled.append(request.id)
+            raise
+        if isinstance(self.next_edit_reply, Exception):
+            raise self.next_edit_reply
+        return NextEdits(
+            id=request.id,
+            proposals=tuple(
+                Proposal(places=group.places, confidence=0.9, gain=9.0, due=9.0)
+                for group in request.groups
+            ),
+            model="fake",
+            usage=Usage(),
+        )
 
     async def infill(
         self,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from model_runtime.engines.base import EngineDescription
 from model_runtime.errors import Stopped
-from model_runtime.protocol import Alternative, Finished, StepReport, Usage
+from model_runtime.protocol import Alternative, Finished, NextEdits, StepReport, Usage
 from model_runtime.service.server import RuntimeServer
 from model_runtime.service.worker import Worker
 from model_runtime.settings import RuntimeSettings
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from model_runtime.engines.base import CancelToken, Listener
-    from model_runtime.protocol import InfillRequest
+    from model_runtime.protocol import InfillRequest, NextEditRequest
 
 #: Seconds after which a test that hangs fails instead.
 PATIENCE_S = 20.0
@@ -32,7 +32,7 @@ class SteppedEngine:
     name: ClassVar[str] = "stepped"
 
     def __init__(self) -> None:
-        self._started: queue.Queue[InfillRequest] = queue.Queue()
+        self._started: queue.Queue[InfillRequest | NextEditRequest] = queue.Queue()
         self._orders: queue.Queue[Callable[[], None] | None] = queue.Queue()
         self._done: queue.Queue[None] = queue.Queue()
         #: Why jobs stopped, in order; None for one that finished.
@@ -48,7 +48,7 @@ class SteppedEngine:
         #: Of the job that runs.
         self.listener: Listener | None = None
 
-    async def started(self) -> InfillRequest:
+    async def started(self) -> InfillRequest | NextEditRequest:
         """Wait until a job runs and return its request."""
         return await asyncio.to_thread(self._started.get, timeout=PATIENCE_S)
 
@@ -67,8 +67,21 @@ class SteppedEngine:
         """Let the running job finish, or the next one if none runs."""
         self._orders.put(None)
 
+    def next_edits(
+        self, request: NextEditRequest, listener: Listener, cancel: CancelToken
+    ) -> NextEdits:
+        """Do as the test says, and find nothing."""
+        self._run(request, listener, cancel)
+        return NextEdits(id="", proposals=(), model="stepped", usage=Usage())
+
     def infill(self, request: InfillRequest, listener: Listener, cancel: CancelToken) -> Finished:
         """Do as the test says."""
+        self._run(request, listener, cancel)
+        return _finished(self.text)
+
+    def _run(
+        self, request: InfillRequest | NextEditRequest, listener: Listener, cancel: CancelToken
+    ) -> None:
         self.thread_names.add(threading.current_thread().name)
         self.listener = listener
         self._started.put(request)
@@ -87,7 +100,6 @@ class SteppedEngine:
             self.ends.append(type(stopped))
             raise
         self.ends.append(None)
-        return _finished(self.text)
 
     def describe(self) -> EngineDescription:
         """Say something."""

@@ -11,11 +11,16 @@ from model_runtime.framing import encode, runtime_message_decoder
 from model_runtime.protocol import (
     PROTOCOL_VERSION,
     SOCKET_NAME,
+    Change,
     Failed,
     Finished,
+    Group,
     Hello,
     InfillRequest,
     MaskSpan,
+    NextEditRequest,
+    NextEdits,
+    Place,
     Welcome,
 )
 
@@ -29,6 +34,17 @@ def infill_request(request_id: str = "a", prefix: str = "", **values: Any) -> In
     """Return a request with one empty span, or what `values` say."""
     defaults: dict[str, Any] = {"suffix": "", "spans": (MaskSpan(),)}
     return InfillRequest(id=request_id, prefix=prefix, **(defaults | values))
+
+
+def next_edit_request(request_id: str = "a", document: str = "") -> NextEditRequest:
+    """Return a request that asks what follows from a change."""
+    return NextEditRequest(
+        id=request_id,
+        document=document,
+        text="b = 1\na\n",
+        changes=(Change(start=0, old="a", new="b"),),
+        groups=(Group(places=(Place(start=6, end=7, text="b"),)),),
+    )
 
 
 @dataclass
@@ -66,12 +82,12 @@ class Wire:
             self._read.extend(self._decoder.feed(data))
         return self._read.pop(0)
 
-    async def terminal(self, request_id: str = "a") -> Finished | Failed:
+    async def terminal(self, request_id: str = "a") -> Finished | NextEdits | Failed:
         """Skip to a request's terminal message."""
         while True:
             message = await self.receive()
             assert message is not None, "the runtime hung up"
-            if isinstance(message, Finished | Failed) and message.id == request_id:
+            if isinstance(message, Finished | NextEdits | Failed) and message.id == request_id:
                 return message
 
     async def is_closed(self) -> bool:

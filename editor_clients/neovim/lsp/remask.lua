@@ -16,7 +16,7 @@ return {
     },
     -- Neovim 0.11 has no ghost text of its own, so it does not say that it can show some.
     textDocument = { inlineCompletion = { dynamicRegistration = false } },
-    experimental = { remask = { drafts = true, status = true } },
+    experimental = { remask = { drafts = true, nextEdit = true, status = true } },
   },
   before_init = function(params, config)
     -- The server asks for them too, but a request may come before it has the answer.

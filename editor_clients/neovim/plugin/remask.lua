@@ -44,6 +44,15 @@ for name, call in pairs({
     require('remask')[call]()
   end, false)
 end
+for name, call in pairs({
+  ['next-edit'] = 'next_edit',
+  ['next-edit-all'] = 'next_edit_all',
+  ['next-edit-dismiss'] = 'next_edit_dismiss',
+}) do
+  plug(name, { 'n', 'i' }, function()
+    require('remask')[call]()
+  end, false)
+end
 for _, verb in ipairs({ 'accept', 'reject', 'next' }) do
   plug('edit-' .. verb, 'n', function()
     require('remask.review')[verb]()

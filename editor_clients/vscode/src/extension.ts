@@ -6,6 +6,7 @@ import { Coalesced } from './coalesced';
 import { Commands } from './commands';
 import { Drafts } from './drafts';
 import { GhostEvents } from './ghostEvents';
+import { NextEdits } from './nextEdits';
 import { CancellableProgress } from './progress';
 import { DID_CHANGE_STATUS, DRAFT, type DraftParams, type StatusResult } from './protocol';
 import { Review } from './review';
@@ -25,6 +26,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const commands = new Commands(() => client, review);
   const scores = new Scores(() => client);
   const ghost = new GhostEvents(() => client);
+  const nextEdits = new NextEdits(() => client);
 
   const restart = new Coalesced(async () => {
     await client?.dispose().catch((fault: unknown) => output.warn(`stopping: ${String(fault)}`));
@@ -49,6 +51,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     client.onNotification(DID_CHANGE_STATUS, (params: StatusResult) => status.show(params));
     client.onDidChangeState(() => {
       drafts.clear();
+      nextEdits.clear();
       progress.clear();
     });
     await client.start().catch((fault: unknown) => {
@@ -64,6 +67,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     review,
     scores,
     ghost,
+    nextEdits,
     register('remask.infillSelection', () => commands.run('infill')),
     register('remask.rewriteSelection', () => commands.run('rewrite')),
     register('remask.repairSelection', () => commands.run('repair')),

@@ -1,7 +1,7 @@
 /**
  * What Remask says beyond LSP: the mirror of `lsp_server/protocol_ext.py`, and the only place of
  * the extension where these names stand.
- * protocol: 8bda17874d2dac9a
+ * protocol: ffcb645d62148ce2
  */
 
 export type Mode = 'infill' | 'rewrite' | 'repair' | 'holes';
@@ -11,6 +11,8 @@ export type RuntimeStateName = 'stopped' | 'starting' | 'running' | 'failed';
 
 export const DRAFT = 'remask/draft';
 export const SCORES = 'remask/scores';
+export const NEXT_EDIT = 'remask/nextEdit';
+export const DISMISS_NEXT_EDIT = 'remask/dismissNextEdit';
 export const STATUS = 'remask/status';
 export const DID_CHANGE_STATUS = 'remask/didChangeStatus';
 export const KIND = 'refactor.rewrite.remask';
@@ -68,6 +70,25 @@ export interface ScoredToken {
 export interface ScoresResult {
   version: number | null;
   tokens?: ScoredToken[];
+}
+
+export interface NextEditParams {
+  uri: string;
+  version?: number | null;
+  position?: Position | null;
+}
+
+export interface NextEdit {
+  range: Range;
+  text: string;
+}
+
+export interface NextEditResult {
+  version: number | null;
+  edits: NextEdit[];
+  title?: string;
+  confidence?: number;
+  uri?: string;
 }
 
 export interface DraftSpan {

@@ -53,7 +53,7 @@ export function createClient(
   const client = new LanguageClient('remask', 'Remask', server, clientOptions(output, parts));
   client.registerFeature({
     fillClientCapabilities: (capabilities) => {
-      capabilities.experimental = { remask: { drafts: true, status: true } };
+      capabilities.experimental = { remask: { drafts: true, nextEdit: true, status: true } };
     },
     initialize: () => undefined,
     getState: () => ({ kind: 'static' }),

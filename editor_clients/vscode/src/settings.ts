@@ -11,6 +11,8 @@ export const settings = {
   drafts: (): boolean => get('drafts', true),
   /** Whether all results are; the server says it of single ones. */
   review: (): boolean => isTrue(get<unknown>('review', 'never')),
+  nextEdit: (): boolean => get('nextEdit.enabled', true),
+  nextEditDebounce: (): number => get('nextEdit.debounceMs', 250),
 };
 
 function get<T>(name: string, fallback: T): T {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import msgspec
 
@@ -17,11 +17,13 @@ from model_runtime.errors import BadRequest, RemoteFailed
 from model_runtime.text.one_line import as_meant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from model_runtime.engines.base import CancelToken, Engine, Listener
     from model_runtime.protocol import Finished, InfillRequest, Mode
     from model_runtime.settings import RuntimeSettings
+
+T = TypeVar("T")
 
 # At its usual level it writes a line with the address for each request.
 logging.getLogger("httpx2").setLevel(logging.WARNING)
@@ -96,6 +98,27 @@ class RemoteEngine(ABC):
             return finished
         return self._on_this_machine().infill(request, listener, cancel)
 
+    def _ask(
+        self,
+        path: str,
+        ask: Callable[[Call], Awaitable[T]],
+        cancel: CancelToken,
+    ) -> T:
+        """Have something else than a fill done there; never here instead.
+
+        Raises:
+            RemoteFailed: the file may not leave, or what went wrong.
+        """
+        self._check_may_leave(path)
+
+        async def asked() -> T:
+            if self._call is None:
+                self._call = Call(self._server)
+            return await ask(self._call)
+
+        found: T = self._loop.run(unless_stopped(asked(), cancel))
+        return found
+
     def read_ahead(self, must_stop: Callable[[], bool]) -> None:
         """See `ReadingEngine.read_ahead`: where this machine fills, too."""
         if isinstance(self._local, ReadingEngine):
@@ -121,13 +144,16 @@ class RemoteEngine(ABC):
         return await self.fill(self._call, request, listener)
 
     def _what_may_leave(self, request: InfillRequest) -> InfillRequest:
-        if not self._allowed.may_leave(request.path):
-            raise RemoteFailed(
-                f"{request.path or 'A file without a name'} may not leave this machine for"
-                f" {self.title}; the setting remote_files lists what may: {self._allowed}."
-            )
+        self._check_may_leave(request.path)
         context = tuple(file for file in request.context if self._allowed.may_leave(file.path))
         return msgspec.structs.replace(request, context=context)
+
+    def _check_may_leave(self, path: str) -> None:
+        if not self._allowed.may_leave(path):
+            raise RemoteFailed(
+                f"{path or 'A file without a name'} may not leave this machine for"
+                f" {self.title}; the setting remote_files lists what may: {self._allowed}."
+            )
 
     def _on_this_machine(self) -> Engine:
         if self._local is None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from support.wire import infill_request
+from support.wire import infill_request, next_edit_request
 
-from model_runtime.errors import Busy, Cancelled, Superseded
+from model_runtime.errors import Busy, Cancelled, GaveWay, Superseded
 from model_runtime.service.jobs import Job, JobQueue, StopToken
 
 if TYPE_CHECKING:
@@ -109,6 +109,43 @@ async def test_unnamed_documents_do_not_supersede() -> None:
     assert len(queue.waiting) == 2
 
 
+async def test_next_edits_wait_for_all_others_and_give_way() -> None:
+    """They run alone; whatever comes stops them, and they wait again, nothing told to anybody."""
+    queue = JobQueue(n_at_once=3)
+    edit, later = Job(infill_request("e"), CLIENTS[0]), Job(infill_request("l"), CLIENTS[1])
+    following = Job(next_edit_request("n", "f.py"), CLIENTS[0])
+    queue.put(following)
+    queue.put(edit)
+    assert queue.take() is edit
+    assert queue.take() is None
+    waiting = asyncio.create_task(queue.get())
+    queue.done(edit)
+    assert await waiting is following
+    following.token.check()
+
+    assert queue.put(later) == ()
+    with pytest.raises(GaveWay):
+        following.token.check()
+    assert following.token.gave_way
+    queue.done(following)
+    queue.wait_again(following)
+    following.token.check()
+    assert queue.take() is later
+    queue.done(later)
+    assert queue.take() is following
+
+
+async def test_the_newest_next_edit_of_a_document_supersedes() -> None:
+    """Of its own lane: ghost text of the same document is none of its like."""
+    queue = JobQueue(n_at_once=3)
+    older = Job(next_edit_request("1", "f.py"), CLIENTS[0])
+    ghost = Job(infill_request("g", lane="inline", document="f.py"), CLIENTS[0])
+    queue.put(older)
+    assert queue.put(ghost) == ()
+    assert queue.put(Job(next_edit_request("2", "f.py"), CLIENTS[0])) == (older,)
+    assert queue.put(Job(next_edit_request("3", "g.py"), CLIENTS[0])) == ()
+
+
 class QueueMachine(RuleBasedStateMachine):
     """Puts, takes and removes jobs at random, beside a plain model of what should happen."""
 
@@ -121,13 +158,17 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(
         client=st.sampled_from(CLIENTS),
-        lane=st.sampled_from(["inline", "edit"]),
+        lane=st.sampled_from(["inline", "edit", "next"]),
         document=st.sampled_from(["", "f.py", "g.py"]),
     )
     def put(self, client: Somebody, lane: str, document: str) -> None:
         """Put a job; it supersedes its like, and nothing else."""
         self.n_jobs += 1
-        job = Job(infill_request(str(self.n_jobs), lane=lane, document=document), client)
+        name = str(self.n_jobs)
+        if lane == "next":
+            job = Job(next_edit_request(name, document), client)
+        else:
+            job = Job(infill_request(name, lane=lane, document=document), client)
         like = [other for other in self.expected if job.supersedes(other)]
         n_of_client = sum(other.client is client for other in self.expected)
         if n_of_client - len(like) >= MAX_WAITING:
@@ -136,7 +177,9 @@ class QueueMachine(RuleBasedStateMachine):
             return
         like += [other for other in self.running if job.supersedes(other)]
         assert set(self.queue.put(job)) == set(like)
-        assert lane == "inline" or not like
+        assert lane != "edit" or not like
+        for other in self.running:
+            assert other.token.gave_way or other.lane != "next" or lane == "next"
         self.expected = [other for other in self.expected if other not in like]
         self.expected.append(job)
 
@@ -145,13 +188,18 @@ class QueueMachine(RuleBasedStateMachine):
     def take(self) -> None:
         """Take a job: of the inline lane if it has any, and the client's own first."""
         job = self.queue.take()
-        inline = [other for other in self.expected if other.lane == "inline"]
+        inline, edits, following = (
+            [other for other in self.expected if other.lane == lane]
+            for lane in ("inline", "edit", "next")
+        )
         if job is None:
             n_edits = sum(other.lane == "edit" for other in self.running)
             assert not inline
-            assert not self.expected or n_edits == N_AT_ONCE - 1
+            assert not edits or n_edits == N_AT_ONCE - 1
+            assert not following or self.running
             return
-        line = inline or self.expected
+        line = inline or (edits if job.lane == "edit" else following)
+        assert job.lane != "next" or not self.running
         assert job in line
         assert job is next(other for other in line if other.client is job.client)
         self.expected.remove(job)

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.stepped import SteppedEngine, serving
-from support.wire import Wire, infill_request
+from support.wire import Wire, infill_request, next_edit_request
 
-from model_runtime.errors import Cancelled, DeadlinePassed, ShuttingDown, Superseded
+from model_runtime.errors import Cancelled, DeadlinePassed, GaveWay, ShuttingDown, Superseded
 from model_runtime.framing import encode
 from model_runtime.protocol import (
     MAX_MESSAGE_BYTES,
@@ -26,6 +26,7 @@ from model_runtime.protocol import (
     Failed,
     Finished,
     Hello,
+    NextEdits,
     Refused,
     Shutdown,
     Status,
@@ -49,6 +50,28 @@ def engine() -> SteppedEngine:
 def code(message: Finished | Failed) -> str:
     """Return how a request ended."""
     return message.code if isinstance(message, Failed) else "finished"
+
+
+async def test_a_next_edit_gives_way_and_is_done_later(
+    engine: SteppedEngine, short_path: Path
+) -> None:
+    """Ghost text that comes meanwhile is served first; then it runs again, to its own end."""
+    async with serving(engine, short_path):
+        wire = await Wire.greet(short_path)
+        wire.send(next_edit_request("n", "f.py"))
+        await engine.started()
+        wire.send(infill_request("g", lane="inline", document="f.py"))
+        wire.send(StatusRequest(id="s"))
+        assert isinstance(await wire.receive(), Status)
+        await engine.step()
+        assert (await engine.started()).id == "g"
+        engine.finish()
+        assert isinstance(await wire.terminal("g"), Finished)
+        assert (await engine.started()).id == "n"
+        engine.finish()
+        assert isinstance(await wire.terminal("n"), NextEdits)
+        assert engine.ends == [GaveWay, None, None]
+        await wire.close()
 
 
 async def test_request_is_filled(engine: SteppedEngine, short_path: Path) -> None:

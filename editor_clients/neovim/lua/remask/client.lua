@@ -65,6 +65,7 @@ function M.attached(client, bufnr)
   end
   running[client.id].buffers[bufnr] = true
   require('remask.ghost').attach(client, bufnr)
+  require('remask.next_edit').attach(bufnr)
 end
 
 ---Start a server that died again, for the buffers it had, a little later each time.
@@ -75,6 +76,7 @@ function M.exited(code, signal, client_id)
   local dead = running[client_id]
   running[client_id] = nil
   require('remask.draft').clear()
+  require('remask.next_edit').clear()
   require('remask.request').forget(client_id)
   local was_stopped = (code == 0 and signal == 0) or signal == SIGTERM
   if not dead or was_stopped or vim.v.exiting ~= vim.NIL then

@@ -6,10 +6,19 @@ local M = {}
 ---@field ghost 'auto'|'native'|'own'|false ghost text: Neovim's own (0.12), the plugin's, or none
 ---@field drafts boolean show the denoising live
 ---@field review boolean show a result as a diff to accept or reject, instead of applying it
+---@field next_edit boolean mark the places that no longer fit after a change
+---@field next_edit_wait integer milliseconds without a change before the server is asked
 ---@field retries integer how often in a row a server that died is started again
 
 ---@type remask.Config
-M.defaults = { ghost = 'auto', drafts = true, review = false, retries = 5 }
+M.defaults = {
+  ghost = 'auto',
+  drafts = true,
+  review = false,
+  next_edit = true,
+  next_edit_wait = 250,
+  retries = 5,
+}
 
 local GHOSTS = { 'auto', 'native', 'own', false }
 

@@ -75,6 +75,25 @@ function M.trigger()
   require('remask.ghost').trigger()
 end
 
+---Jump to the next edit, or accept it where the cursor is at one. Returns false where there is none,
+---for a mapping to do something else; works in `<expr>` mappings.
+---@return boolean
+function M.next_edit()
+  return require('remask.next_edit').jump_or_accept()
+end
+
+---Accept all places of the next edit.
+---@return boolean
+function M.next_edit_all()
+  return require('remask.next_edit').accept_all()
+end
+
+---Turn the next edit down.
+---@return boolean
+function M.next_edit_dismiss()
+  return require('remask.next_edit').dismiss()
+end
+
 ---A short text for a statusline: model, speed, whether it works, what is wrong.
 ---@return string
 function M.statusline()

@@ -1,6 +1,6 @@
 ---What Remask says beyond LSP: the mirror of `lsp_server/protocol_ext.py`, and the only place of
 ---the plugin where these names stand.
----protocol: 8bda17874d2dac9a
+---protocol: ffcb645d62148ce2
 
 ---@alias remask.Mode 'infill'|'rewrite'|'repair'|'holes'
 ---@alias remask.Scope 'selection'|'expression'|'statement'|'body'
@@ -49,6 +49,22 @@
 ---@field version integer?
 ---@field tokens? remask.ScoredToken[]
 
+---@class remask.NextEditParams
+---@field uri string
+---@field version? integer
+---@field position? remask.Position
+
+---@class remask.NextEdit
+---@field range remask.Range
+---@field text string
+
+---@class remask.NextEditResult
+---@field version integer?
+---@field edits remask.NextEdit[]
+---@field title? string
+---@field confidence? number
+---@field uri? string
+
 ---@class remask.DraftSpan
 ---@field range remask.Range
 ---@field text string
@@ -76,6 +92,8 @@
 return {
   DRAFT = 'remask/draft',
   SCORES = 'remask/scores',
+  NEXT_EDIT = 'remask/nextEdit',
+  DISMISS_NEXT_EDIT = 'remask/dismissNextEdit',
   STATUS = 'remask/status',
   DID_CHANGE_STATUS = 'remask/didChangeStatus',
   KIND = 'refactor.rewrite.remask',

@@ -24,6 +24,10 @@ function M.line()
       table.insert(words, word)
     end
   end
+  local n_places = require('remask.next_edit').count()
+  if n_places > 0 then
+    table.insert(words, ('next edit: %d'):format(n_places))
+  end
   local speed = last.tokensPerSecond
   if speed and speed ~= vim.NIL then
     table.insert(words, ('%.0f tok/s'):format(speed))

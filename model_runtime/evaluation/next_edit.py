@@ -1,0 +1,216 @@
+"""`remask eval next-edit`: what is offered after an edit, what should be, and when nothing is.
+
+The tasks are made by `python -m lsp_server.next_edit.tasks`: what the language server asks, and
+which places are wanted. Outcomes hold every group that was judged, so that one run tells all bounds
+of confidence, and `--fit` can make the curve of `modes.wanted` anew.
+"""
+
+from __future__ import annotations
+
+import gzip
+import statistics
+import time
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from model_runtime.engines.local import LocalEngine
+from model_runtime.errors import BadRequest
+from model_runtime.evaluation.logistic import fitted
+from model_runtime.evaluation.metrics import rate
+from model_runtime.evaluation.report import table
+from model_runtime.evaluation.run import Deaf, Journal, Unstoppable, describe_machine, spread
+from model_runtime.modes.wanted import NAMES, chance, features
+from model_runtime.protocol import LEAST_CONFIDENCE, Group, NextEditTask
+from model_runtime.settings import flags_of, load_settings
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from model_runtime.engines.base import NextEditEngine
+    from model_runtime.evaluation.metrics import Rate
+
+PAGE_NAME = "next-edit.md"
+#: Bounds that the curve shows beside those of the settings.
+BOUNDS = (0.3, 0.5, 0.7, 0.9, 0.95)
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """A group that was judged."""
+
+    n_places: int
+    #: Of its places, how many are wanted.
+    n_right: int
+    gain: float
+    due: float
+    features: tuple[float, ...]
+
+    @property
+    def is_right(self) -> bool:
+        """Whether most of it is wanted."""
+        return 2 * self.n_right > self.n_places
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """One task, and what came of it."""
+
+    id: str
+    kind: str
+    language: str
+    n_wanted: int
+    groups: tuple[Judged, ...]
+    seconds: float
+    n_tokens: int
+
+    def offered(self, bound: float) -> list[Judged]:
+        """Return the groups that are offered from a confidence on."""
+        return [group for group in self.groups if chance(group.features) >= bound]
+
+
+def read_tasks(path: Path) -> list[NextEditTask]:
+    """Read tasks.
+
+    Raises:
+        BadRequest: the file is missing or holds something else.
+    """
+    decoder = msgspec.json.Decoder(NextEditTask)
+    try:
+        return [decoder.decode(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
+    except (OSError, msgspec.DecodeError) as error:
+        raise BadRequest(f"no next-edit tasks in {path}: {error}") from error
+
+
+def main(arguments: argparse.Namespace) -> str:
+    """Measure, write the page and return it."""
+    tasks = spread(list(chain.from_iterable(map(read_tasks, arguments.tasks))), arguments.limit)
+    engine = LocalEngine(load_settings(flags_of(arguments)))
+    try:
+        ask(engine, tasks[0])
+        machine = describe_machine(engine)
+        journal = Journal(
+            arguments.out / "next-edit.jsonl", machine, Asked, resume=arguments.resume
+        )
+        done = {one.id: one for one in journal.read()}
+        for task in tasks:
+            if task.id not in done:
+                done[task.id] = ask(engine, task, is_timed=not arguments.fit)
+                journal.append(done[task.id])
+    finally:
+        engine.close()
+    asked = [done[task.id] for task in tasks]
+    words = page(asked, machine, time.strftime("%Y-%m-%d"))
+    if arguments.fit:
+        words += "\n" + fit(asked)
+    (arguments.out / PAGE_NAME).write_text(words, encoding="utf-8")
+    return words
+
+
+def ask(engine: NextEditEngine, task: NextEditTask, *, is_timed: bool = True) -> Asked:
+    """Ask for all that is judged; and time a request as an editor makes it, its context cached."""
+    request = msgspec.structs.replace(task.request, id=task.id, least_confidence=0.0)
+    found = engine.next_edits(request, Deaf(), Unstoppable())
+    seconds = 0.0
+    if is_timed:
+        least = LEAST_CONFIDENCE["balanced"]
+        started = time.perf_counter()
+        engine.next_edits(
+            msgspec.structs.replace(request, least_confidence=least), Deaf(), Unstoppable()
+        )
+        seconds = time.perf_counter() - started
+    wanted = set(task.wanted)
+    groups = []
+    for proposal in found.proposals:
+        places = {(place.start, place.end, place.text) for place in proposal.places}
+        group = next(
+            (group for group in request.groups if group.places == proposal.places),
+            Group(places=proposal.places),
+        )
+        groups.append(
+            Judged(
+                n_places=len(places),
+                n_right=len(places & wanted),
+                gain=proposal.gain,
+                due=proposal.due,
+                features=features(request.changes, group, proposal.gain, proposal.due),
+            )
+        )
+    return Asked(
+        id=task.id,
+        kind=task.kind,
+        language=request.language,
+        n_wanted=len(wanted),
+        groups=tuple(groups),
+        seconds=seconds,
+        n_tokens=found.usage.n_tokens,
+    )
+
+
+def page(asked: Sequence[Asked], machine: dict[str, str], date: str) -> str:
+    """Write the page as Markdown."""
+    bounds = sorted({*BOUNDS, *LEAST_CONFIDENCE.values()})
+    kinds = sorted({one.kind.split()[0] for one in asked})
+    parts = []
+    for kind in kinds:
+        some = [one for one in asked if one.kind.split()[0] == kind]
+        rows = [(f"{bound:g}", *_figures(some, bound)) for bound in bounds]
+        parts.append(f"## {kind}, {len(some)} tasks\n\n{table(_HEAD, rows)}")
+    bound = LEAST_CONFIDENCE["balanced"]
+    groups: dict[str, Callable[[Asked], str]] = {
+        "kind": lambda one: one.kind,
+        "language": lambda one: f"{one.language}, {one.kind.split()[0]}",
+    }
+    for name, key in groups.items():
+        rows = [
+            (value, *_figures([one for one in asked if key(one) == value], bound))
+            for value in sorted(set(map(key, asked)))
+        ]
+        parts.append(f"## By {name}, from {bound:g} on\n\n{table((name, *_HEAD[1:]), rows)}")
+    described = ", ".join(f"{key} {value}" for key, value in machine.items())
+    return (
+        "# Next edits\n\n"
+        f"Made by `remask eval next-edit` on {date}; do not edit. {len(asked)} edits. *Found* is "
+        "the share of the wanted places that is offered from a confidence on, *right* the share "
+        "of what is offered that is wanted, *quiet* the share of edits after which nothing is "
+        "offered, of those after which nothing is wanted; 95 % intervals. Milliseconds are those "
+        "of the second time a file is asked about, its context cached.\n\n"
+        + "\n".join(parts)
+        + f"\nMachine: {described}.\n"
+    )
+
+
+_HEAD = ("from", "tasks", "found %", "right %", "quiet %", "ms, median", "ms, 95 %")
+
+
+def _figures(asked: Sequence[Asked], bound: float) -> tuple[str, ...]:
+    offered = [group for one in asked for group in one.offered(bound)]
+    n_right = sum(group.n_right for group in offered)
+    n_offered = sum(group.n_places for group in offered)
+    idle = [one for one in asked if not one.n_wanted]
+    n_quiet = sum(not one.offered(bound) for one in idle)
+    times = sorted(1000 * one.seconds for one in asked)
+    return (
+        str(len(asked)),
+        _percent(n_right, sum(one.n_wanted for one in asked)),
+        _percent(n_right, n_offered),
+        _percent(n_quiet, len(idle)),
+        f"{statistics.median(times):.0f}",
+        f"{times[int(0.95 * (len(times) - 1))]:.0f}",
+    )
+
+
+def _percent(n: int, of: int) -> str:
+    if not of:
+        return "-"
+    share: Rate = rate(n, of)
+    return f"{100 * share.value:.1f} ({100 * share.low:.0f}-{100 * share.high:.0f})"
+
+
+def fit(asked: Iterable[Asked]) -> str:
+    """Fit the curve to what was asked, and return its weights as they go into the source."""
+    rows = [(group.features, group.is_right) for one in asked for group in one.groups]
+    weights = fitted([row for row, _ in rows], [right for _, right in rows])
+    told = ", ".join(f"{weight:.3f}" for weight in weights)
+    return f"Fitted to {len(rows)} groups ({', '.join(NAMES)}): ({told})\n"
