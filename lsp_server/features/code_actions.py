@@ -15,6 +15,7 @@ from lsprotocol import types
 
 from lsp_server.documents import Span
 from lsp_server.errors import BadSelection, ServerFault
+from lsp_server.fill.edits import to_workspace_edit
 from lsp_server.fill.review import to_reviewed_edit
 from lsp_server.protocol_ext import COMMANDS, KIND, InfillParams, Position, Range
 from lsp_server.syntax.languages import find_grammar

@@ -152,9 +152,9 @@ class LocalEngine:
     ) -> NextEdits:
         """Judge what may be edited next; see `NextEditEngine.next_edits`."""
         model = self._load(listener, cancel)
-        with self._cache(
-            ContextKey(request.document, is_in_words=False, files=(), is_next=True), model
-        ) as cache:
+        key = ContextKey(request.document, "fim", files=(), is_next=True)
+        failures = told_failures(model.denoiser.device, self.forget, self._lose_device)
+        with failures, self._cache(key, model) as cache:
             job = NextEditJob(request, model, cache, cancel)
             proposals = tuple(next_edits(job))
         return NextEdits(
