@@ -39,6 +39,7 @@ from model_runtime.protocol import (
     TokenScore,
     Usage,
 )
+from model_runtime.text.showing import sure_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,10 +137,8 @@ class ScriptedEngine:
         """Answer with the first reply that fits."""
         reply = self._reply(request.prefix)
         seed = request.seed or 0
-        ways = [
-            _sure_part(_fill(request, texts), reply, request.least_confidence)
-            for texts in (reply.texts, *reply.others)
-        ]
+        whole = [_fill(request, texts) for texts in (reply.texts, *reply.others)]
+        ways = [_sure_part(texts, reply, request.least_confidence) for texts in whole]
         alternatives = [ways[(seed + i) % len(ways)] for i in range(request.n_alternatives)]
         texts = alternatives[0]
         for notice, fraction in zip_longest(reply.notices, reply.fractions):
@@ -165,7 +164,11 @@ class ScriptedEngine:
         return Finished(
             id=request.id,
             alternatives=tuple(
-                Alternative(texts=texts, confidence=_confidence(texts, reply))
+                Alternative(
+                    texts=texts,
+                    finish="doubt" if request.least_confidence and texts not in whole else "closed",
+                    confidence=_confidence(texts, reply),
+                )
                 for texts in alternatives
             ),
             model="scripted",
@@ -208,13 +211,8 @@ def _confidence(texts: tuple[str, ...], reply: Reply) -> tuple[tuple[Stretch, ..
 
 def _sure_part(texts: tuple[str, ...], reply: Reply, least: float | None) -> tuple[str, ...]:
     """Return the texts up to where they get less likely to be right than is wanted."""
-    told = _confidence(texts, reply)
-    if not told:
-        return texts
-    lengths = [
-        sum(one.n_chars for one in each if one.confidence >= (least or 0.0)) for each in told
-    ]
-    return tuple(text[:length] for text, length in zip(texts, lengths, strict=True))
+    told = _confidence(texts, reply) or ((),) * len(texts)
+    return tuple(sure_part(*pair, least or 0.0) for pair in zip(texts, told, strict=True))
 
 
 def _scores(text: str, wanted: str) -> tuple[TokenScore, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support import doubtful
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.nvim, pytest.mark.e2e]
 
 REPLIES: list[dict[str, Any]] = [
+    doubtful.REPLY,
     {"when": r"return a$", "texts": [" + b"]},
     {"when": r"slow = 1$", "texts": ["00"], "n_steps": 10, "step_s": 0.1},
     {"when": r"slow = 12$", "texts": ["34"]},
@@ -348,3 +350,13 @@ def test_an_idle_editor_is_quiet(nvim: Neovim) -> None:
         vim.wait(1000)
     """)
     assert nvim.lua("return _G.asked") == 0
+
+
+def test_only_what_is_sure_enough_is_shown(nvim: Neovim) -> None:
+    """The same stretch as in any other front; by key all of it."""
+    nvim.open("total =\n")
+    nvim.at(0, 7)
+    nvim.keys("A")
+    nvim.keys(" ")
+
+    assert nvim.ghost_comes() == doubtful.SURE

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support import doubtful
 
 if TYPE_CHECKING:
     from support.vscode import Workbench
@@ -18,6 +19,7 @@ _RUNNING_MEAN = """total, means = 0.0, []
     return means"""
 
 REPLIES: list[dict[str, Any]] = [
+    doubtful.REPLY,
     {"when": r"return a$", "texts": [" + b"]},
     {"when": r"many\($", "texts": ["one,\n    two)"]},
     {"when": r"slow = $", "texts": ["late"], "n_steps": 20, "step_s": 0.1},
@@ -73,6 +75,15 @@ def test_ghost_text_is_shown_and_accepted(code: Workbench) -> None:
     assert code.cursor == (1, 16)
     code.press("Control+z")
     code.becomes("def add(a, b):\n    return a\n")
+
+
+def test_only_what_is_sure_enough_is_shown(code: Workbench) -> None:
+    """The same stretch as in any other front."""
+    code.open("total =\n")
+    code.select((0, 7, 0, 7))
+    code.page.keyboard.type(" ")
+
+    code.until(lambda: code.ghost == doubtful.SURE, "ghost text")
 
 
 def test_what_the_model_doubts_is_coloured_until_the_text_changes(code: Workbench) -> None:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from support import doubtful
 from support.dialects import SPOKEN, Spoken
 from support.front import fronting
 
@@ -58,8 +59,8 @@ async def test_a_body_says_how_sure(
             bodies = [json.loads(line) for line in lines if line.startswith("{")]
             told.append(next(each["remask"]["confidence"] for each in bodies if "remask" in each))
 
-    assert texts == [TEXT, "a = b\n", "a = ", ""]
-    assert [sum(one["n_chars"] for one in choice[0]) for choice in told] == [7, 6, 4, 0]
+    assert texts == [TEXT, "a = b", "a =", ""]
+    assert [sum(one["n_chars"] for one in choice[0]) for choice in told] == [7, 5, 3, 0]
     assert [one["confidence"] for one in told[0][0]] == list(SURE)
 
 
@@ -71,7 +72,7 @@ async def test_a_server_says_so_for_clients_that_can_not(short_path: Path, engin
         own = (await front.post("/infill", **ask, remask={"confidence": 0})).json()
         edit = (await front.post("/v1/chat/completions", **SPOKEN[4].body)).json()
 
-    assert plain["content"] == "a = b\n"
+    assert plain["content"] == "a = b"
     assert "remask" not in plain
     assert own["content"] == TEXT
     assert edit["choices"][0]["message"]["content"] == TEXT
@@ -80,11 +81,11 @@ async def test_a_server_says_so_for_clients_that_can_not(short_path: Path, engin
 async def test_stretches_are_of_the_text_that_is_told(short_path: Path, engine: Any) -> None:
     """Cut at a stop string, and in the client's line ends."""
     async with fronting(short_path, engine) as front:
-        ask = {"input_prefix": "x\r\n", "input_suffix": "", "remask": {"confidence": "eager"}}
+        ask = {"input_prefix": "x\r\n", "input_suffix": "", "remask": {"confidence": 0.2}}
         windows = (await front.post("/infill", **ask)).json()
         cut = (await front.post("/infill", **ask, stop=["b"])).json()
 
-    for reply, text in ((windows, "a = b\r\n"), (cut, "a = ")):
+    for reply, text in ((windows, "a = b\r\nc"), (cut, "a = ")):
         (stretches,) = reply["remask"]["confidence"]
         assert reply["content"] == text
         assert sum(one["n_chars"] for one in stretches) == len(text)
@@ -98,3 +99,18 @@ async def test_what_is_no_confidence_is_refused(short_path: Path) -> None:
     assert (reply.status_code, "balanced" in reply.text) == (400, True)
     with pytest.raises(BadRequest, match="balanced"):
         ServeSettings(confidence="very")
+
+
+@pytest.mark.parametrize("spoken", INFILLS, ids=lambda spoken: spoken.path)
+async def test_the_stretch_is_the_one_that_editors_show(
+    short_path: Path, tmp_path: Path, spoken: Spoken
+) -> None:
+    """The same words for the same sureness."""
+    script = tmp_path / "doubtful.json"
+    script.write_text(json.dumps({"replies": [doubtful.REPLY | {"when": ""}]}))
+    engine = Telling(RuntimeSettings(script=str(script)))
+    async with fronting(short_path, engine) as front:
+        body = spoken.body | {"stream": False, "remask": {"confidence": "balanced"}}
+        reply = (await front.post(spoken.path, **body)).text
+
+    assert spoken.text(json.loads(reply)) == doubtful.SURE
