@@ -41,6 +41,7 @@ CONTEXTS, ROWS = (256, 2048), (1, 4, 16, 64, 512)
 #: Runs that are measured, and those before them that are not.
 N_RUNS, N_WARM = 10, 2
 CANVAS, GAP = 96, slice(40, 56)
+CANVASES, N_PROMPTS = (512, 1024), 8
 N_TOKENS, N_REQUESTS = 32, (1, 4, 16)
 #: Logits in half precision differ from those in float32 by so much of their spread at most.
 TOLERANCE = 0.1
@@ -151,13 +152,15 @@ def _equality(device: torch.device) -> Iterator[Row]:
 def _hybrid(device: torch.device) -> Iterator[Row]:
     denoiser = random_base("0.5b", device, torch.bfloat16)
     n_same = n_forwards = 0
-    for seed in range(8):
+    for seed in range(N_PROMPTS):
         prompt = prompt_of(200 + 37 * seed)
         one, _ = greedy(denoiser, prompt, HybridParams(n_drafts=0))
         other, n = greedy(denoiser, prompt, HybridParams(from_canvas=False))
         n_same += one == other
         n_forwards += n
-    yield {"prompts": 8, "the same text": n_same, "forwards a fill": n_forwards / 8}
+    yield {
+        "prompts": N_PROMPTS, "the same text": n_same, "forwards a fill": n_forwards / N_PROMPTS,
+    }  # fmt: skip
 
 
 @torch.inference_mode()
@@ -265,8 +268,8 @@ def _rounded(device: torch.device) -> Iterator[Row]:
 def _families(device: torch.device) -> Iterator[Row]:
     for name in FAMILIES:
         family = random_family(name, device, torch.bfloat16)
-        for length in (512, 1024):
-            token_ids = (torch.arange(length) + 100)[None]
+        for length in CANVASES:
+            token_ids = (torch.arange(length) % 97 + 100)[None]
             yield {
                 "family": name, "canvas": length, "GB": memory_gb(),
                 "ms a forward": milliseconds(partial(family.predict_all, token_ids)),

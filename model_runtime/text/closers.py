@@ -17,13 +17,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from model_runtime.text.scan import Closed, Opened, Scan, scan
+from model_runtime.text.scan import ABOVE, Closed, Opened, Scan, scan
 
 if TYPE_CHECKING:
     from model_runtime.text.syntax import Syntax
 
-#: Characters looked at before a cursor and behind it.
-N_BEFORE = 16_000
+#: Characters looked at before a cursor, read in pieces of so many, and behind it.
+N_BEFORE = 1_000_000
+N_PIECE = 4_000
 N_BEHIND = 4_000
 #: How many of the innermost may be the fill's to close, and closers by which that is judged.
 N_OWN = 4
@@ -90,32 +91,54 @@ class Closers:
 @lru_cache(maxsize=16)
 def closers_at(prefix: str, suffix: str, syntax: Syntax) -> Closers:
     """Return what is open between two parts of a file, and what of it is closed behind."""
-    # What stands above is the same while somebody types on a line.
     line_start = prefix.rfind("\n") + 1
-    above = prefix[max(0, line_start - N_BEFORE) : line_start]
-    if len(above) < line_start:
-        above = above.partition("\n")[2]
     here = prefix[line_start:]
-    opened = scan(here, syntax, _opened_above(above, syntax)).opened
+    opened = scan(here, syntax, _opened_above(prefix[:line_start], syntax)).opened
     behind = suffix
     if len(suffix) > N_BEHIND:
         behind = suffix[:N_BEHIND].rpartition("\n")[0]
+    taken, loose = _likeliest(tuple(opened), behind, syntax)
+    return Closers(syntax, here, tuple(opened), taken, loose)
+
+
+def _opened_above(text: str, syntax: Syntax) -> tuple[Opened, ...]:
+    """Return what is open at the end of some lines.
+
+    The pieces that a text is read in are the same while somebody types below.
+    """
+    at = max(0, len(text) - N_BEFORE)
+    at -= at % N_PIECE
+    at = text.find("\n", at) + 1 if at else 0
+    opened: tuple[Opened, ...] = ()
+    while at < len(text):
+        end = text.find("\n", at - at % N_PIECE + N_PIECE) + 1 or len(text)
+        opened, at = _opened_behind(text[at:end], syntax, opened), end
+    return opened
+
+
+@lru_cache(maxsize=1024)
+def _opened_behind(lines: str, syntax: Syntax, opened: tuple[Opened, ...]) -> tuple[Opened, ...]:
+    """Return what is open behind some lines, none of it at a place of the cursor's line."""
+    return tuple(replace(one, at=ABOVE) for one in scan(lines, syntax, opened).opened)
+
+
+@lru_cache(maxsize=16)
+def _likeliest(
+    opened: tuple[Opened, ...], behind: str, syntax: Syntax
+) -> tuple[frozenset[int], str]:
+    """Return what is closed in the likeliest way to match, and what else is closed."""
     ways = []
     for n_own in range(min(N_OWN, len(opened)) + 1):
         ways.append(_match(opened[: len(opened) - n_own], behind, syntax))
         if ways[-1][0] == 0:
             break
     _, taken, loose = min(ways, key=lambda way: way[0])
-    return Closers(syntax, here, tuple(opened), taken, loose)
+    return taken, loose
 
 
-@lru_cache(maxsize=16)
-def _opened_above(text: str, syntax: Syntax) -> tuple[Opened, ...]:
-    """Return what is open at the end of some lines, with negative places."""
-    return tuple(replace(one, at=one.at - len(text)) for one in scan(text, syntax).opened)
-
-
-def _match(opened: list[Opened], behind: str, syntax: Syntax) -> tuple[int, frozenset[int], str]:
+def _match(
+    opened: tuple[Opened, ...], behind: str, syntax: Syntax
+) -> tuple[int, frozenset[int], str]:
     """Return what speaks against a way to match, what is closed in it, and what else is."""
     found = scan(behind, syntax, opened, "x")
     line_end = behind.find("\n") if "\n" in behind else len(behind)
@@ -134,6 +157,6 @@ def _match(opened: list[Opened], behind: str, syntax: Syntax) -> tuple[int, froz
         n_left = closed.left
         if closed.column is not None and closed.column != one.column and not one.quote:
             against += ELSEWHERE
-    here = [index for index, one in enumerate(opened) if one.at >= 0 and not one.is_line]
+    here = [index for index, one in enumerate(opened) if one.at != ABOVE and not one.is_line]
     against += LEFT_OPEN * len(set(here) - taken)
     return against, frozenset(taken), loose

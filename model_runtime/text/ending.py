@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from model_runtime.text.closers import Closers, closers_at
@@ -25,6 +25,8 @@ from model_runtime.text.indentation import indentation, own_blanks
 from model_runtime.text.repetition import Repetition
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from model_runtime.text.scan import Scan
     from model_runtime.text.syntax import Syntax
 
@@ -41,6 +43,7 @@ _COMMON = re.compile(
     r"|next|loop|catch)?\W*\Z"
 )
 _FENCE = re.compile(r"(?:\n|\A)[ \t]*```")
+_FENCE_LINE = re.compile(r"^[ \t]*(`{3,}|~{3,})", re.MULTILINE)
 #: Blank lines and the line end before a line.
 _LINE_ENDS = r"[ \t]*\n(?:[ \t]*\n)*"
 _LINE = re.compile(r"([ \t]*\n(?:[ \t]*\n)*)([ \t]*)(?=[^\s])")
@@ -54,17 +57,18 @@ _PARTS_OF_MARKS = " \t\n\"'`*/-#=]}\\"
 _LAST_WORD = re.compile(r"\w*\Z")
 
 
-@dataclass(frozen=True)
 class Ending:
     """What ends a span.
 
     Args:
         rules: the fill ends where the first one shows; empty where only the model can say.
-        is_firm: returns up to where a text that is not over can't turn out to be past its end.
+        firm_in: returns up to where a text that is not over can't turn out to be past its end.
     """
 
-    rules: tuple[Rule, ...] = ()
-    is_firm: Callable[[str], int] = len
+    def __init__(self, rules: Sequence[Rule] = (), firm_in: Callable[[str], int] = len) -> None:
+        self._rules, self._firm_in = tuple(rules), firm_in
+        # At every step the same text is asked about several times.
+        self._found: tuple[str, bool, Found] = ("", False, None)
 
     def find(self, text: str, *, is_whole: bool = False) -> Found:
         """Return where a fill ends, and where in the text this shows; None where it does not.
@@ -73,13 +77,15 @@ class Ending:
             text: what was said.
             is_whole: whether no more will come.
         """
-        found = [end for rule in self.rules if (end := rule(text, is_whole))]
-        first = min if is_whole else _first_shown
-        return first(found) if found else None
+        if (text, is_whole) != self._found[:2]:
+            found = [end for rule in self._rules if (end := rule(text, is_whole))]
+            first = min if is_whole else _first_shown
+            self._found = text, is_whole, first(found) if found else None
+        return self._found[2]
 
     def firm(self, text: str) -> str:
         """Return the beginning of a text that may be shown, though more of it may come."""
-        return text[: self.is_firm(text)]
+        return text[: self._firm_in(text)]
 
 
 def _first_shown(found: list[tuple[int, int]]) -> tuple[int, int]:
@@ -120,7 +126,7 @@ def line_ending(prefix: str, suffix: str, syntax: Syntax) -> Ending:
         found = pattern.search(text)
         return (found.end() - 1, found.end()) if found else None
 
-    return Ending((at_line_end, here.repeats), here.firm)
+    return Ending([at_line_end, *here.rules], here.firm)
 
 
 def ending_in(prefix: str, suffix: str, syntax: Syntax, also: str = "") -> Ending:
@@ -133,10 +139,7 @@ def ending_in(prefix: str, suffix: str, syntax: Syntax, also: str = "") -> Endin
         also: what else may be said as often as it stands there: the text before an edit.
     """
     here = Here(prefix, suffix, syntax, also)
-    rules: list[Rule] = [here.goes_on, here.closes, here.repeats]
-    if not syntax.is_prose:
-        rules += [here.leaves, here.fences, here.indents]
-    return Ending(tuple(rules), here.firm)
+    return Ending(here.rules, here.firm)
 
 
 class Here:
@@ -159,6 +162,16 @@ class Here:
         self._repeated = _repeated(suffix)
         self._floor = _floor(prefix, suffix)
         self._blanks = own_blanks(prefix, suffix, syntax.indents_by)
+        # Scanned for the rules and for what is firm, not for each of them.
+        self._scan = lru_cache(maxsize=2)(self.closers.scan)
+
+    @property
+    def rules(self) -> list[Rule]:
+        """What ends a text of several lines here."""
+        rules: list[Rule] = [self.goes_on, self.closes, self.repeats]
+        if not self._syntax.is_prose:
+            rules += [self.leaves, self.fences, self.indents]
+        return rules
 
     def goes_on(self, text: str, is_whole: bool) -> Found:  # noqa: FBT001
         """Find the lines that the file goes on with."""
@@ -172,7 +185,7 @@ class Here:
 
     def closes(self, text: str, is_whole: bool) -> Found:  # noqa: FBT001
         """Find what closes something that the file closes, with nothing opened instead."""
-        scanned = self.closers.scan(text, is_whole=is_whole)
+        scanned = self._scan(text, is_whole=is_whole)
         at = self.closers.first_taken(scanned)
         if at is None:
             return None
@@ -194,7 +207,7 @@ class Here:
 
     def leaves(self, text: str, is_whole: bool) -> Found:  # noqa: FBT001
         """Find a line that is none of the block's."""
-        scanned = self.closers.scan(text, is_whole=is_whole) if self._floor else None
+        scanned = self._scan(text, is_whole=is_whole) if self._floor else None
         pending: int | None = None
         for found in _LINE.finditer(text) if scanned else ():
             at = found.end()
@@ -237,7 +250,7 @@ class Here:
             if self._blanks == "\t" and not begins.startswith("  "):
                 continue
             if scanned is None:
-                scanned = self.closers.scan(text, is_whole=is_whole)
+                scanned = self._scan(text, is_whole=is_whole)
             at = found.end() - len(lead)
             if not scanned.is_text(at - 1):
                 return max(0, found.start() - len(lead)), min(len(text), at + 1)
@@ -246,16 +259,17 @@ class Here:
     def firm(self, text: str) -> int:
         """Return up to where a text can't turn out to be past its end, nor to be left out."""
         end = len(text.rstrip(_PARTS_OF_MARKS))
-        scanned = self.closers.scan(text, is_whole=True)
+        scanned = self._scan(text, is_whole=True)
         if (at := self.closers.first_taken(scanned)) is not None:
             end = min(end, at)
         end = min(end, self._repetition.firm(text))
+        if self._syntax.fences:
+            end = min(end, up_to_open_fence(text, self._prefix, self._suffix))
         # The first line may be the one above, or stand before the cursor; the last the one behind.
         start = text.rfind("\n") + 1
         if start:
             line = text[start:]
-            behind = [one for one in self._suffix.split("\n") if one.strip()]
-            is_behind = any(one.startswith(line) for one in behind)
+            is_behind = any(one.startswith(line) for one in self._behind)
             if is_behind or len(indentation(line)) < self._floor:
                 end = min(end, len(text[:start].rstrip()))
         end = self._unlike_suffix(text, end)
@@ -274,9 +288,17 @@ class Here:
 
     def _may_be_nothing(self, text: str) -> bool:
         here = (self._prefix.rpartition("\n")[2] + text).strip()
-        lines = [*self._prefix.split("\n")[-40:-1], *self._suffix.split("\n")]
         line = self._prefix.rpartition("\n")[2].rstrip()
+        lines = (*self._above, *self._behind)
         return any(one.strip().startswith(here) for one in lines) or text.strip() in line
+
+    @cached_property
+    def _above(self) -> list[str]:
+        return self._prefix.split("\n")[-40:-1]
+
+    @cached_property
+    def _behind(self) -> list[str]:
+        return [line for line in self._suffix.split("\n") if line.strip()]
 
     def _goes_on_with(self, text: str, at: int, blanks: str) -> bool:
         """Say whether a line goes on with a statement that stands at its column."""
@@ -291,6 +313,16 @@ class Here:
                 return indentation(line) == blanks and _word(line.lstrip()) in heads
         # Cut off before it.
         return len(self._prefix) > 0 and bool(blanks)
+
+
+def up_to_open_fence(text: str, prefix: str, suffix: str) -> int:
+    """Return where a fill opens a block of code that neither it nor the file closes."""
+    fences = list(_FENCE_LINE.finditer(text))
+    is_inside = len(_FENCE_LINE.findall(prefix)) % 2 == 1
+    is_closed = len(_FENCE_LINE.findall(suffix)) % 2 == 1
+    if not fences or (len(fences) + is_inside + is_closed) % 2 == 0:
+        return len(text)
+    return fences[-1].start()
 
 
 def _word(line: str) -> str:

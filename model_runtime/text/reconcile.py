@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from model_runtime.text.ending import ending_in, is_telling, line_ending
+from model_runtime.text.ending import ending_in, is_telling, line_ending, up_to_open_fence
 from model_runtime.text.syntax import syntax_of
 from model_runtime.text.trim import n_shared
 
@@ -29,8 +29,6 @@ _WORD = re.compile(r"\w+")
 #: What a name is made of.
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _CLOSERS_OR_QUOTES = frozenset(")]}\"'`")
-#: A fence that opens a block of code.
-_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})", re.MULTILINE)
 
 
 def reconciled(text: str, prefix: str, suffix: str, syntax: Syntax, also: str = "") -> str:
@@ -49,7 +47,7 @@ def reconciled(text: str, prefix: str, suffix: str, syntax: Syntax, also: str = 
     kept = kept[: _up_to_rest(kept, prefix, suffix)]
     kept = kept[: _up_to_next_lines(kept, prefix, suffix)]
     if syntax.fences:
-        kept = kept[: _up_to_open_fence(kept, prefix, suffix)]
+        kept = kept[: up_to_open_fence(kept, prefix, suffix)]
     if not kept.strip() or says_nothing(kept, prefix, suffix):
         return ""
     return _without_blanks(kept, suffix) if kept != text else kept
@@ -167,16 +165,6 @@ def _up_to_next_lines(text: str, prefix: str, suffix: str) -> int:
         if index and len(rest) == 1 and is_telling(rest[0]) and rest[0] == (behind or [""])[0]:
             return at
     return len(text)
-
-
-def _up_to_open_fence(text: str, prefix: str, suffix: str) -> int:
-    """Return where a fill opens a block of code that it does not close, nor the file."""
-    fences = list(_FENCE.finditer(text))
-    is_inside = len(_FENCE.findall(prefix)) % 2 == 1
-    is_closed = len(_FENCE.findall(suffix)) % 2 == 1
-    if not fences or (len(fences) + is_inside + is_closed) % 2 == 0:
-        return len(text)
-    return fences[-1].start()
 
 
 def _without_blanks(text: str, suffix: str) -> str:

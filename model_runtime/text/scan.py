@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from model_runtime.text.syntax import Quote, Syntax
 
+#: Where all is that was opened before a text.
+ABOVE = -1
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 _COMMAND_STARTS = (";", "&", "|", "(", "{", "!", "=", "then", "do", "else")
 _LOOPS = ("while", "until", "for")
@@ -31,7 +33,7 @@ class Opened:
 
     Args:
         closes: the bracket or the word that closes it; of a string or a comment the pattern.
-        at: where it was opened.
+        at: where it was opened; `ABOVE` before the cursor's line.
         column: blanks that its line begins with.
         quote: None for brackets and blocks.
     """

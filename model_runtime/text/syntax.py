@@ -8,109 +8,13 @@ a comment, what closes what is open there, and which words go on with a statemen
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import PurePath
 
-_ESCAPE = r"\\."
+from model_runtime.text.spelling import ESCAPE, Quote, Syntax
+
 #: An apostrophe in a word opens nothing.
 _NO_WORD = r"(?<![^\W_])"
-
-
-@dataclass(frozen=True)
-class Quote:
-    """How a string or a comment is written.
-
-    Args:
-        opens: pattern; its first group, if any, is `{0}` in `closes`.
-        closes: pattern.
-        escapes: pattern of what closes nothing inside.
-        spans_lines: whether it may go on behind a line end; if not, that ends it unfinished.
-        hole: pattern of what opens code inside of it; empty for none.
-        hole_closes: what closes that.
-        is_comment: whether it is one.
-    """
-
-    opens: str
-    closes: str
-    escapes: str = _ESCAPE
-    spans_lines: bool = False
-    hole: str = ""
-    hole_closes: str = "}"
-    is_comment: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Syntax:
-    """A language.
-
-    Args:
-        quotes: the first that fits counts.
-        line_comment: pattern of what opens one; empty for none.
-        skips: pattern of what is passed over as a whole; empty for none.
-        words: words that open a block, and those that close it.
-        is_reserved: whether such a word is one anywhere, and not only where a command begins.
-        fences: whether code fences are blocks.
-        continues: pattern of what goes on with a statement, or closes its block, left of the block.
-        heads: for words among these, what their statement must have begun with.
-        indents_by: what blocks are indented by, where a file does not show it; empty for none.
-        is_prose: whether lines may begin anywhere.
-    """
-
-    quotes: tuple[Quote, ...] = ()
-    line_comment: str = ""
-    skips: str = ""
-    words: tuple[tuple[str, str], ...] = ()
-    is_reserved: bool = False
-    fences: bool = False
-    continues: str = ""
-    heads: tuple[tuple[str, frozenset[str]], ...] = ()
-    indents_by: str = ""
-    is_prose: bool = False
-
-    @cached_property
-    def all_quotes(self) -> tuple[tuple[re.Pattern[str], Quote], ...]:
-        """Every quote with its opening, a line's comment among them."""
-        quotes = self.quotes
-        if self.line_comment:
-            quotes += (
-                Quote(self.line_comment, r"(?=\n)", "(?!)", spans_lines=True, is_comment=True),
-            )
-        return tuple((re.compile(quote.opens, re.MULTILINE), quote) for quote in quotes)
-
-    @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """What changes how a text is read from there on."""
-        spelled = sorted({word for pair in self.words for word in pair}, key=len, reverse=True)
-        opens = "|".join(f"(?:{opening.pattern})" for opening, _ in self.all_quotes)
-        parts = []
-        if self.skips:
-            parts.append(f"(?P<skip>{self.skips})")
-        if self.fences:
-            parts.append(r"(?P<fence>^[ \t]*(?:`{3,}|~{3,})[^`\n]*$)")
-        if opens:
-            parts.append(f"(?P<quote>{_without_groups(opens)})")
-        parts.append(r"(?P<bracket>[()\[\]{}])|(?P<line>\n)")
-        if spelled:
-            parts.append(rf"(?P<word>(?<![\w.$-])(?:{'|'.join(spelled)})(?![\w-]))")
-        return re.compile("|".join(parts), re.MULTILINE | re.DOTALL)
-
-    @cached_property
-    def continuation(self) -> re.Pattern[str]:
-        """What a line begins with that goes on with a statement."""
-        words = f"|(?:{self.continues})" if self.continues else ""
-        return re.compile(rf"[)\]}}]|</{words}")
-
-    @cached_property
-    def comment(self) -> re.Pattern[str]:
-        """What a line begins with that is a comment."""
-        opens = [quote.opens for _, quote in self.all_quotes if quote.is_comment]
-        return re.compile("|".join(opens) or "(?!)", re.MULTILINE)
-
-
-def _without_groups(pattern: str) -> str:
-    """Return a pattern whose groups are not counted."""
-    return re.sub(r"(?<!\\)\((?!\?)", "(?:", pattern)
 
 
 def _plain(*marks: str, spans_lines: bool = False) -> tuple[Quote, ...]:
@@ -123,8 +27,8 @@ def _plain(*marks: str, spans_lines: bool = False) -> tuple[Quote, ...]:
 
 _DOUBLE, _SINGLE = _plain('"', "'")
 _BLOCK_COMMENT = Quote(r"/\*", r"\*/", "(?!)", spans_lines=True, is_comment=True)
-_HASH = r"(?:^|(?<=\s))#"
-_FORMATTED = r"(?<!\w)(?:[rR]?[fFtT][rR]?)"
+_HASH = r"(?<!\S)#"
+_FORMATTED = r"(?<!\w)(?=[rR]?[fFtT])[rRfFtT]{1,2}"
 _PYTHON_QUOTES = tuple(
     quote
     for mark in ('"""', "'''", '"', "'")
@@ -142,7 +46,7 @@ _END_WORDS = (
 
 _PYTHON = Syntax(
     quotes=_PYTHON_QUOTES,
-    line_comment="#",
+    line_comments=("#",),
     continues=r"(?:else|elif|except|finally|case)\b",
     heads=(
         ("else", frozenset(["if", "elif", "for", "while", "except", "try", "async"])),
@@ -158,22 +62,23 @@ _C = Syntax(
         Quote(r'R"(\w*)\(', r'\){0}"', "(?!)", spans_lines=True), *_plain('"""', spans_lines=True),
         _DOUBLE, _SINGLE, _BLOCK_COMMENT,
     ),
-    line_comment="//",
+    line_comments=("//",),
     continues=_C_WORDS,
 )  # fmt: skip
 _JS = Syntax(
     quotes=(Quote("`", "`", spans_lines=True, hole=r"\$\{"), _DOUBLE, _SINGLE, _BLOCK_COMMENT),
-    line_comment="//",
+    line_comments=("//",),
     # A regular expression may hold quotes.
     skips=r"(?<=[=(,:\[!&|?{};])[ \t]*/(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])+/",
     continues=r"(?:else|catch|finally|case|default)\b",
 )
 _RUST = Syntax(
     quotes=(
-        Quote(r'(?<!\w)b?r(#*)"', '"{0}', "(?!)", spans_lines=True), *_plain('"', spans_lines=True),
+        Quote(r'(?<!\w)(?=b?r)[br]{1,2}(#*)"', '"{0}', "(?!)", spans_lines=True),
+        *_plain('"', spans_lines=True),
         _BLOCK_COMMENT,
     ),
-    line_comment="//",
+    line_comments=("//",),
     # Not a lifetime.
     skips=r"'(?:\\[^\n]{1,10}?|[^\\'\n])(?:'|\Z)",
     continues=r"else\b",
@@ -189,7 +94,7 @@ _LUA = Syntax(
         Quote(r"--\[(=*)\[", r"\]{0}\]", "(?!)", spans_lines=True, is_comment=True),
         Quote(r"\[(=*)\[", r"\]{0}\]", "(?!)", spans_lines=True), _DOUBLE, _SINGLE,
     ),
-    line_comment="--",
+    line_comments=("--",),
     words=(("function", "end"), ("if", "end"), ("do", "end"), ("repeat", "until")),
     is_reserved=True,
     continues=r"(?:end|else|elseif|until)\b",
@@ -200,45 +105,34 @@ _SHELL = Syntax(
         Quote('"', '"', spans_lines=True, hole=r"\$\(", hole_closes=")"),
         Quote(_NO_WORD + "'", "'", "(?!)", spans_lines=True),
     ),
-    line_comment=_HASH,
-    skips=_ESCAPE,
+    line_comments=(_HASH,),
+    skips=ESCAPE,
     words=(("if", "fi"), ("do", "done"), ("case", "esac")),
     continues=r"(?:fi|done|esac|else|elif|then|do)\b|;;",
 )
 _RUBY = Syntax(
     quotes=(Quote('"', '"', spans_lines=True, hole=r"#\{"), _SINGLE),
-    line_comment=_HASH,
+    line_comments=(_HASH,),
     words=tuple(
         (word, "end")
-        for word in [
-            "def",
-            "class",
-            "module",
-            "if",
-            "unless",
-            "case",
-            "begin",
-            "while",
-            "until",
-            "for",
-            "do",
-        ]
+        for word in ("def", "class", "module", "if", "unless", "case", "begin", "while", "until",
+                     "for", "do")
     ),
     continues=r"(?:end|else|elsif|when|in|rescue|ensure)\b",
-)
+)  # fmt: skip
 _MAKE = Syntax(
     quotes=(_DOUBLE, _SINGLE),
-    line_comment=_HASH,
-    skips=_ESCAPE,
+    line_comments=(_HASH,),
+    skips=ESCAPE,
     words=(("ifeq", "endif"), ("ifneq", "endif"), ("ifdef", "endif"), ("ifndef", "endif"),
            ("define", "endef")),
     continues=r"(?:endif|else|endef)\b",
 )  # fmt: skip
-_HASHED = Syntax(quotes=(_DOUBLE, _SINGLE), line_comment=_HASH, continues=_END_WORDS)
+_HASHED = Syntax(quotes=(_DOUBLE, _SINGLE), line_comments=(_HASH,), continues=_END_WORDS)
 _YAML = Syntax(
-    quotes=(Quote(r'(?:(?<=[\s\[{,])|^)"', '"', spans_lines=True),
-            Quote(r"(?:(?<=[\s\[{,])|^)'", "'", "''", spans_lines=True)),
-    line_comment=_HASH,
+    quotes=(Quote(r'(?<![^\s\[{,])"', '"', spans_lines=True),
+            Quote(r"(?<![^\s\[{,])'", "'", "''", spans_lines=True)),
+    line_comments=(_HASH,),
     indents_by=" ",
 )  # fmt: skip
 _MARKDOWN = Syntax(quotes=_plain('"', "`"), fences=True, is_prose=True)
@@ -253,13 +147,18 @@ _DASHED = Syntax(
         _DOUBLE,
         _SINGLE,
     ),
-    line_comment="--",
+    line_comments=("--",),
     continues=_END_WORDS,
 )
 #: Where nobody says which language it is and nothing shows.
 _ANY = Syntax(
     quotes=(*_PYTHON_QUOTES, *_plain("`"), _BLOCK_COMMENT),
-    line_comment=r"(?:^|(?<=\s))#(?=[\s!]|$)|(?:^[ \t]*|(?<=[;{}),] ))//|^[ \t]*--(?=[ \[])",
+    line_comments=(
+        r"(?<!\S)#(?=[\s!]|$)",
+        r"^[ \t]*//",
+        r"(?<=[;{}),] )//",
+        r"^[ \t]*--(?=[ \[])",
+    ),
     continues=_END_WORDS,
 )
 

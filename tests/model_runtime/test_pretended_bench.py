@@ -42,6 +42,8 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(gpu, "N_WARM", 0)
     monkeypatch.setattr(gpu, "N_TOKENS", 8)
     monkeypatch.setattr(gpu, "N_REQUESTS", (1, 2))
+    monkeypatch.setattr(gpu, "CANVASES", (32,))
+    monkeypatch.setattr(gpu, "N_PROMPTS", 1)
     monkeypatch.setattr(gpu, "CANVAS", 24)
     monkeypatch.setattr(gpu, "GAP", slice(8, 12))
     before = torch.get_num_threads()

@@ -53,7 +53,7 @@ def test_who_writes_before_the_server_is_there_gets_it_too(nvim: Neovim) -> None
     """A server takes a moment to start, and a file is opened to write in it."""
     path = nvim.folder / "early.py"
     path.write_text("def add(a, b):\n    return \n")
-    nvim.command(f"noautocmd edit {path} | set filetype=")
+    nvim.command(f"noautocmd edit {path}")
     assert nvim.lua("return #vim.lsp.get_clients({ bufnr = 0 })") == 0
     nvim.at(1, 11)
     nvim.keys("A")
