@@ -43,8 +43,9 @@ N_RUNS, N_WARM = 10, 2
 CANVAS, GAP = 96, slice(40, 56)
 CANVASES, N_PROMPTS = (512, 1024), 8
 N_TOKENS, N_REQUESTS = 32, (1, 4, 16)
-#: Logits in half precision differ from those in float32 by so much of their spread at most.
-TOLERANCE = 0.1
+#: Logits in half precision differ from those in float32 by so much of their spread at most, in the
+#: root of the mean square.
+TOLERANCE = 0.05
 #: Nothing new is begun after so many seconds.
 BUDGET_S = 540.0
 
@@ -140,12 +141,16 @@ def _equality(device: torch.device) -> Iterator[Row]:
     for denoiser in (cpu, there):
         hidden = denoiser.encode(prompt_of(256), denoiser.new_cache())
         rows.append(denoiser.model.logits(hidden, torch.ones(len(hidden), dtype=torch.bool)))
-    worst = float((rows[0] - rows[1]).abs().max() / rows[0].std())
+    difference = (rows[0] - rows[1]) / rows[0].std()
+    typical = float(difference.square().mean().sqrt())
     same = float((rows[0].argmax(-1) == rows[1].argmax(-1)).float().mean())
     yield {
-        "what": "4 layers of 0.5B, 256 rows", "largest difference / spread": worst,
-        "same best token": same, "within tolerance": str(worst < TOLERANCE),
-    }  # fmt: skip
+        "what": "4 layers of 0.5B, 256 rows",
+        "typical difference / spread": typical,
+        "largest": float(difference.abs().max()),
+        "same best token": same,
+        "within tolerance": str(typical < TOLERANCE),
+    }
 
 
 @torch.inference_mode()
