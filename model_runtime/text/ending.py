@@ -19,13 +19,20 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from model_runtime.text.indentation import indentation
 from model_runtime.text.place import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from model_runtime.text.place import Found, Rule
-    from model_runtime.text.syntax import Syntax
+    from model_runtime.text.spelling import Syntax
+
+
+#: Blank lines and the line end before a line.
+_LINE_ENDS = r"[ \t]*\n(?:[ \t]*\n)*"
+#: What may stand at the left inside of a body: a string's own line, a preprocessor's.
+_ANYWHERE = r"[\"'`]|#(?:if|el|endif|define|undef|include|pragma)"
 
 
 class Ending:
