@@ -19,7 +19,7 @@ MOST = 25.0
 NAMES = (
     "bias", "gain", "due", "bound", "known", "text", "names", "letters", "places",
 )  # fmt: skip
-WEIGHTS = (-4.5, 0.3, 0.12, 4.5, -2.5, -1.5, 0.0, 0.5, 0.0)
+WEIGHTS = (-6.0, 0.3, 0.12, 5.5, -3.0, -1.5, 0.0, 0.5, 0.0)
 #: Letters of a word from which on it is not said by chance.
 LETTERS = 12
 

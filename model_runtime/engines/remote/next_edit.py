@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 #: Lines around the change that may be edited.
 N_LINES = 40
 #: An engine that can't tell how sure it is: shown where the user wants balance, not quiet.
-CONFIDENCE = 0.7
+CONFIDENCE = 0.6
 
 
 def region_of(request: NextEditRequest) -> tuple[int, int]:

@@ -71,8 +71,8 @@ def test_the_page_counts_what_is_offered_from_a_confidence_on() -> None:
         "2026-12-01",
     )
     rename, silence = words.split("## silence, 2 tasks")
-    assert "| 0.6 | 2 | 50.0 (15-85) | 100.0 (34-100) | - |" in rename
-    assert "| 0.6 | 2 | - | 0.0 (0-79) | 50.0 (9-91) |" in silence.split("## By")[0]
+    assert "| 0.5 | 2 | 50.0 (15-85) | 100.0 (34-100) | - |" in rename
+    assert "| 0.5 | 2 | - | 0.0 (0-79) | 50.0 (9-91) |" in silence.split("## By")[0]
 
 
 def test_the_curve_is_fitted_to_groups() -> None:
