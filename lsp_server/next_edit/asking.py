@@ -69,7 +69,8 @@ def _request(
         groups=tuple(
             Group(
                 places=tuple(
-                    Place(start=span.start, end=span.end, text=group.text) for span in group.spans
+                    Place(start=span.start, end=span.end, text=text)
+                    for span, text in zip(group.spans, group.texts, strict=True)
                 ),
                 is_bound=group.is_bound,
                 is_known=group.is_known,

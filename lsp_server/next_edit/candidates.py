@@ -32,10 +32,11 @@ MAX_PROSE = 12
 
 @dataclass(frozen=True)
 class Candidates:
-    """Places for the same text, in order; flags as in `protocol.Group`."""
+    """Places, in order; flags as in `protocol.Group`."""
 
     spans: tuple[Span, ...]
-    text: str
+    #: What is put at each.
+    texts: tuple[str, ...]
     is_bound: bool = False
     is_known: bool = False
     is_text: bool = False
@@ -84,13 +85,13 @@ def find_elsewhere(
     bound_in = {one.scope for one in alike if one.is_binding and one.scope}
     if first.role == "member":
         bound_in = set()
-    spans = tuple(one.span for one in alike if one.scope not in bound_in)
-    if not spans:
+    found = [one for one in alike if one.scope not in bound_in]
+    if not found:
         return []
     return [
         Candidates(
-            spans,
-            new,
+            tuple(one.span for one in found),
+            tuple(_text(one, old, new) for one in found),
             is_bound=first.is_binding,
             is_known=any(one.role == first.role for one in find_mentions(language, other, new)),
         )
@@ -129,13 +130,18 @@ def _words(language: str, text: str, changes: Sequence[Change]) -> list[Candidat
         groups.append(
             Candidates(
                 tuple(member.span for member in members),
-                new,
+                tuple(_text(member, old, new) for member in members),
                 is_bound=first.is_binding and is_same,
                 is_known=is_known,
                 is_text=members[0].role == "prose",
             )
         )
     return groups
+
+
+def _text(mention: Mention, old: str, new: str) -> str:
+    """Return what is put at a mention; a label that is its value as well stays as the label."""
+    return f"{old}: {new}" if mention.is_shorthand else new
 
 
 def _grouped(first: Mention, others: Sequence[Mention]) -> list[tuple[list[Mention], bool]]:
@@ -189,7 +195,7 @@ def _expressions(language: str, text: str, changes: Sequence[Change]) -> list[Ca
             if len(old.strip()) >= MIN_EXPRESSION and is_telling:
                 spans = _occurrences(text, old, new)
                 if spans:
-                    return [Candidates(tuple(spans), new)]
+                    return [Candidates(tuple(spans), (new,) * len(spans))]
         node = node.parent
     return []
 

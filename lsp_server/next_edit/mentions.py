@@ -73,6 +73,8 @@ class Mention:
     is_binding: bool
     #: Of a parameter its function's name, of a label the name that is called; else empty.
     callee: str = ""
+    #: Whether it stands for a label and its value at once, as `{size}` for `{size: size}` does.
+    is_shorthand: bool = False
 
 
 def find_mentions(language: str, text: str, word: str) -> list[Mention]:
@@ -100,7 +102,9 @@ def _mention(grammar: Grammar, node: Node, span: Span) -> Mention:
     callee = ""
     if role == "label" or (role == "variable" and is_binding):
         callee = _callee(grammar, node, role)
-    return Mention(span, role, _scope(grammar, node, role), is_binding, callee)
+    kinds = (node.type, node.parent.type if node.parent else "")
+    is_shorthand = any(kind.startswith("shorthand_") for kind in kinds)
+    return Mention(span, role, _scope(grammar, node, role), is_binding, callee, is_shorthand)
 
 
 def _callee(grammar: Grammar, node: Node, role: Role) -> str:

@@ -22,16 +22,15 @@ import itertools
 import random
 import re
 import sys
-from dataclasses import dataclass
-from difflib import SequenceMatcher
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from lsp_server.next_edit.asking import build_request
-from lsp_server.next_edit.changes import Change, meant
+from lsp_server.next_edit.changes import Change
 from lsp_server.next_edit.mentions import find_mentions
+from lsp_server.next_edit.releases import real
 from lsp_server.syntax.languages import parse
 from model_runtime.protocol import NextEditRequest, NextEditTask
 
@@ -128,92 +127,6 @@ def _bound_in(language: str, text: str, use: Mention, words: list[str]) -> list[
     return found
 
 
-@dataclass(frozen=True)
-class _Step:
-    """A stretch of a file's old release, and what the new one has there."""
-
-    start: int
-    end: int
-    text: str
-
-
-def real(
-    before: dict[str, Any], after: dict[str, Any], rng: random.Random
-) -> Iterator[NextEditTask]:
-    """Take single changes between two releases of a file as the edit; the others are wanted."""
-    old = before["text"]
-    steps = _steps(old, after["text"])
-    if not 1 <= len(steps) <= _MAX_STEPS or len(old) > MAX_LINES * 200:
-        return
-    seen = set[tuple[str, str]]()
-    for step in rng.sample(steps, len(steps)):
-        changes = meant(old, old[: step.start] + step.text + old[step.end :])
-        if len(changes) != 1 or (changes[0].old, changes[0].new) in seen:
-            continue
-        (change,) = changes
-        seen.add((change.old, change.new))
-        text = old[: step.start] + step.text + old[step.end :]
-        document = f"{after['package']}/{after['path']}/{step.start}"
-        request = build_request(
-            after["language"], text, changes, path=after["path"], document=document
-        )
-        if request is None:
-            continue
-        shift = len(step.text) - (step.end - step.start)
-        places = [place for group in request.groups for place in group.places]
-        wanted = []
-        for place in places:
-            moved = shift if place.start >= step.start else 0
-            start, end = place.start - moved, place.end - moved
-            if _becomes(old, start, end, [one for one in steps if one is not step]) == place.text:
-                wanted.append((place.start, place.end, place.text))
-        yield NextEditTask(
-            id=f"real/{document}",
-            kind="real" if wanted else "real alone",
-            source=f"{after['package']} {before['version']} to {after['version']}"
-            f" ({after['licence']})",
-            request=msgspec.structs.replace(request, id=""),
-            wanted=tuple(wanted),
-        )
-
-
-#: More single changes, and it is another file.
-_MAX_STEPS = 400
-
-
-def _steps(old: str, new: str) -> list[_Step]:
-    """Return the single changes that make a new release of an old one, word by word."""
-    lines, others = old.splitlines(keepends=True), new.splitlines(keepends=True)
-    steps, starts = [], [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line))
-    matcher = SequenceMatcher(None, lines, others, autojunk=False)
-    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
-        if tag == "equal":
-            continue
-        was = re.findall(r"\w+|\W", "".join(lines[i1:i2]))
-        becomes = re.findall(r"\w+|\W", "".join(others[j1:j2]))
-        offsets = [starts[i1]]
-        for word in was:
-            offsets.append(offsets[-1] + len(word))
-        words = SequenceMatcher(None, was, becomes, autojunk=False)
-        steps += [
-            _Step(offsets[a], offsets[b], "".join(becomes[c:d]))
-            for kind, a, b, c, d in words.get_opcodes()
-            if kind != "equal"
-        ]
-    return steps
-
-
-def _becomes(old: str, start: int, end: int, steps: list[_Step]) -> str:
-    """Return what the steps make of a stretch of the old release; "" where none is in it."""
-    inside = [step for step in steps if start <= step.start and step.end <= end]
-    text = old[start:end]
-    for step in reversed(inside):
-        text = text[: step.start - start] + step.text + text[step.end - start :]
-    return text if inside else ""
-
-
 def _task(
     document: dict[str, Any],
     text: str,
@@ -241,7 +154,8 @@ def _task(
     wanted = []
     for mention in others:
         moved = shift if mention.span.start > start else 0
-        wanted.append((mention.span.start + moved, mention.span.end + moved, new))
+        put = f"{old}: {new}" if mention.is_shorthand else new
+        wanted.append((mention.span.start + moved, mention.span.end + moved, put))
     return NextEditTask(
         id=f"{kind}/{document['package']}/{document['path']}/{start}",
         kind=kind,

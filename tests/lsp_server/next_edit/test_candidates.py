@@ -12,7 +12,7 @@ def groups(language: str, before: str, after: str) -> list[tuple[list[str], str]
     """Return each group as the lines its places stand in, and what is put there."""
     found = find_candidates(language, after, meant(before, after))
     return [
-        ([after[: span.start].count("\n") for span in group.spans], group.text)  # type: ignore[misc]
+        ([after[: span.start].count("\n") for span in group.spans], group.texts[0])  # type: ignore[misc]
         for group in found
     ]
 
@@ -106,3 +106,29 @@ def test_an_expression_changed_is_changed_elsewhere() -> None:
 def test_nothing_follows(language: str, before: str, after: str) -> None:
     """No grammar, a word of the language, a word that people say all the time."""
     assert groups(language, before, after) == []
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "after", "put"),
+    [
+        (
+            "javascript",
+            "function f(size) {\n  return { size, area: size };\n}\n",
+            "function f(length) {\n  return { size, area: size };\n}\n",
+            ("size: length", "length"),
+        ),
+        (
+            "rust",
+            "fn f(n: i32) -> T {\n    T { n, m: n }\n}\n",
+            "fn f(count: i32) -> T {\n    T { n, m: n }\n}\n",
+            ("n: count", "count"),
+        ),
+    ],
+    ids=["javascript", "rust"],
+)
+def test_a_label_that_is_its_value_stays_a_label(
+    language: str, text: str, after: str, put: tuple[str, ...]
+) -> None:
+    """Else the field would be another one."""
+    (group,) = find_candidates(language, after, meant(text, after))
+    assert group.texts == put

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lsp_server.next_edit.tasks import main, real, rename, silence
+from lsp_server.next_edit.releases import real
+from lsp_server.next_edit.tasks import main, rename, silence
 from model_runtime.protocol import NextEditTask
 
 if TYPE_CHECKING:
