@@ -1,7 +1,7 @@
 """How likely a next edit is to be wanted, from what the base says of it.
 
-A logistic curve over a few numbers. Its weights are set by hand on 78 tasks, so that every one is on
-the side that it should be on; `remask eval next-edit --fit` fits them where there are more.
+A logistic curve over a few numbers. Its weights are set by hand, looking at 78 tasks: a beginning.
+`remask eval next-edit --fit` fits them where there are more.
 """
 
 from __future__ import annotations
