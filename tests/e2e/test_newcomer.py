@@ -56,6 +56,8 @@ class Newcomer:
                 [str(self.bin), str(Path(sys.executable).parent), "/usr/bin", "/bin"]
             ),
             "REMASK_CACHE_DIR": str(cache_dir()),
+            # A user has one runtime, wherever his home is, and the tests' must not be his.
+            "REMASK_RUNTIME_DIR": str(home / "run"),
         }
 
     def has(self, name: str, *words: str | Path) -> None:
@@ -111,7 +113,10 @@ def test_neovim(newcomer: Newcomer, version: str) -> None:
         wait = "return vim.wait(..., function() return require('remask').visible() end, 20)"
         assert nvim.exec_lua(wait, int(FIRST_S * 1000)), nvim.command_output("messages")
         nvim.input("<Tab>")
-        done = "return vim.wait(9000, function() return vim.fn.search(..., 'nw') > 0 end, 20)"
+        done = """
+            local text = ...
+            return vim.wait(9000, function() return vim.fn.search(text, 'nw') > 0 end, 20)
+        """
         assert nvim.exec_lua(done, EXPECTED), nvim.current.buffer[:]
     finally:
         with contextlib.suppress(OSError, EOFError):
