@@ -10,8 +10,15 @@ import argparse
 import os
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from model_runtime.service.process import find_home, keep_freed_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Configure = Callable[[argparse.ArgumentParser], None]
+    Run = Callable[[argparse.Namespace], int]
 
 #: Name, module, and what it does.
 COMMANDS = {
@@ -56,13 +63,23 @@ def main(words: list[str] | None = None) -> int:
     for name, (module_name, purpose) in COMMANDS.items():
         command = commands.add_parser(name, help=purpose, description=purpose)
         if words[:1] == [name]:
-            module = import_module(module_name)
-            # Commands that belong together share a module; there they bear their names.
-            getattr(module, f"configure_{name}", module.configure)(command)
-            command.set_defaults(run=getattr(module, name, module.main))
+            configure, run = functions_of(name, module_name)
+            configure(command)
+            command.set_defaults(run=run)
     arguments = parser.parse_args(words)
     status: int = arguments.run(arguments)
     return status
+
+
+def functions_of(name: str, module_name: str) -> tuple[Configure, Run]:
+    """Return what adds a command's flags, and what runs it.
+
+    Commands that belong together share a module: there both functions bear the command's name.
+    """
+    module = import_module(module_name)
+    if hasattr(module, f"configure_{name}"):
+        return getattr(module, f"configure_{name}"), getattr(module, name)
+    return module.configure, module.main
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from model_runtime.models.weights import (
 )
 from model_runtime.text.calibration import Calibration, read_calibration
 from model_runtime.text.fim import FimTemplate
-from model_runtime.text.layout import CanvasLayout
+from model_runtime.text.layout import SPAN_ROOM, CanvasLayout
 from model_runtime.text.tokenizer import CodeTokenizer
 from model_runtime.weights.bases import Base, find_base
 from model_runtime.weights.catalog import CATALOG, DEFAULT_MODEL
@@ -58,8 +58,6 @@ log = logging.getLogger(__name__)
 ADAPTER_PATH = Path(__file__).parent.parent / "weights" / "canvas-qwen2.5-coder-0.5b.safetensors"
 #: Of that base.
 CALIBRATION_PATH = ADAPTER_PATH.with_name("confidence-qwen2.5-coder-0.5b.json")
-#: Behind the longest context, room for the longest span.
-SPAN_ROOM = 1024
 
 
 @dataclass(frozen=True)

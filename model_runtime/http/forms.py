@@ -28,7 +28,8 @@ T = TypeVar("T")
 Amount = int | float | None
 Stops = list[Any] | str | int | float | None
 
-#: More tokens than any engine fills at once: whoever asks for more wants all there is.
+#: The most tokens that are filled at once: whoever asks for more, or sets no limit, wants all there
+#: is, and must not get less than who asks for a part of it.
 MAX_TOKENS = 1024
 MAX_SEED = 2**63 - 1
 #: Each costs a look at every step.
@@ -163,12 +164,14 @@ def _place(text: str) -> str | None:
 def limit_of(*amounts: Amount) -> int | None:
     """Return the most tokens that are wanted, by the first of several fields that says so.
 
-    None is for as many as the engine likes: where nothing is said, where "no limit" is (a negative
-    number), and where it is more than there is. 0 is for none.
+    None is for as many as the engine likes, where nothing is said. The most there is, is for "no
+    limit" (a negative number) and for more than that. 0 is for none.
     """
     amount = next((each for each in amounts if each is not None), None)
-    if amount is None or math.isnan(amount) or amount < 0 or amount > MAX_TOKENS:
+    if amount is None or math.isnan(amount):
         return None
+    if amount < 0 or amount > MAX_TOKENS:
+        return MAX_TOKENS
     return math.ceil(amount)
 
 

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 #: Tokens of a span that the request sets no bound for.
 MAX_TOKENS_ONE_LINE = 64
 MAX_TOKENS_MANY_LINES = 192
+#: Behind the longest context, room for the longest span.
+SPAN_ROOM = 1024
 #: Tokens of a text that can be rewritten or repaired at once.
 MAX_TEXT_TOKENS = 640
 #: How much longer than the text it starts from a fill may get.
@@ -146,6 +148,8 @@ class CanvasLayout:
         if request.mode in ("rewrite", "repair", "score"):
             n_open = max(n_open, int(len(text_ids) * GROWTH) + MORE_TOKENS)
         n_context = len(frame.context)
+        # However much is wanted, the model has no positions for more.
+        n_open = min(n_open, max(1, self._max_context_tokens + SPAN_ROOM - n_context))
         token_ids = torch.tensor(frame.context + [self.template.mask_id] * n_open)
         given = torch.arange(len(token_ids)) < n_context
         canvas = Canvas(token_ids, given, self.template.mask_id)

@@ -6,6 +6,8 @@ None is told anything but its address. Each fills, streams, cancels, meets an er
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import json
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -87,15 +89,17 @@ async def test_openai(served: Served) -> None:
 async def test_ollama(served: Served) -> None:
     """Ollama's own, with its list of models, and streaming as it does."""
     client = ollama.AsyncClient(host=served.url)
-    ask: Any = ASK | {"model": "qwen2.5-coder:1.5b"}
-    whole = await client.generate(**ask)
-    pieces = [piece.response async for piece in await client.generate(**ask, stream=True)]
-    listed = await client.list()
-    shown = await client.show("codellama")
-    running = await client.ps()
-    await leave(client.generate(**ask | {"prompt": "ENDLESS"}))
-    with pytest.raises(ollama.ResponseError, match="format is not supported") as caught:
-        await client.generate(**ask, format="json")
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(client.close)
+        ask: Any = ASK | {"model": "qwen2.5-coder:1.5b"}
+        whole = await client.generate(**ask)
+        pieces = [piece.response async for piece in await client.generate(**ask, stream=True)]
+        listed = await client.list()
+        shown = await client.show("codellama")
+        running = await client.ps()
+        await leave(client.generate(**ask | {"prompt": "ENDLESS"}))
+        with pytest.raises(ollama.ResponseError, match="format is not supported") as caught:
+            await client.generate(**ask, format="json")
 
     assert whole.response == "".join(pieces) == FILL
     assert "scripted" in [model.model for model in listed.models + running.models]
@@ -127,6 +131,7 @@ async def test_litellm(served: Served, provider: str, monkeypatch: pytest.Monkey
     # It would ask the net for prices when it is imported.
     monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     import litellm  # noqa: PLC0415  # for the line above
+    from litellm.llms.custom_httpx import async_client_cleanup  # noqa: PLC0415  # likewise
 
     base = served.url
     if provider == "text-completion-openai":
@@ -141,6 +146,10 @@ async def test_litellm(served: Served, provider: str, monkeypatch: pytest.Monkey
     await leave(litellm.atext_completion(**ask | {"prompt": "ENDLESS"}))
     with pytest.raises(Exception, match="canvas_too_long"):
         await litellm.atext_completion(**ask | {"prompt": "FAIL"})
+    # What it leaves open would be found, and complained of, in the middle of another test.
+    await async_client_cleanup.close_litellm_async_clients()
+    litellm.in_memory_llm_clients_cache.flush_cache()
+    gc.collect()
 
     assert whole.choices[0].text == "".join(pieces) == FILL
 

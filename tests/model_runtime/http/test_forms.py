@@ -113,11 +113,11 @@ def test_what_is_no_object_is_refused(body: bytes) -> None:
         ((), None),
         ((None, 5), 5),
         ((0,), 0),
-        ((-1,), None),
-        ((-2,), None),
-        ((65535,), None),
-        ((10**30,), None),
-        ((math.inf,), None),
+        ((-1,), MAX_TOKENS),
+        ((-2,), MAX_TOKENS),
+        ((65535,), MAX_TOKENS),
+        ((10**30,), MAX_TOKENS),
+        ((math.inf,), MAX_TOKENS),
         ((math.nan,), None),
         ((64.0,), 64),
         ((0.5,), 1),
@@ -127,6 +127,18 @@ def test_what_is_no_object_is_refused(body: bytes) -> None:
 def test_limits_of_every_size(amounts: tuple[float | None, ...], limit: int | None) -> None:
     """None, no limit, more than there is, none at all: each means something."""
     assert limit_of(*amounts) == limit
+
+
+@given(st.integers(min_value=0), st.integers(min_value=0))
+def test_a_larger_limit_never_gives_less(one: int, other: int) -> None:
+    """However large, and where there is none."""
+    smaller, larger = limit_of(min(one, other)), limit_of(max(one, other))
+    unlimited = limit_of(-1)
+
+    assert smaller is not None
+    assert larger is not None
+    assert unlimited is not None
+    assert smaller <= larger <= unlimited
 
 
 def test_seeds_of_every_size() -> None:

@@ -17,6 +17,7 @@ from support.late import LateEngine
 from support.stepped import SteppedEngine
 
 from model_runtime.errors import Cancelled
+from model_runtime.http.forms import MAX_TOKENS
 from model_runtime.http.limits import ServeSettings
 from model_runtime.http.serve import listeners
 
@@ -130,7 +131,7 @@ async def test_windows_line_ends_in_a_stream(short_path: Path) -> None:
 
 @EACH
 async def test_limits_of_every_size(short_path: Path, spoken: Spoken) -> None:
-    """None is empty, and asks nothing of the model; a negative or huge one means no limit."""
+    """None is empty, and asks nothing of the model; a negative or huge one means all there is."""
     engine = saying("x")
     body = spoken.body | {"stream": False}
     async with fronting(short_path, engine) as front:
@@ -142,7 +143,7 @@ async def test_limits_of_every_size(short_path: Path, spoken: Spoken) -> None:
             assert reply.status_code == 200, reply.text
         limits = [(await engine.started()).spans[0].max_tokens for _ in range(7)]
 
-    assert limits == [None, None, None, None, 64, 64, None]
+    assert limits == [MAX_TOKENS, MAX_TOKENS, MAX_TOKENS, MAX_TOKENS, 64, 64, None]
     assert len(engine.ends) == 7
 
 

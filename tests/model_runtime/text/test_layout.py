@@ -11,7 +11,7 @@ from support.tiny_canvas import CONTROL, tokenizer
 from model_runtime.protocol import ContextFile, InfillRequest, MaskSpan, Mode
 from model_runtime.text.chat import ChatTask
 from model_runtime.text.fim import FimTemplate
-from model_runtime.text.layout import CanvasLayout
+from model_runtime.text.layout import SPAN_ROOM, CanvasLayout
 
 LAYOUT = CanvasLayout(FimTemplate(tokenizer()), 1024)
 ENCODE, DECODE = LAYOUT.template.tokenizer.encode, LAYOUT.template.tokenizer.decode
@@ -63,6 +63,25 @@ def test_a_text_comes_back_as_it_was_laid_out(instruction: str, text: str) -> No
     fill = LAYOUT.reader.read(laid_out)
     assert fill.finish == "closed"
     assert fill.text == text
+
+
+@given(
+    n_wanted=st.integers(min_value=1, max_value=2**40),
+    n_lines=st.integers(min_value=0, max_value=2000),
+    n_behind=st.integers(min_value=0, max_value=2000),
+    mode=st.sampled_from(["infill", "rewrite"]),
+)
+@settings(max_examples=30, deadline=None)
+def test_no_canvas_is_longer_than_the_positions_there_are(
+    n_wanted: int, n_lines: int, n_behind: int, mode: Mode
+) -> None:
+    """However much is wanted behind however long a context."""
+    asked = request(mode, "do it" if mode == "rewrite" else "")
+    before, behind = "x = 1\n" * n_lines, "\ny = 2" * n_behind
+    canvas = LAYOUT.lay_out(asked, MaskSpan(max_tokens=n_wanted), before, behind).canvas
+
+    assert canvas.length <= 1024 + SPAN_ROOM
+    assert not canvas.given[-1]
 
 
 def test_a_code_block_is_fenced_wider_than_what_it_holds() -> None:
