@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from model_runtime.text.ending import ending_in, is_telling, line_ending, up_to_open_fence
+from model_runtime.text.ending import Ending, line_ending
+from model_runtime.text.place import Place, is_telling
 from model_runtime.text.syntax import syntax_of
 from model_runtime.text.trim import n_shared
 
@@ -41,13 +42,13 @@ def reconciled(text: str, prefix: str, suffix: str, syntax: Syntax, also: str = 
         syntax: the file's language's.
         also: what else may be said as often as it stands there: the text before an edit.
     """
-    kept = text
-    if found := ending_in(prefix, suffix, syntax, also).find(kept, is_whole=True):
-        kept = kept[: found[0]]
-    kept = kept[: _up_to_rest(kept, prefix, suffix)]
+    place = Place(prefix, suffix, syntax, also)
+    found = Ending(place.rules).find(text, is_whole=True)
+    # Both are asked of the whole fill: what is left by one says nothing of what was said.
+    kept = text[: min(found[0] if found else len(text), _up_to_rest(text, prefix, suffix))]
     kept = kept[: _up_to_next_lines(kept, prefix, suffix)]
     if syntax.fences:
-        kept = kept[: up_to_open_fence(kept, prefix, suffix)]
+        kept = kept[: place.up_to_open_fence(kept)]
     if not kept.strip() or says_nothing(kept, prefix, suffix):
         return ""
     return _without_blanks(kept, suffix) if kept != text else kept

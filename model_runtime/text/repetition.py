@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 #: Lines of the longest block that is looked for, and lines of the file around that are looked at.
 MAX_BLOCK = 8
@@ -59,6 +59,8 @@ class Repetition:
                     start = len(known) - size
                     if start < n_before:
                         break
+                    if known[start - 1 : start] != known[-1:]:
+                        continue
                     n_times = _n_times(known, size)
                     if n_times > N_TWICE and n_times > self._n_around(tuple(known[-size:])):
                         first = start - n_before
@@ -115,21 +117,30 @@ class Repetition:
         return 2 * most if most > N_TWICE else 0
 
     def _in_line(self, line: str) -> tuple[int, int] | None:
-        for found in _PIECES.finditer(line):
-            piece, start = found.group(1), found.start()
-            n_times = N_PIECES
-            while line.startswith(piece, start + n_times * len(piece)):
-                n_times += 1
-            is_word = any(map(str.isalpha, piece)) or ord(max(piece)) > _BMP
-            most = MIN_PIECES if is_word else MAX_RULE
-            n_needed = max(N_PIECES, -(-most // len(piece)))
-            if ord(max(piece)) > _BMP:
-                n_needed = N_PIECES
-            if n_times >= n_needed and 3 * piece not in self.prefix + "\n" + self.suffix:
-                return start + N_TWICE * len(piece), start + n_needed * len(piece)
+        for piece, start, shown in _runs(line):
+            if 3 * piece not in self.prefix + "\n" + self.suffix:
+                return start + N_TWICE * len(piece), shown
         return None
 
 
+@lru_cache(maxsize=1024)
+def _runs(line: str) -> tuple[tuple[str, int, int], ...]:
+    """Return the pieces that stand too often in a row, where they begin, and where it shows."""
+    runs = []
+    for found in _PIECES.finditer(line):
+        piece, start = found.group(1), found.start()
+        n_times = N_PIECES
+        while line.startswith(piece, start + n_times * len(piece)):
+            n_times += 1
+        is_emoji = ord(max(piece)) > _BMP
+        most = MIN_PIECES if is_emoji or any(map(str.isalpha, piece)) else MAX_RULE
+        n_needed = N_PIECES if is_emoji else max(N_PIECES, -(-most // len(piece)))
+        if n_times >= n_needed:
+            runs.append((piece, start, start + n_needed * len(piece)))
+    return tuple(runs)
+
+
+@lru_cache(maxsize=4096)
 def _same(line: str) -> str:
     """Return what is the same in lines that count as the same."""
     return _NUMBER.sub("0", line.rstrip())

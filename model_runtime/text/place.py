@@ -1,0 +1,273 @@
+"""The place of a span, and what shows that a text is past its end there; see `ending`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+from model_runtime.text.closers import Closers, closers_at
+from model_runtime.text.indentation import indentation, own_blanks
+from model_runtime.text.repetition import Repetition
+
+if TYPE_CHECKING:
+    from model_runtime.text.scan import Scan
+    from model_runtime.text.syntax import Syntax
+
+#: Where a fill ends, and where in its text this shows; None where it does not.
+Found = tuple[int, int] | None
+#: Takes a text, and whether no more will come.
+Rule = Callable[[str, bool], Found]
+
+#: Letters and digits by which lines behind a span are known: of `}` and `i += 1` a file has many.
+MIN_SURE = 4
+#: Characters before a span and behind it that lines of a fill are compared with.
+N_NEAR = 16_000
+#: These say nothing of which line it is.
+_COMMON = re.compile(
+    r"\W*(?:pass|break|continue|return|else|try|finally|do|then|begin|end|endif|done|esac|default"
+    r"|next|loop|catch)?\W*\Z"
+)
+_FENCE = re.compile(r"(?:\n|\A)[ \t]*```")
+_FENCE_LINE = re.compile(r"^[ \t]*(`{3,}|~{3,})", re.MULTILINE)
+#: Blank lines and the line end before a line.
+_LINE_ENDS = r"[ \t]*\n(?:[ \t]*\n)*"
+_LINE = re.compile(r"([ \t]*\n(?:[ \t]*\n)*)([ \t]*)(?=[^\s])")
+#: The last line of a text that opens a block ends so.
+_OPENERS = ":", "{", "(", "["
+_WORD = re.compile(r"\w+")
+#: What may turn out to be a longer mark: of a string, a comment, a fence.
+_PARTS_OF_MARKS = " \t\n\"'`*/-#=]}\\"
+_LAST_WORD = re.compile(r"\w*\Z")
+
+
+class Place:
+    """The place of a span, and what shows that a text is past its end there.
+
+    Args:
+        prefix: the file up to it.
+        suffix: the file behind it.
+        syntax: the file's language's.
+        also: see `ending_in`.
+    """
+
+    def __init__(self, prefix: str, suffix: str, syntax: Syntax, also: str = "") -> None:
+        self._syntax = syntax
+        self.closers: Closers = closers_at(prefix, suffix, syntax)
+        self._n_fences = _n_fences(prefix) % 2 + _n_fences(suffix) % 2 if syntax.fences else 0
+        prefix, suffix = prefix[-N_NEAR:], suffix[:N_NEAR]
+        self._prefix, self._suffix = prefix, suffix
+        self._repetition = Repetition(prefix, f"{suffix}\n{also}")
+        last = prefix.rpartition("\n")[2]
+        #: Put before a text that begins its line.
+        self._lead = f"\n{last}" if not last.strip() else ""
+        self._repeated = _repeated(suffix)
+        self._floor = _floor(prefix, suffix)
+        self._blanks = own_blanks(prefix, suffix, syntax.indents_by)
+        # Scanned for the rules and for what is firm, not for each of them.
+        self._scan = lru_cache(maxsize=2)(self.closers.scan)
+
+    @property
+    def rules(self) -> list[Rule]:
+        """What ends a text of several lines here."""
+        rules: list[Rule] = [self.goes_on, self.closes, self.repeats]
+        if not self._syntax.is_prose:
+            rules += [self.leaves, self.fences, self.indents]
+        return rules
+
+    def goes_on(self, text: str, is_whole: bool) -> Found:  # noqa: FBT001
+        """Find the lines that the file goes on with."""
+        if self._repeated is None:
+            return None
+        found = self._repeated.search(f"{self._lead}{text}\n" if is_whole else self._lead + text)
+        if found is None:
+            return None
+        start, end = (max(0, at - len(self._lead)) for at in found.span())
+        return start, min(end, len(text))
+
+    def closes(self, text: str, is_whole: bool) -> Found:  # noqa: FBT001
+        """Find what closes something that the file closes, with nothing opened instead."""
+        scanned = self._scan(text, is_whole=is_whole)
+        at = self.closers.first_taken(scanned)
+        if at is None:
+            return None
+        if is_whole:
+            return None if self.closers.fits(scanned) else (at, len(text))
+        # Another block may be opened behind it, by a word on the next line at the latest.
+        line_end = text.find("\n", at)
+        following = re.compile(r"\s*(\S\w*)(?=\W)").match(text, line_end) if line_end > 0 else None
+        if following is None or self._syntax.continuation.match(following.group(1)):
+            return None
+        seen = text[: following.end(1)]
+        return None if self.closers.fits(self.closers.scan(seen, is_whole=False)) else (
+            at, min(len(text), following.end() + 1)
+        )  # fmt: skip
+
+    def repeats(self, text: str, is_whole: bool) -> Found:  # noqa: FBT001
+        """Find what is said for the third time."""
+        return self._repetition.find(text, is_whole=is_whole)
+
+    def leaves(self, text: str, is_whole: bool) -> Found:  # noqa: FBT001
+        """Find a line that is none of the block's."""
+        scanned = self._scan(text, is_whole=is_whole) if self._floor else None
+        pending: int | None = None
+        for found in _LINE.finditer(text) if scanned else ():
+            at = found.end()
+            if len(found.group(2)) >= self._floor or scanned is None:
+                pending = None
+                continue
+            if scanned.own_at(at - 1) or scanned.is_text(at - 1):
+                continue
+            line = text[at:].partition("\n")
+            if not is_whole and not line[1] and not re.match(r"\w+\W|\W{2}.", line[0]):
+                return None
+            start = found.start() if pending is None else pending
+            if self._syntax.comment.match(text, at):
+                pending = start
+            elif self._goes_on_with(text, at, found.group(2)):
+                pending = None
+            else:
+                return start, min(len(text), at + max(3, len(_word(line[0])) + 1))
+        return None
+
+    def fences(self, text: str, _: bool) -> Found:  # noqa: FBT001
+        """Find a code fence in code."""
+        found = _FENCE.search(text) if "```" in text else None
+        if found is None or (found.start() == 0 and text[:1] != "\n" and not self._lead):
+            return None
+        scanned = self.closers.scan(text[: found.start() + 1], is_whole=True)
+        inside = scanned.opened and scanned.opened[-1].quote
+        return None if inside and inside.spans_lines else found.span()
+
+    def indents(self, text: str, is_whole: bool) -> Found:  # noqa: FBT001
+        """Find a line with blanks that the file does not indent by."""
+        if not self._blanks:
+            return None
+        foreign = r"\t" if self._blanks == " " else r"  "
+        pattern = re.compile(rf"({_LINE_ENDS})[ \t]*{foreign}[ \t]*(?=\S)")
+        lead = "\n" if self._lead == "\n" else ""
+        scanned: Scan | None = None
+        for found in pattern.finditer(lead + text):
+            begins = (lead + text)[found.end(1) :]
+            if self._blanks == "\t" and not begins.startswith("  "):
+                continue
+            if scanned is None:
+                scanned = self._scan(text, is_whole=is_whole)
+            at = found.end() - len(lead)
+            if not scanned.is_text(at - 1):
+                return max(0, found.start() - len(lead)), min(len(text), at + 1)
+        return None
+
+    def firm(self, text: str) -> int:
+        """Return up to where a text can't turn out to be past its end, nor to be left out."""
+        end = len(text.rstrip(_PARTS_OF_MARKS))
+        begun = _LAST_WORD.search(text[:end])
+        if begun and any(closes.startswith(begun.group()) for _, closes in self._syntax.words):
+            end = begun.start()
+        scanned = self._scan(text, is_whole=True)
+        if (at := self.closers.first_taken(scanned)) is not None:
+            end = min(end, at)
+        end = min(end, self._repetition.firm(text))
+        if self._syntax.fences:
+            end = min(end, self.up_to_open_fence(text))
+        # The first line may be the one above, or stand before the cursor; the last the one behind.
+        start = text.rfind("\n") + 1
+        if start:
+            line = text[start:]
+            is_behind = any(one.startswith(line) for one in self._behind)
+            if is_behind or len(indentation(line)) < self._floor:
+                end = min(end, len(text[:start].rstrip()))
+        end = self._unlike_suffix(text, end)
+        kept = text[:end].strip()
+        return 0 if "\n" not in kept and self._may_be_nothing(kept) else end
+
+    def up_to_open_fence(self, text: str) -> int:
+        """Return where a text opens a block of code that neither it nor the file closes."""
+        fences = list(_FENCE_LINE.finditer(text))
+        if not fences or (len(fences) + self._n_fences) % 2 == 0:
+            return len(text)
+        return fences[-1].start()
+
+    def _unlike_suffix(self, text: str, end: int) -> int:
+        ahead = self._suffix.lstrip()
+        if _WORD.match(self._suffix):
+            # The rest of a word: what the whole is shows when the fill is over.
+            end = 0 if _WORD.match(self._prefix[-1:]) else len(_LAST_WORD.sub("", text[:end]))
+        for at in range(max(0, end - len(ahead)), end):
+            if ahead.startswith(text[at:end]):
+                return len(text[:at].rstrip())
+        return end
+
+    def _may_be_nothing(self, text: str) -> bool:
+        here = (self._prefix.rpartition("\n")[2] + text).strip()
+        line = self._prefix.rpartition("\n")[2].rstrip()
+        lines = (*self._above, *self._behind)
+        return any(one.strip().startswith(here) for one in lines) or text.strip() in line
+
+    @cached_property
+    def _above(self) -> list[str]:
+        return self._prefix.split("\n")[-40:-1]
+
+    @cached_property
+    def _behind(self) -> list[str]:
+        return [line for line in self._suffix.split("\n") if line.strip()]
+
+    def _goes_on_with(self, text: str, at: int, blanks: str) -> bool:
+        """Say whether a line goes on with a statement that stands at its column."""
+        if not self._syntax.continuation.match(text, at):
+            return False
+        heads = dict(self._syntax.heads).get(_word(text[at:]))
+        if heads is None:
+            return True
+        lines = (self._prefix[-4000:] + text[:at].rpartition("\n")[0]).split("\n")
+        for line in reversed(lines):
+            if line.strip() and len(indentation(line)) <= len(blanks):
+                return indentation(line) == blanks and _word(line.lstrip()) in heads
+        # Cut off before it.
+        return len(self._prefix) > 0 and bool(blanks)
+
+
+def _n_fences(text: str) -> int:
+    return sum(1 for _ in _FENCE_LINE.finditer(text))
+
+
+def _word(line: str) -> str:
+    found = _WORD.match(line)
+    return found.group() if found else ""
+
+
+def is_telling(line: str) -> bool:
+    """Say whether a line is known by what it says: not of one word that a file has often."""
+    return _n_sure(line) >= MIN_SURE
+
+
+def _n_sure(line: str) -> int:
+    return 0 if _COMMON.match(line) else sum(map(str.isalnum, line))
+
+
+def _repeated(suffix: str) -> re.Pattern[str] | None:
+    """Return the pattern of the first lines behind a span, however many blank lines part them."""
+    rest, *lines = suffix.split("\n")
+    pattern, n_sure = re.escape(rest.rstrip()), _n_sure(rest)
+    for line in lines:
+        if n_sure >= MIN_SURE:
+            break
+        if line.strip():
+            pattern += _LINE_ENDS + re.escape(line.rstrip())
+            n_sure += _n_sure(line)
+    return re.compile(pattern + r"[ \t]*\n") if n_sure >= MIN_SURE else None
+
+
+def _floor(prefix: str, suffix: str) -> int:
+    """Return the column at which the block of a span begins; 0 where it is the file's own.
+
+    A span may leave the block that it begins in, down to where the file goes on; but what follows
+    a function is no part of it.
+    """
+    here = next((line for line in reversed(prefix.split("\n")) if line.strip()), "")
+    last = prefix.rpartition("\n")[2]
+    own = len(last) if last and not last.strip() else len(indentation(here))
+    own += not last and here.rstrip().endswith(_OPENERS)
+    behind = next((line for line in suffix.split("\n")[1:] if line.strip()), "")
+    return min(own, max(1, len(indentation(behind))))
