@@ -210,7 +210,7 @@ class Place:
             is_behind = any(one.startswith(line) for one in self._behind)
             if is_behind or len(indentation(line)) < self._floor:
                 end = min(end, len(text[:start].rstrip()))
-        end = self._unlike_suffix(text, end)
+        end = len(text[: self._unlike_suffix(text, end)].rstrip())
         kept = text[:end].strip()
         return 0 if "\n" not in kept and self._may_be_nothing(kept) else end
 
