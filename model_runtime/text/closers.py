@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from model_runtime.text.scan import ABOVE, Closed, Opened, Scan, scan
 
 if TYPE_CHECKING:
-    from model_runtime.text.syntax import Syntax
+    from model_runtime.text.spelling import Syntax
 
 #: Characters looked at before a cursor, read in pieces of so many, and behind it.
 N_BEFORE = 1_000_000

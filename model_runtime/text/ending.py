@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from model_runtime.text.place import Found, Rule
-    from model_runtime.text.syntax import Syntax
+    from model_runtime.text.spelling import Syntax
 
 #: Blank lines and the line end before a line.
 _LINE_ENDS = r"[ \t]*\n(?:[ \t]*\n)*"

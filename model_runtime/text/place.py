@@ -13,7 +13,7 @@ from model_runtime.text.repetition import Repetition
 
 if TYPE_CHECKING:
     from model_runtime.text.scan import Scan
-    from model_runtime.text.syntax import Syntax
+    from model_runtime.text.spelling import Syntax
 
 #: Where a fill ends, and where in its text this shows; None where it does not.
 Found = tuple[int, int] | None

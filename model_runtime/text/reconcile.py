@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from model_runtime.protocol import InfillRequest
-    from model_runtime.text.syntax import Syntax
+    from model_runtime.text.spelling import Syntax
 
 #: Letters and digits that the beginning of a line's rest must have to be no chance.
 MIN_TAIL = 4

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from model_runtime.text.syntax import Quote, Syntax
+    from model_runtime.text.spelling import Quote, Syntax
 
 #: Where all is that was opened before a text.
 ABOVE = -1

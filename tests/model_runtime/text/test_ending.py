@@ -14,7 +14,7 @@ from model_runtime.text.reconcile import reconciled
 from model_runtime.text.syntax import syntax_of
 
 if TYPE_CHECKING:
-    from model_runtime.text.syntax import Syntax
+    from model_runtime.text.spelling import Syntax
 
 FUNCTION = "def f(numbers):\n    total = 0\n"
 #: Prefix, suffix, what the model says, what of it is the fill (None: all of it).
