@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from model_runtime.text.place import Found, Rule
     from model_runtime.text.spelling import Syntax
 
-
 #: Blank lines and the line end before a line.
 _LINE_ENDS = r"[ \t]*\n(?:[ \t]*\n)*"
 #: What may stand at the left inside of a body: a string's own line, a preprocessor's.

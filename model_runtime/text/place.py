@@ -36,6 +36,8 @@ _LINE_ENDS = r"[ \t]*\n(?:[ \t]*\n)*"
 _LINE = re.compile(r"([ \t]*\n(?:[ \t]*\n)*)([ \t]*)(?=[^\s])")
 #: The last line of a text that opens a block ends so.
 _OPENERS = ":", "{", "(", "["
+#: Arrows are none.
+_ANGLE = re.compile(r"[-=]>|[<>]")
 _WORD = re.compile(r"\w+")
 #: What may turn out to be a longer mark: of a string, a comment, a fence.
 _PARTS_OF_MARKS = " \t\n\"'`*/-#=]}\\"
@@ -71,7 +73,7 @@ class Place:
     @property
     def rules(self) -> list[Rule]:
         """What ends a text of several lines here."""
-        rules: list[Rule] = [self.goes_on, self.closes, self.repeats]
+        rules: list[Rule] = [self.goes_on, self.closes, self.closes_angle, self.repeats]
         if not self._syntax.is_prose:
             rules += [self.leaves, self.fences, self.indents]
         return rules
@@ -93,16 +95,45 @@ class Place:
         if at is None:
             return None
         if is_whole:
-            return None if self.closers.fits(scanned) else (at, len(text))
+            if self.closers.fits(scanned):
+                return None
+            return self._without_blanks(text, self._last_fit(text, scanned, at)), len(text)
         # Another block may be opened behind it, by a word on the next line at the latest.
         line_end = text.find("\n", at)
         following = re.compile(r"\s*(\S\w*)(?=\W)").match(text, line_end) if line_end > 0 else None
         if following is None or self._syntax.continuation.match(following.group(1)):
             return None
         seen = text[: following.end(1)]
-        return None if self.closers.fits(self.closers.scan(seen, is_whole=False)) else (
-            at, min(len(text), following.end() + 1)
-        )  # fmt: skip
+        scanned = self.closers.scan(seen, is_whole=False)
+        if self.closers.fits(scanned):
+            return None
+        end = self._last_fit(seen, scanned, at)
+        return self._without_blanks(text, end), min(len(text), following.end() + 1)
+
+    def _last_fit(self, text: str, scanned: Scan, at: int) -> int:
+        """Return where the file's own closers last fit behind a text that closes one at `at`."""
+        for place in reversed(scanned.places):
+            if place <= at:
+                break
+            if self.closers.fits(self.closers.scan(text[:place], is_whole=True)):
+                return place
+        return at
+
+    def _without_blanks(self, text: str, end: int) -> int:
+        """Return where a text ends that is cut at a place, without blanks that the file has."""
+        blanks = self._suffix[: len(self._suffix) - len(self._suffix.lstrip())]
+        return len(text[:end].rstrip()) if "\n" in blanks else end
+
+    def closes_angle(self, text: str, _: bool) -> Found:  # noqa: FBT001
+        """Find the `>` of a `<` that the cursor stands behind and the file closes at once."""
+        if not (self._prefix.endswith("<") and self._suffix.startswith(">")):
+            return None
+        n_open = 0
+        for found in _ANGLE.finditer(text):
+            n_open += {"<": 1, ">": -1}.get(found.group(), 0)
+            if n_open < 0:
+                return found.span()
+        return None
 
     def repeats(self, text: str, is_whole: bool) -> Found:  # noqa: FBT001
         """Find what is said for the third time."""
@@ -167,7 +198,8 @@ class Place:
             end = begun.start()
         scanned = self._scan(text, is_whole=True)
         if (at := self.closers.first_taken(scanned)) is not None:
-            end = min(end, at)
+            end = min(end, self._without_blanks(text, at))
+        end = min(end, self._begun_lines(text))
         end = min(end, self._repetition.firm(text))
         if self._syntax.fences:
             end = min(end, self.up_to_open_fence(text))
@@ -178,7 +210,7 @@ class Place:
             is_behind = any(one.startswith(line) for one in self._behind)
             if is_behind or len(indentation(line)) < self._floor:
                 end = min(end, len(text[:start].rstrip()))
-        end = self._unlike_suffix(text, end)
+        end = len(text[: self._unlike_suffix(text, end)].rstrip())
         kept = text[:end].strip()
         return 0 if "\n" not in kept and self._may_be_nothing(kept) else end
 
@@ -188,6 +220,17 @@ class Place:
         if not fences or (len(fences) + self._n_fences) % 2 == 0:
             return len(text)
         return fences[-1].start()
+
+    def _begun_lines(self, text: str) -> int:
+        """Return where the last lines of a text may turn out to be those that the file has next."""
+        lines = text.split("\n")
+        said = [index for index, line in enumerate(lines) if index and line.strip()]
+        for index in said:
+            run = [lines[one].rstrip() for one in said if one >= index]
+            ahead = [line.rstrip() for line in self._behind[: len(run)]]
+            if run[:-1] == ahead[:-1] and ahead[-1:] and ahead[-1].startswith(run[-1]):
+                return len("\n".join(lines[:index]).rstrip())
+        return len(text)
 
     def _unlike_suffix(self, text: str, end: int) -> int:
         ahead = self._suffix.lstrip()

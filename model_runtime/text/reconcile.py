@@ -44,8 +44,9 @@ def reconciled(text: str, prefix: str, suffix: str, syntax: Syntax, also: str = 
     """
     place = Place(prefix, suffix, syntax, also)
     found = Ending(place.rules).find(text, is_whole=True)
-    # Both are asked of the whole fill: what is left by one says nothing of what was said.
-    kept = text[: min(found[0] if found else len(text), _up_to_rest(text, prefix, suffix))]
+    # All are asked of the whole fill: what one leaves says nothing of what was said.
+    end = min(_up_to_rest(text, prefix, suffix), _up_to_next_lines(text, prefix, suffix))
+    kept = text[: min(found[0] if found else end, end)]
     kept = kept[: _up_to_next_lines(kept, prefix, suffix)]
     if syntax.fences:
         kept = kept[: place.up_to_open_fence(kept)]
@@ -132,7 +133,7 @@ def _up_to_rest(text: str, prefix: str, suffix: str) -> int:
         if not any(map(str.isalnum, tail)):
             # Closers and quotes are counted, see `closers`.
             if tail == rest or not (_CLOSERS_OR_QUOTES & set(tail)):
-                return at if not (_CLOSERS_OR_QUOTES & set(tail)) else len(text)
+                return len(text) if tail[0] in _CLOSERS_OR_QUOTES else at
             continue
         is_rest = tail.startswith(rest)
         is_word = (
@@ -141,7 +142,8 @@ def _up_to_rest(text: str, prefix: str, suffix: str) -> int:
         in_middle = at > 0 and tail[0].isalnum() and said[at - 1].isalnum()
         if in_middle and not is_rest and not (in_word and is_word):
             continue
-        if is_rest or is_word or _n_letters(tail) >= MIN_TAIL:
+        n_telling = _n_letters(tail) if tail[0].isalnum() else len(tail)
+        if is_rest or is_word or n_telling >= MIN_TAIL:
             return at
     return len(text)
 

@@ -23,6 +23,8 @@ MAX_PIECE = 24
 N_PIECES = 6
 MIN_PIECES = 16
 MAX_RULE = 80
+#: How often the same number may stand in a list.
+N_NUMBERS = 10
 #: Behind it emoji begin, which are no rules.
 _BMP = 0xFFFF
 _NUMBER = re.compile(r"\d+")
@@ -135,6 +137,8 @@ def _runs(line: str) -> tuple[tuple[str, int, int], ...]:
         is_emoji = ord(max(piece)) > _BMP
         most = MIN_PIECES if is_emoji or any(map(str.isalpha, piece)) else MAX_RULE
         n_needed = N_PIECES if is_emoji else max(N_PIECES, -(-most // len(piece)))
+        if any(map(str.isdigit, piece)) and not piece.isdigit():
+            n_needed = min(n_needed, N_NUMBERS)
         if n_times >= n_needed:
             runs.append((piece, start, start + n_needed * len(piece)))
     return tuple(runs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.code import LANGUAGES, texts
 
@@ -14,7 +14,7 @@ from model_runtime.text.reconcile import reconciled
 from model_runtime.text.syntax import syntax_of
 
 if TYPE_CHECKING:
-    from model_runtime.text.syntax import Syntax
+    from model_runtime.text.spelling import Syntax
 
 FUNCTION = "def f(numbers):\n    total = 0\n"
 #: Prefix, suffix, what the model says, what of it is the fill (None: all of it).
@@ -112,6 +112,13 @@ def test_one_line_is_the_first_that_says_something(
 
 @given(prefix=texts(), suffix=texts(), said=texts(), name=st.sampled_from(LANGUAGES),
        is_line=st.booleans())  # fmt: skip
+@example(prefix="", suffix="", said="```a", name="markdown", is_line=True)
+@example(prefix="", suffix="", said="```a", name="rust", is_line=True)
+@example(prefix="", suffix="", said="  1", name="go", is_line=True)
+@example(prefix="", suffix="*end", said="end", name="lua", is_line=True)
+@example(prefix="'", suffix="return x", said="retureturn x", name="sh", is_line=False)
+@example(prefix="", suffix=" f'", said="i f'", name="sh", is_line=False)
+@example(prefix="a)\n", suffix="\n;;\nesac\n", said="b\n;;\nesac", name="sh", is_line=False)
 @settings(deadline=None)
 def test_what_is_firm_is_never_taken_back(
     prefix: str, suffix: str, said: str, name: str, *, is_line: bool
