@@ -15,7 +15,7 @@ from model_runtime.http.about import About
 from model_runtime.http.answer import Answerer, json_reply
 from model_runtime.http.body import Gone
 from model_runtime.http.chat import ChatDialect
-from model_runtime.http.faults import HttpFault
+from model_runtime.http.faults import HttpFault, fault_of
 from model_runtime.http.fim import FimDialect
 from model_runtime.http.limits import Gate, ServeSettings
 from model_runtime.http.llama import LlamaDialect, LlamaPromptDialect
@@ -25,7 +25,6 @@ from model_runtime.http.native import NativeDialect
 from model_runtime.http.ollama import OllamaChatDialect, OllamaDialect
 from model_runtime.http.openai import OpenAIDialect
 from model_runtime.http.paths import advice, meant
-from model_runtime.service.worker import log_bug
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -147,22 +146,19 @@ class Boundary:
         except (Gone, TimeoutError):
             return  # nobody listens any more
         except Exception as error:  # noqa: BLE001  # the request's boundary
+            fault = self._fault(error, {**scope, "path": path})
             if not has_started:
-                fault = self._fault(error, {**scope, "path": path})
                 await _refusal(path, fault)(scope, receive, send)
 
     def _fault(self, error: Exception, scope: Scope) -> HttpFault:
         """Return what to tell of an exception."""
-        if isinstance(error, HttpFault):
-            return error
         if isinstance(error, HTTPException):
             if error.status_code == 405:  # noqa: PLR2004  # it is its own name
                 return HttpFault(405, "wrong_method", self._right_method(scope))
             return HttpFault(
                 error.status_code, "no_such_endpoint", advice(scope["path"], self._paths)
             )
-        reference = log_bug(error)
-        return HttpFault(500, "internal", f"The server hit a bug, number {reference} in its log.")
+        return fault_of(error)
 
     def _right_method(self, scope: Scope) -> str:
         found = [each for each in self._routes if each.matches(scope)[0] is not Match.NONE]

@@ -42,7 +42,7 @@ async def _received(request: Request, settings: ServeSettings) -> bytes:
         f"A body may have {settings.max_body_bytes:,} bytes at the most; see --max-body-bytes.",
     )
     declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > settings.max_body_bytes:
+    if declared.isdecimal() and int(declared) > settings.max_body_bytes:
         raise too_large
     body = bytearray()
     try:

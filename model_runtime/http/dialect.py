@@ -170,6 +170,8 @@ class Wanted:
     stop: Stops = None
     #: What is streamed where the body does not say.
     streams: bool = False
+    #: The file's, where the body has it elsewhere than in `remask`.
+    language: str = ""
 
 
 def next_id() -> str:
@@ -202,7 +204,7 @@ def ask_for(body: Body, holes: Sequence[Hole], wanted: Wanted) -> Ask:
     confidence = _sureness(choose.confidence)
     request = InfillRequest(
         id="",
-        language=choose.language,
+        language=choose.language or wanted.language,
         mode=choose.mode,
         instruction=choose.instruction,
         strength=choose.strength,

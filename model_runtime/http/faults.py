@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from model_runtime.service.worker import log_bug
+
 if TYPE_CHECKING:
     from model_runtime.protocol import FailureCode
 
@@ -86,3 +88,11 @@ class NotFilled(HttpFault):
 
     def __init__(self, code: FailureCode, text: str) -> None:
         super().__init__(STATUSES[code], code, text)
+
+
+def fault_of(error: Exception) -> HttpFault:
+    """Return what to tell of an exception; one that nobody foresaw is logged."""
+    if isinstance(error, HttpFault):
+        return error
+    reference = log_bug(error)
+    return HttpFault(500, "internal", f"The server hit a bug, number {reference} in its log.")

@@ -32,6 +32,8 @@ Stops = list[Any] | str | int | float | None
 #: is, and must not get less than who asks for a part of it.
 MAX_TOKENS = 1024
 MAX_SEED = 2**63 - 1
+#: Of a whole number: with more it is larger than any float, and no amount of anything.
+MAX_BITS = 1000
 #: Each costs a look at every step.
 MAX_STOPS = 1024
 MAX_STOP_CHARACTERS = 256
@@ -39,6 +41,13 @@ MAX_STOP_CHARACTERS = 256
 UNREADABLE = "\ufffd"
 #: How a body may be packed, and what zlib has to be told for it.
 PACKINGS = {"gzip": 31, "x-gzip": 31, "deflate": 47}
+
+#: What a body may be written in besides UTF-8. Python knows others that take time which grows with
+#: the square of a body's length.
+CHARSETS = {
+    *("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"),
+    *("iso8859-1", "cp1252", "gb18030", "gbk", "shift_jis", "euc_jp", "euc_kr", "big5"),
+}
 
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.-]+)", re.IGNORECASE)
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -89,7 +98,7 @@ def read_json(body: bytes, content_type: str = "") -> Any:
         value = _parsed(body, content_type)
         if not isinstance(value, dict):
             raise BadBody("The body has to be a JSON object, in braces.")
-        return _without_nulls(value)
+        return _sensible(value)
     except RecursionError as error:
         raise BadBody("The body can't be read: it is nested too deeply.") from error
 
@@ -101,7 +110,7 @@ def _parsed(body: bytes, content_type: str) -> Any:
         pass  # read again, more slowly and with more patience
     text = _decoded(body, content_type)
     try:
-        value = json.loads(text, strict=False)
+        value = json.loads(text, strict=False, parse_int=_whole)
     except ValueError as error:
         # Its message has a place and no values.
         raise BadBody(f"The body can't be read: {error}.") from error
@@ -112,9 +121,9 @@ def _decoded(body: bytes, content_type: str) -> str:
     named = _CHARSET.search(content_type)
     try:
         charset = codecs.lookup(named[1]).name if named else "utf-8"
-        return body.decode("utf-8-sig" if charset == "utf-8" else charset, "replace")
-    except (LookupError, UnicodeError):
-        return body.decode("utf-8-sig", "replace")
+    except LookupError:
+        charset = "utf-8"
+    return body.decode(charset if charset in CHARSETS else "utf-8-sig", "replace")
 
 
 def _has_halves(text: str) -> bool:
@@ -132,12 +141,20 @@ def _mended(value: Any) -> Any:
     return value
 
 
-def _without_nulls(value: Any) -> Any:
+def _sensible(value: Any) -> Any:
+    """Return a value without nulls, and without whole numbers that nothing can be done with."""
     if isinstance(value, list):
-        return [_without_nulls(item) for item in value if item is not None]
+        return [_sensible(item) for item in value if item is not None]
     if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+        return {key: _sensible(item) for key, item in value.items() if item is not None}
+    if isinstance(value, int) and value.bit_length() > MAX_BITS:
+        return math.copysign(math.inf, value > 0 or -1)
     return value
+
+
+def _whole(digits: str) -> int | float:
+    """Return a whole number; one that is longer than any that Python reads, as infinity."""
+    return int(digits) if len(digits) < MAX_BITS else float(digits)
 
 
 def fit(value: Any, kind: type[T]) -> T:

@@ -76,7 +76,7 @@ _BEGINNINGS = re.compile(
     r"(?:<s>|<\|endoftext\|>|<\|begin_of_text\|>|<bos>|<｜begin▁of▁sentence｜>|\s++)*+"  # noqa: RUF001  # so spelled
 )
 #: A first line that is a path, and no code.
-_PATH = re.compile(r"[^\s<>:\"'|?*=;(){}\[\],#]*[./\\][^\s<>:\"'|?*=;(){}\[\],#]+\s*")
+_PATH = re.compile(r"(?=\S*[./\\]\S)[^\s<>:\"'|?*=;(){}\[\],#]++\s*+")
 _QUOTES = {'"', "'", "`"}
 
 
@@ -115,12 +115,10 @@ def _split(text: str, style: Style) -> Hole | None:
 
 
 def _without_blanks(text: str, style: Style) -> str:
-    first, second, third = map(re.escape, (style.prefix, style.suffix, style.middle))
-    return re.sub(f"({first}) ?| ?({second})| ?({third}) ?", _mark, text)
-
-
-def _mark(found: re.Match[str]) -> str:
-    return found[0].strip()
+    text = text.replace(f"{style.prefix} ", style.prefix)
+    for mark in (style.suffix, style.middle):
+        text = text.replace(f" {mark}", mark)
+    return text.replace(f"{style.middle} ", style.middle)
 
 
 def _head(text: str, style: Style) -> tuple[str, str]:

@@ -15,6 +15,7 @@ import msgspec
 from model_runtime.http.chat import ChatMessage, ask_in_chat
 from model_runtime.http.dialect import Body, Dialect, Wanted, ask_for
 from model_runtime.http.forms import Amount, Stops
+from model_runtime.http.marks import Hole
 from model_runtime.http.openai import hole_of
 from model_runtime.http.replies import OllamaChatReply, OllamaReply
 from model_runtime.service.process import version
@@ -129,6 +130,9 @@ class OllamaChatDialect(OllamaDialect):
 
     def read(self, body: OllamaChatBody) -> Ask:  # type: ignore[override]  # each its own body type
         """See `Dialect.read`."""
+        if not body.messages:
+            # So clients have a model loaded.
+            return ask_for(body, [Hole("", "")], _wanted(body, limits=(0,)))
         return ask_in_chat(body, body.messages, _wanted(body))
 
     def text(self, text: str) -> dict[str, Any]:

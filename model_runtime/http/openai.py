@@ -95,7 +95,9 @@ class OpenAIDialect(Dialect):
         """See `Dialect.read`."""
         if body.best_of is not None and body.best_of != (body.n or 1):
             raise BadBody("best_of must be what n is: the best n are returned", "best_of")
-        wanted = Wanted(n=body.n, tells_usage=tells_usage(body.stream_options))
+        wanted = Wanted(
+            n=body.n, tells_usage=tells_usage(body.stream_options), language=body.language
+        )
         return ask_for(body, _holes(body), wanted)
 
     def whole(self, ask: Ask, filled: Filled, turn: Turn) -> dict[str, Any]:  # noqa: ARG002

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from starlette.responses import StreamingResponse
 
-from model_runtime.http.faults import HttpFault
+from model_runtime.http.faults import fault_of
 from model_runtime.http.fill import Filled
 
 if TYPE_CHECKING:
@@ -72,9 +72,9 @@ class Stream(StreamingResponse):
                     yield dialect.heartbeat(turn)
             try:
                 event = self._next.result()
-            except HttpFault as fault:
+            except Exception as error:  # noqa: BLE001  # the request's boundary
                 # The status is out; an event is all that is left to tell it with.
-                yield dialect.event(dialect.error(fault))
+                yield dialect.event(dialect.error(fault_of(error)))
                 return
             if isinstance(event, Filled):
                 for last in with_stretches(dialect.last(ask, event, turn), ask, event):

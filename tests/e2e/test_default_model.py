@@ -6,7 +6,7 @@ import ast
 import asyncio
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import msgspec
@@ -187,6 +187,109 @@ def test_a_script_gets_a_fill(served: Served) -> None:
     assert whole["content"].strip()
     assert "".join(msgspec.json.decode(line)["content"] for line in lines) == whole["content"]
     ast.parse(PREFIX + whole["content"] + SUFFIX)
+
+
+#: A fill that is hardly in doubt, and that can be run.
+BEFORE = '''def is_even(number):
+    """Say whether a number is even."""
+    return '''
+BEHIND = "\n\n\nprint(is_even(4))\n"
+#: The marks that clients write into a prompt, by the model they believe to talk to.
+MARKED = {
+    "qwen": f"<|fim_prefix|>{BEFORE}<|fim_suffix|>{BEHIND}<|fim_middle|>",
+    "starcoder": f"<fim_prefix>{BEFORE}<fim_suffix>{BEHIND}<fim_middle>",
+    "deepseek": f"<｜fim▁begin｜>{BEFORE}<｜fim▁hole｜>{BEHIND}<｜fim▁end｜>",  # noqa: RUF001  # so spelled
+    "codellama": f"<PRE> {BEFORE} <SUF>{BEHIND} <MID>",
+    "codestral": f"[SUFFIX]{BEHIND}[PREFIX]{BEFORE}",
+}
+BETWEEN = {"prompt": BEFORE, "suffix": BEHIND}
+#: Every way to ask for that fill: where, with what, and where the reply has it.
+WAYS = {
+    "llama": ("/infill", {"input_prefix": BEFORE, "input_suffix": BEHIND}, ("content",)),
+    "llama_line": (
+        "/infill",
+        {"input_prefix": BEFORE[:-11], "prompt": BEFORE[-11:], "input_suffix": BEHIND},
+        ("content",),
+    ),
+    "completion": ("/completion", {"prompt": MARKED["qwen"]}, ("content",)),
+    "openai": ("/v1/completions", BETWEEN, ("choices", 0, "text")),
+    "fim": ("/v1/fim/completions", BETWEEN, ("choices", 0, "message", "content")),
+    "ollama": ("/api/generate", BETWEEN, ("response",)),
+    "ollama_marked": ("/api/generate", {"prompt": MARKED["codellama"], "raw": True}, ("response",)),
+    **{
+        name: ("/v1/completions", {"prompt": prompt}, ("choices", 0, "text"))
+        for name, prompt in MARKED.items()
+    },
+}
+
+
+def ask(client: httpx2.Client, path: str, body: dict[str, Any], place: tuple[Any, ...]) -> str:
+    """Return the text of a reply that is not streamed."""
+    reply = client.post(path, json=body | {"seed": 1, "stream": False}).raise_for_status().json()
+    for key in place:
+        reply = reply[key]
+    assert isinstance(reply, str)
+    return reply
+
+
+def test_every_dialect_gets_the_same_fill(served: Served) -> None:
+    """With a suffix or with any model's marks in the prompt: it is one fill, and it is right."""
+    with httpx2.Client(base_url=served.url, trust_env=False, timeout=400) as client:
+        texts = {name: ask(client, *way) for name, way in WAYS.items()}
+
+    assert set(texts.values()) == {texts["llama"]}, texts
+    names: dict[str, Any] = {}
+    exec(BEFORE + texts["llama"], names)  # noqa: S102  # that it runs is the test
+    assert [bool(names["is_even"](number)) for number in (2, 3, 8)] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("/v1/chat/completions", ("choices", 0, "message", "content")),
+        ("/api/chat", ("message", "content")),
+    ],
+)
+def test_an_instruction_by_chat_is_followed(
+    path: str, place: tuple[Any, ...], served: Served
+) -> None:
+    """A name in a function that the messages hold is another one in the reply, and all else is."""
+    code = "def area(w, h):\n    return w * h"
+    said = f"Rename the parameter w to width.\n```python\n{code}\n```\n"
+    with httpx2.Client(base_url=served.url, trust_env=False, timeout=400) as client:
+        text = ask(client, path, {"messages": [{"role": "user", "content": said}]}, place)
+
+    (function,) = ast.parse(text).body
+    assert isinstance(function, ast.FunctionDef)
+    assert function.name == "area"
+    assert function.args.args[0].arg == "width"
+    names: dict[str, Any] = {}
+    exec(text, names)  # noqa: S102  # likewise
+    assert names["area"](2, 3) == 6
+
+
+@pytest.mark.parametrize(
+    ("prefix", "suffix"),
+    [
+        ("name = 'x'\nprint(\"hello", '")\n'),
+        ('GREETING = "', '"\n'),
+        ("const limit = 10;\n// lim", " of the loop\n"),
+        ("def area(w, h):\n    return w * ", "  # of a rectangle\n\n\nprint(area(2, 3))\n"),
+    ],
+)
+def test_what_stands_behind_on_the_line_stays_the_end_of_it(
+    prefix: str, suffix: str, served: Served
+) -> None:
+    """Without a stop string it is one line, and what the line goes on with is not said twice."""
+    body = {"input_prefix": prefix, "input_suffix": suffix}
+    with httpx2.Client(base_url=served.url, trust_env=False, timeout=400) as client:
+        text = ask(client, "/infill", body, ("content",))
+
+    rest = suffix.partition("\n")[0]
+    assert "\n" not in text
+    assert not text.endswith(rest)
+    if not prefix.startswith("const"):
+        ast.parse(prefix + text + suffix)
 
 
 @pytest.mark.nvim

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import openai
 import pytest
@@ -51,3 +51,25 @@ async def test_openai_library_reads_errors(short_path: Path, engine: SelfRunning
                 await right.completions.create(model="gpt-9", prompt="x", echo=True)
 
     assert caught.value.param == "echo"
+
+
+async def test_tabby_tells_the_language(short_path: Path, engine: SelfRunning) -> None:
+    """A field of its own, which the model is told as any other client's."""
+    async with fronting(short_path, engine) as front:
+        body: dict[str, Any] = {
+            "language": "rust",
+            "segments": {"prefix": "fn a() {", "suffix": "}"},
+        }
+        assert (await front.post("/v1/completions", **body)).status_code == 200
+        assert (await engine.started()).language == "rust"
+
+
+async def test_an_empty_chat_has_the_model_loaded(short_path: Path, engine: SelfRunning) -> None:
+    """As Ollama's clients mean it, with messages that are missing or none."""
+    async with fronting(short_path, engine) as front:
+        bodies: list[dict[str, Any]] = [{}, {"messages": []}]
+        for body in bodies:
+            reply = await front.post("/api/chat", model="x", stream=False, **body)
+            assert reply.status_code == 200, reply.text
+            assert reply.json()["message"]["content"] == ""
+            assert reply.json()["done_reason"] == "load"

@@ -86,6 +86,24 @@ def test_a_charset_that_is_named_is_meant() -> None:
     assert read_json('{"a": "é"}'.encode(), "application/json; charset=nonsense") == {"a": "é"}
 
 
+def test_only_charsets_that_are_read_in_a_stroke_are_taken() -> None:
+    """Python's own oddities are not: one of them would hold the server up for hours."""
+    body = b'{"a": "\\ud83d+AGE-"}'
+
+    for charset in ("utf-7", "punycode", "idna", "unicode_escape", "rot13"):
+        assert read_json(body, f"application/json; charset={charset}") == {"a": "\ufffd+AGE-"}
+
+
+@pytest.mark.parametrize("digits", ["1" + "0" * 400, "9" * 5000])
+def test_a_number_beyond_all_sense_is_one_all_the_same(digits: str) -> None:
+    """It is larger than anything that it is held against."""
+    body = read_json(f'{{"most": {digits}, "least": -{digits}}}'.encode())
+
+    assert body == {"most": math.inf, "least": -math.inf}
+    assert limit_of(body["most"]) == limit_of(body["least"]) == MAX_TOKENS
+    assert seed_of(body["most"]) is None
+
+
 def test_null_is_as_if_it_were_not_there() -> None:
     """So the default holds, in lists and deeper too."""
     body = b'{"count": null, "text": null, "deep": {"a": null, "b": [null, 1]}}'

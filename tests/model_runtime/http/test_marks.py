@@ -110,3 +110,23 @@ def test_files_before_the_marks(prompt: str, hole: Hole) -> None:
 def test_plain_text_stays(text: str) -> None:
     """A file that begins with a mark, an INI file, a page of XML: none of these is a prompt."""
     assert split(text) is None
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "<|file_sep|>" + "." * 1_000_000 + ";\nx",
+        "<|file_sep|>" + "a/" * 500_000 + ";\nx",
+        "<PRE>" + " " * 1_000_000,
+        "<PRE> " + "<SUF> " * 200_000,
+        "[SUFFIX]" * 100_000 + "\n+++++ " * 100_000,
+        "<s>" * 300_000,
+    ],
+    ids=lambda prompt: prompt[:20],
+)
+def test_what_is_made_to_be_hard_to_read_is_read_once(prompt: str) -> None:
+    """And is plain text, or ends somewhere; it is not looked through anew for each character."""
+    hole = split(prompt)
+
+    assert hole is None or len(hole.prefix) + len(hole.suffix) <= len(prompt)

@@ -138,7 +138,7 @@ async def test_limits_of_every_size(short_path: Path, spoken: Spoken) -> None:
         for name in ("max_tokens", "n_predict", "max_completion_tokens"):
             empty = await front.post(spoken.path, **body, **{name: 0})
             assert spoken.text(empty.json()) == ""
-        for value in (-1, 65535, 10_000, 2**70, 64.0, "64", None):
+        for value in (-1, 65535, 10_000, 10**400, 64.0, "64", None):
             reply = await front.post(spoken.path, **body, max_tokens=value)
             assert reply.status_code == 200, reply.text
         limits = [(await engine.started()).spans[0].max_tokens for _ in range(7)]
