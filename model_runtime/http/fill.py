@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
-from model_runtime.http.faults import StillLoading
+from model_runtime.http.faults import NotFilled, StillLoading
 from model_runtime.http.forms import UNREADABLE, plain
 from model_runtime.protocol import Alternative, Stretch, Usage
 
@@ -152,7 +152,7 @@ async def follow(backend: Backend, ask: Ask) -> AsyncGenerator[Piece | Filled]:
     the best is known only at the end.
 
     Raises:
-        NotFilled: see `Backend.infill`.
+        NotFilled: see `Backend.infill`; when time is up, only where there is no text yet.
         StillLoading: the model is not here yet.
     """
     if ask.is_warm_up:
@@ -176,7 +176,9 @@ async def _follow_one(backend: Backend, ask: Ask, number: int) -> AsyncGenerator
     # How sure a text is, and what of it is sure enough, is known only at its end.
     is_certain = not request.least_confidence and not ask.tells_confidence
     shows = ask.stream and is_single and (ask.diffusing or is_certain)
-    watches = shows or (is_single and is_certain and (bool(cut) or ask.enough_s > 0))
+    # What is there when time is up will do where text is added, not where code is replaced.
+    keeps = request.mode == "infill" and not request.instruction and not ask.diffusing
+    watches = shows or (is_single and is_certain and (keeps or bool(cut) or ask.enough_s > 0))
     news = _News()
     request = msgspec.structs.replace(request, stream=watches)
     filling = asyncio.ensure_future(
@@ -184,13 +186,15 @@ async def _follow_one(backend: Backend, ask: Ask, number: int) -> AsyncGenerator
     )
     filling.add_done_callback(lambda _: news.rung.set())
     shown = ""
+    step: StepReport | None = None
     try:
         while not filling.done():
             await news.rung.wait()
             if news.notice is not None and not filling.done():
                 raise StillLoading(news.notice.text, news.notice.fraction)
-            if (step := news.take()) is None:
+            if (news_step := news.take()) is None:
                 continue
+            step = news_step
             seen = cut.see(step.committed[0], is_whole=False)
             seconds = time.monotonic() - (news.first_at or 0)
             is_enough = 0 < ask.enough_s < seconds
@@ -205,7 +209,17 @@ async def _follow_one(backend: Backend, ask: Ask, number: int) -> AsyncGenerator
                 opening = "" if shown else ask.frame[0]
                 yield Piece(opening + _ended(seen.text[len(shown) :], line_end))
                 shown = seen.text
-        yield _filled(filling.result(), ask, number, shown)
+        try:
+            finished = filling.result()
+        except NotFilled as fault:
+            step = news.take() or step
+            kept = cut.see(step.committed[0], is_whole=False).text if step and keeps else ""
+            if fault.code != "deadline" or step is None or not kept.strip():
+                raise
+            told = _told(Choice(kept, "limit"), shown, line_end, ask.frame)
+            yield _cut_short(told, step, time.monotonic() - (news.first_at or 0))
+            return
+        yield _filled(finished, ask, number, shown)
     finally:
         filling.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -64,18 +65,22 @@ class Stream(StreamingResponse):
             await self._events.aclose()
 
     async def _bytes(self) -> AsyncGenerator[bytes]:
+        try:
+            async with aclosing(self._parts()) as parts:
+                async for part in parts:
+                    yield part
+        except Exception as error:  # noqa: BLE001  # the request's boundary
+            # The status is out; an event is all that is left to tell it with.
+            yield self._dialect.event(self._dialect.error(fault_of(error)))
+
+    async def _parts(self) -> AsyncGenerator[bytes]:
         ask, dialect, turn = self._ask, self._dialect, self._turn
         while True:
             while not self._next.done():
                 await asyncio.wait({self._next}, timeout=self._heartbeat_s)
                 if not self._next.done():
                     yield dialect.heartbeat(turn)
-            try:
-                event = self._next.result()
-            except Exception as error:  # noqa: BLE001  # the request's boundary
-                # The status is out; an event is all that is left to tell it with.
-                yield dialect.event(dialect.error(fault_of(error)))
-                return
+            event = self._next.result()
             if isinstance(event, Filled):
                 for last in with_stretches(dialect.last(ask, event, turn), ask, event):
                     yield dialect.event(last)
