@@ -54,6 +54,7 @@ def told(request: InfillRequest, about: Any) -> Any:
         "text": span.text,
         "instruction": request.instruction,
         "mode": request.mode,
+        "language": request.language,
     }
     return {field: everything[field] for field in about}
 
