@@ -204,7 +204,7 @@ MARKED = {
 }
 BETWEEN = {"prompt": BEFORE, "suffix": BEHIND}
 #: Every way to ask for that fill: where, with what, and where the reply has it.
-WAYS = {
+WAYS: dict[str, tuple[str, dict[str, Any], tuple[Any, ...]]] = {
     "llama": ("/infill", {"input_prefix": BEFORE, "input_suffix": BEHIND}, ("content",)),
     "llama_line": (
         "/infill",
