@@ -40,6 +40,9 @@ def served() -> Iterator[Served]:
         {"texts": [FILL], "n_steps": 3},
     )
     with serve_process(*replies) as served:
+        # Which model it has the runtime knows once its engine was needed.
+        with httpx2.Client(base_url=served.url, trust_env=False) as client:
+            client.post("/infill", json={"input_prefix": "a"}).raise_for_status()
         yield served
 
 
