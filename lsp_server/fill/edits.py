@@ -48,7 +48,8 @@ def to_replacements(
 
 def to_newlines(text: str) -> str:
     r"""Return a text with "\n" for every line end: how the model sees and writes them."""
-    return LINE_END.sub("\n", text)
+    # Mostly it is that already, and it is asked with every key.
+    return LINE_END.sub("\n", text) if "\r" in text else text
 
 
 def apply_replacements(text: str, replacements: Iterable[Replacement]) -> str:
