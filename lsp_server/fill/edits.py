@@ -61,6 +61,15 @@ def apply_replacements(text: str, replacements: Iterable[Replacement]) -> str:
     return "".join([*pieces, text[end:]])
 
 
+def moved(offset: int, replacements: Iterable[Replacement]) -> int:
+    """Return where in the new text a place stands that no replacement lies across."""
+    return offset + sum(
+        len(one.text) - (one.span.end - one.span.start)
+        for one in replacements
+        if one.span.start < offset
+    )
+
+
 def to_text_edits(
     snapshot: DocumentSnapshot, replacements: Iterable[Replacement]
 ) -> list[types.TextEdit]:
