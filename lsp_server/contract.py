@@ -82,6 +82,12 @@ class Server(Client, Protocol):
     def root_of(self, path: str) -> str:
         """Return the workspace folder of a file."""
 
+    def on_close(self, forget: Callable[[str], None]) -> None:
+        """Have a feature told of every document that is closed."""
+
+    def forget(self, uri: str) -> None:
+        """Forget all of a document that was closed."""
+
     async def ready(self) -> None:
         """Wait until the user's settings are known."""
 

@@ -37,7 +37,7 @@ from lsp_server.tally import Tally, tally_path
 from model_runtime.protocol import Notice
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine, Generator, Iterator
+    from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
     from typing import Any
 
     from lsp_server.protocol_ext import InfillParams
@@ -112,6 +112,7 @@ class RemaskServer(LanguageServer):
         self.status = StatusBoard(self)
         self.next_edits = NextEditOffers()
         self._told: set[str] = set()
+        self._on_close: list[Callable[[str], None]] = []
         #: Whether the runtime that runs has filled something: its model is there.
         self._has_answered = False
         runtime.on_state(self._take_state)
@@ -156,6 +157,15 @@ class RemaskServer(LanguageServer):
                     self.check_allowed(snapshot)
                     if not is_ignored(snapshot.path, self.root_of(snapshot.path)):
                         yield snapshot
+
+    def on_close(self, forget: Callable[[str], None]) -> None:
+        """Have a feature told of every document that is closed: what it keeps of it is to go."""
+        self._on_close.append(forget)
+
+    def forget(self, uri: str) -> None:
+        """Forget all of a document that was closed."""
+        for forget in (*self._on_close, self.offers.forget, self.alternatives.forget):
+            forget(uri)
 
     def root_of(self, path: str) -> str:
         """Return the innermost workspace folder a file lies in; empty for none."""

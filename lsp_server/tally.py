@@ -15,7 +15,6 @@ from typing import Literal
 
 import msgspec
 import platformdirs
-from filelock import FileLock, Timeout
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +23,7 @@ End = Literal["accepted", "partly", "typed", "passed"]
 FILE_NAME = "ghost-text.json"
 #: Counts wait in memory for so many ends, or until the server leaves: a write each would be waste.
 N_WAITING = 20
-#: How long another editor that writes is waited for.
+#: How long another editor that writes is waited for where the server leaves.
 _LOCK_S = 2.0
 N_TENTHS = 10
 
@@ -107,15 +106,23 @@ class Tally:
         self.n_shown += 1
         self.n_accepted += end == "accepted"
         if self._waiting.total.shown >= N_WAITING:
-            self.flush()
+            # Somebody types: while another editor writes, the counts wait on.
+            self.flush(wait_s=0)
 
-    def flush(self) -> None:
-        """Add what waits to the file; where that can't be written it waits on."""
+    def flush(self, wait_s: float = _LOCK_S) -> None:
+        """Add what waits to the file; where that can't be written it waits on.
+
+        Args:
+            wait_s: how long another editor that writes is waited for.
+        """
         if not self._waiting.by_language:
             return
+        # Slow to import, and not wanted when the server starts.
+        from filelock import FileLock, Timeout  # noqa: PLC0415
+
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{self._path}.lock", timeout=_LOCK_S):
+            with FileLock(f"{self._path}.lock", timeout=wait_s):
                 counts = read_counts(self._path)
                 counts.add(self._waiting)
                 partial = self._path.with_suffix(".partial")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lsp_server.features import (
+    closing,
     code_actions,
     commands,
     configuration,
@@ -24,6 +25,7 @@ def create_server(runtime: RuntimeClient) -> RemaskServer:
     """Return a server with every feature registered, not yet listening."""
     server = RemaskServer(runtime)
     for feature in (
+        closing,
         code_actions,
         commands,
         configuration,

@@ -138,27 +138,8 @@ def register(server: Server) -> None:
         work = _complete(server, newest, suggestions, prefetch, params)
         return await server.answer(work, popup=False)
 
-    def forget(uri: str) -> None:
-        newest.drop(uri)
-        suggestions.forget(uri)
-        server.offers.end(uri, "passed")
-        prefetch.drop(uri)
-        server.alternatives.forget(uri)
-
-    @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
-    def did_close(params: types.DidCloseTextDocumentParams) -> None:
-        forget(params.text_document.uri)
-
-    @server.feature(types.NOTEBOOK_DOCUMENT_DID_CLOSE)
-    def did_close_notebook(params: types.DidCloseNotebookDocumentParams) -> None:
-        for cell in params.cell_text_documents:
-            forget(cell.uri)
-
-    @server.feature(types.NOTEBOOK_DOCUMENT_DID_CHANGE)
-    def did_change_notebook(params: types.DidChangeNotebookDocumentParams) -> None:
-        cells = params.change.cells
-        for cell in (cells.structure.did_close if cells and cells.structure else None) or []:
-            forget(cell.uri)
+    for forget in (newest.drop, suggestions.forget, prefetch.drop):
+        server.on_close(forget)
 
 
 async def _complete(

@@ -31,7 +31,6 @@ from lsp_server.protocol_ext import (
     NextEdit,
     NextEditParams,
     NextEditResult,
-    Position,
 )
 from model_runtime.protocol import LEAST_CONFIDENCE
 
@@ -53,6 +52,7 @@ MAX_OTHER = 50_000
 def register(server: Server) -> None:
     """Follow what the user edits, and offer what follows from it."""
     following = Following(server)
+    server.on_close(following.close)
 
     @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
     def did_open(params: types.DidOpenTextDocumentParams) -> None:
@@ -91,28 +91,37 @@ class Following:
         self._waiting: dict[str, asyncio.Task[None]] = {}
 
     def open(self, uri: str) -> None:
-        """Begin with a document, and forget those that are closed."""
-        opened = {document.uri for document in self._server.documents.recent()}
-        for other in {uri, *(self._recent.uris() - opened)}:
-            self._recent.close(other)
-            self._server.next_edits.forget(other)
+        """Begin with a document: nothing was edited yet."""
         if document := self._server.documents.opened(uri):
-            self._recent.open(uri, _as_read(document.source))
+            self._recent.open(uri, to_newlines(document.source))
+
+    def close(self, uri: str) -> None:
+        """Forget a document, and what is being asked of it."""
+        self._give_up(uri)
+        self._recent.close(uri)
+        self._server.next_edits.forget(uri)
 
     def change(self, uri: str) -> None:
         """Take a change; where the client doesn't ask itself, ask once it is quiet."""
         document = self._server.documents.opened(uri)
         if document is None:
             return
-        self._recent.change(uri, _as_read(document.source))
-        self._newest.drop(uri)
-        if task := self._waiting.pop(uri, None):
-            task.cancel()
+        self._recent.change(uri, to_newlines(document.source))
+        self._give_up(uri)
+        self._server.next_edits.withdraw(uri)
         if not self._server.support.next_edit and self._server.settings.next_edit.enabled:
             self._waiting[uri] = asyncio.ensure_future(self._ask_when_quiet(uri))
 
+    def _give_up(self, uri: str) -> None:
+        self._newest.drop(uri)
+        if task := self._waiting.pop(uri, None):
+            task.cancel()
+
     async def ask(self, params: NextEditParams) -> NextEditResult | None:
         """Return what follows from the last edit of a document; None where nothing does."""
+        return await self._server.answer(self._ask(params), popup=False)
+
+    async def _ask(self, params: NextEditParams) -> NextEditResult | None:
         cursor = None
         if task := self._waiting.pop(params.uri, None):
             task.cancel()
@@ -122,7 +131,8 @@ class Following:
                 return None
             if params.position is not None:
                 cursor = snapshot.lines.offset_at(params.position)
-            offer = await self._offer(snapshot, cursor)
+            # All of it, other files too: what is given up must not go on with the next of them.
+            offer = await self._newest.run(snapshot.uri, self._offer(snapshot, cursor))
         except ServerFault as fault:
             LOG.info("no next edit: %s", fault)
             return None
@@ -153,7 +163,7 @@ class Following:
         changes = self._recent.last(snapshot.uri)
         if not changes or self._recent.is_reversal(snapshot.uri, changes[0].old, changes[0].new):
             return None
-        text = _as_read(snapshot.text)
+        text = to_newlines(snapshot.text)
         values: dict[str, Any] = {
             "path": relative_path(snapshot.path, server.root_of(snapshot.path)),
             "document": snapshot.uri,
@@ -165,7 +175,7 @@ class Following:
         others = self._others(snapshot) if offer is None else []
         for other in others:
             request = build_request_elsewhere(
-                snapshot.language, text, changes, _as_read(other.text), **values
+                snapshot.language, text, changes, to_newlines(other.text), **values
             )
             if offer := await self._found(snapshot, other, request, changes, None):
                 break
@@ -195,21 +205,14 @@ class Following:
             return None
         server = self._server
         try:
-            found = await self._newest.run(snapshot.uri, server.runtime.next_edits(request))
+            found = await server.runtime.next_edits(request)
         except InfillFailed as fault:
             if fault.code == "unsupported_pairing":
                 server.tell_once(str(fault))
             raise
-        if found is None:
-            return None
         for one in (snapshot, target):
             check_current(one, server.documents.opened(one.uri))
         return server.next_edits.make(target, changes, found.proposals, cursor, snapshot.uri)
-
-
-def _as_read(text: str) -> str:
-    """Return a text as the model reads it; it is asked with every key, and mostly is that."""
-    return to_newlines(text) if "\r" in text else text
 
 
 async def _copilot(server: Server, following: Following, raw: Any) -> list[dict[str, Any]]:
@@ -218,9 +221,10 @@ async def _copilot(server: Server, following: Following, raw: Any) -> list[dict[
     if not server.settings.next_edit.copilot:
         return []
     try:
-        document, position = raw["textDocument"], msgspec.convert(raw["position"], Position)
-        params = NextEditParams(document["uri"], document.get("version"), position)
-    except (KeyError, TypeError, AttributeError, msgspec.ValidationError):
+        params = msgspec.convert(
+            {**raw["textDocument"], "position": raw["position"]}, NextEditParams
+        )
+    except (KeyError, TypeError, msgspec.ValidationError):
         return []
     found = await following.ask(params)
     if found is not None and found.uri:

@@ -48,7 +48,8 @@ def to_replacements(
 
 def to_newlines(text: str) -> str:
     r"""Return a text with "\n" for every line end: how the model sees and writes them."""
-    return LINE_END.sub("\n", text)
+    # Mostly it is that already, and it is asked with every key.
+    return LINE_END.sub("\n", text) if "\r" in text else text
 
 
 def apply_replacements(text: str, replacements: Iterable[Replacement]) -> str:
@@ -58,6 +59,15 @@ def apply_replacements(text: str, replacements: Iterable[Replacement]) -> str:
         pieces += [text[end : replacement.span.start], replacement.text]
         end = replacement.span.end
     return "".join([*pieces, text[end:]])
+
+
+def moved(offset: int, replacements: Iterable[Replacement]) -> int:
+    """Return where in the new text a place stands that no replacement lies across."""
+    return offset + sum(
+        len(one.text) - (one.span.end - one.span.start)
+        for one in replacements
+        if one.span.start < offset
+    )
 
 
 def to_text_edits(

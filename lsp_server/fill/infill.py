@@ -16,7 +16,7 @@ import msgspec
 
 from lsp_server.documents import LINE_END
 from lsp_server.errors import UnsupportedDocument
-from lsp_server.fill.edits import Replacement, apply_replacements, to_replacements
+from lsp_server.fill.edits import Replacement, apply_replacements, moved, to_replacements
 from lsp_server.fill.prompts import build_infill, choose_context
 from lsp_server.fill.remask import Remask, remask_line
 from lsp_server.paths import relative_path
@@ -276,15 +276,15 @@ def _filled(plan: Plan, finished: Finished, alternative: Alternative) -> Filled:
     after = apply_replacements(snapshot.text, replacements)
     new_faults = find_new_faults(snapshot.language, snapshot.text, after)
     n_faults = len(find_faults(snapshot.language, after))
-    lacks = [] if plan.request.mode == "repair" else _lacks(plan, texts, after)
+    lacks = [] if plan.request.mode == "repair" else _lacks(plan, replacements, after)
     return Filled(plan, finished, alternative, replacements, new_faults, n_faults, lacks, sum(left))
 
 
-def _lacks(plan: Plan, texts: Sequence[str], after: str) -> list[str]:
+def _lacks(plan: Plan, replacements: Sequence[Replacement], after: str) -> list[str]:
     """Return what the whole bodies among the spans lack, as they stand in the new document."""
-    found, shift = list[str](), 0
-    for span, asked, text in zip(plan.spans, plan.request.spans, texts, strict=True):
-        if asked.enclosing and asked.enclosing.is_body:
-            found += find_lacks(plan.snapshot.language, after, span.start + shift)
-        shift += len(text) - (span.end - span.start)
-    return found
+    return [
+        lack
+        for span, asked in zip(plan.spans, plan.request.spans, strict=True)
+        if asked.enclosing and asked.enclosing.is_body
+        for lack in find_lacks(plan.snapshot.language, after, moved(span.start, replacements))
+    ]

@@ -113,6 +113,11 @@ class Offers:
             partly = offer.is_partly and how != "accepted"
             self._on_end(offer.language, offer.confidence, "partly" if partly else how)
 
+    def forget(self, uri: str) -> None:
+        """Forget all of a document that is closed; who closes it passes its offer over."""
+        self.end(uri, "passed")
+        self._missed.pop(uri, None)
+
     def end_all(self) -> None:
         """End every offer: nobody will say what becomes of it."""
         for uri in list(self._standing):

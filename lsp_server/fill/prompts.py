@@ -140,7 +140,7 @@ def is_single_line(
     """
     if lines != "auto":
         return lines == "one"
-    if enclosing and enclosing.is_body and _has_own_lines(snapshot.text, span):
+    if enclosing and enclosing.is_body and _has_own_lines(snapshot, span):
         return False
     if span.start < span.end:
         return not any(end in snapshot.text[span.start : span.end] for end in "\r\n")
@@ -148,10 +148,11 @@ def is_single_line(
     return bool(snapshot.text[line.start : line.end].strip())
 
 
-def _has_own_lines(text: str, span: Span) -> bool:
+def _has_own_lines(snapshot: DocumentSnapshot, span: Span) -> bool:
     """Return whether nothing else stands on the lines of a span."""
-    before = text[: span.start].rpartition("\n")[2]
-    return not before.strip() and not text[span.end :].partition("\n")[0].strip()
+    first, last = (snapshot.lines.position_at(offset).line for offset in span)
+    start, end = snapshot.lines.line(first).start, snapshot.lines.line(last).end
+    return not (snapshot.text[start : span.start] + snapshot.text[span.end : end]).strip()
 
 
 def choose_context(

@@ -9,10 +9,11 @@ import msgspec
 
 from lsp_server.documents import LINE_END
 from lsp_server.fill.edits import to_newlines
+from model_runtime.protocol import Stretch
 
 if TYPE_CHECKING:
     from lsp_server.fill.infill import Filled
-    from model_runtime.protocol import Finished, InfillRequest
+    from model_runtime.protocol import Alternative, Finished, InfillRequest
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,17 @@ class Remask:
         """Return what came back with the rest of the fill around it."""
         if not (self.head or self.tail):
             return finished
-        whole = tuple(
-            msgspec.structs.replace(one, texts=(self.head + one.texts[0] + self.tail,))
-            for one in finished.alternatives
-        )
+        whole = tuple(self._whole(one) for one in finished.alternatives)
         return msgspec.structs.replace(finished, alternatives=whole)
+
+    def _whole(self, part: Alternative) -> Alternative:
+        confidence = tuple(
+            # What stands is not in doubt here; how sure the rest is counts from where it begins.
+            (Stretch(n_chars=len(self.head), confidence=1.0), *stretches) if stretches else ()
+            for stretches in part.confidence
+        )
+        texts = (self.head + part.texts[0] + self.tail,)
+        return msgspec.structs.replace(part, texts=texts, confidence=confidence)
 
 
 def remask_line(filled: Filled) -> Remask:

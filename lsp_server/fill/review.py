@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
-from lsp_server.fill.edits import to_newlines, to_workspace_edit
+from lsp_server.fill.edits import moved, to_newlines, to_workspace_edit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -54,16 +54,15 @@ def review_of(filled: Filled, setting: Review) -> types.ChangeAnnotation | None:
 def doubtful_lines(filled: Filled) -> Iterator[int]:
     """Yield the lines of the new document, from 1, that hold a stretch in doubt."""
     told = set[int]()
-    shift = 0
     triples = zip(filled.plan.spans, filled.best.texts, filled.best.confidence, strict=False)
     for span, text, stretches in triples:
-        before = to_newlines(filled.text[: span.start + shift]).count("\n")
+        start_of_text = moved(span.start, filled.replacements)
+        before = to_newlines(filled.text[:start_of_text]).count("\n")
         for start, _ in _doubtful(stretches):
             line = before + text[:start].count("\n") + 1
             if line not in told:
                 told.add(line)
                 yield line
-        shift += len(text) - (span.end - span.start)
 
 
 def _doubtful(stretches: Sequence[Stretch]) -> Iterator[tuple[int, int]]:

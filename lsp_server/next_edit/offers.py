@@ -107,8 +107,15 @@ class Offers:
                 self._dismissed.setdefault(place, set()).add(offer.key)
                 del self._by_uri[place]
 
+    def withdraw(self, source: str) -> None:
+        """Take back what other documents are offered because of one that has changed since."""
+        for place, offer in list(self._by_uri.items()):
+            if offer.source == source != place:
+                del self._by_uri[place]
+
     def forget(self, uri: str) -> None:
-        """Forget all of a document."""
+        """Forget all of a document, and what is offered because of it."""
+        self.withdraw(uri)
         self._by_uri.pop(uri, None)
         self._dismissed.pop(uri, None)
 

@@ -72,10 +72,6 @@ class RecentEdits:
         document.text = text
         return None
 
-    def uris(self) -> set[str]:
-        """Return the documents that are followed."""
-        return set(self._documents)
-
     def last(self, uri: str) -> list[Change]:
         """Return the last edit: one change of the text as it stands, or the same at several places.
 

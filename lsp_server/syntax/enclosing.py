@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lsp_server.documents import LINE_END
 from lsp_server.syntax.languages import find_grammar, parse
 from model_runtime.protocol import Enclosing
 
@@ -37,10 +38,10 @@ def find_enclosing(language: str, text: str, span: Span) -> Enclosing | None:
     grammar = find_grammar(language)
     if grammar is None or len(text) > MAX_PARSED:
         return None
-    here, rest = text[: span.start].rpartition("\n")[2], text[span.end :].partition("\n")[0]
+    head, tail = text[: span.start], text[span.end :]
+    here, rest = LINE_END.split(head)[-1], LINE_END.split(tail, maxsplit=1)[0]
     is_alone = not here.strip(" \t{") and not rest.strip(" \t};")
     stand_in = _STATEMENT if is_alone else _VALUE
-    head, tail = text[: span.start], text[span.end :]
     tree = parse(language, head + stand_in + tail)
     if tree is None:
         return None
@@ -48,7 +49,8 @@ def find_enclosing(language: str, text: str, span: Span) -> Enclosing | None:
     end = start + len(stand_in)
     for function, body in functions_around(grammar, tree.root_node, start, end):
         data = (head + stand_in + tail).encode("utf-8")
-        before = data[data.rfind(b"\n", 0, function.start_byte) + 1 : start].decode("utf-8")
+        line_end = max(data.rfind(end, 0, function.start_byte) for end in (b"\n", b"\r"))
+        before = data[line_end + 1 : start].decode("utf-8")
         # Up to here the line may hold what the function is assigned to.
         n_indent = len(before) - len(before.lstrip())
         return Enclosing(

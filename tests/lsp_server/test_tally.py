@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
 from lsp_server.tally import N_WAITING, Count, Tally, forget, read_counts, share_right
 
@@ -57,6 +58,21 @@ def test_editors_add_to_one_file(tmp_path: Path) -> None:
         list(pool.map(work, range(4)))
 
     assert read_counts(path).total == Count(typed=4 * 3 * N_WAITING)
+
+
+def test_who_types_waits_for_no_other_editor(tmp_path: Path) -> None:
+    """Another one writes just now: the counts wait, and none is lost."""
+    path = tmp_path / "counts.json"
+    tally = Tally(path)
+    with FileLock(f"{path}.lock"):
+        for _ in range(N_WAITING):
+            tally.end("python", 0.9, "typed")
+        tally.flush(wait_s=0)
+        assert read_counts(path).total == Count()
+
+    tally.flush()
+
+    assert read_counts(path).total == Count(typed=N_WAITING)
 
 
 def test_a_folder_that_cannot_be_written_costs_nothing(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 HEAVY = ("torch", "numpy", "transformers", "tokenizers", "safetensors", "gguf", "typer", "rich")
+#: Light enough for a server that works, and too slow for one that starts.
+LATE = ("filelock", "pathspec", "tree_sitter")
 
 
 def frame(message: dict[str, Any]) -> bytes:
@@ -27,12 +29,21 @@ def frame(message: dict[str, Any]) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "module", ["lsp_server.server", "lsp_server.stdio", "lsp_server.command_line.terminal"]
+    "module", ["lsp_server.wiring", "lsp_server.stdio", "lsp_server.command_line.terminal"]
 )
 def test_the_server_holds_no_tensors(module: str) -> None:
     """A fresh interpreter that imports it has none of the heavy packages, whoever imports them."""
     heavy = HEAVY[: -2 if module.endswith("terminal") else None]
     code = f"import sys, {module}; print([m for m in {heavy!r} if m in sys.modules])"
+
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+
+    assert found.stdout.split() == [b"[]"]
+
+
+def test_a_start_waits_for_nothing_that_comes_later() -> None:
+    """All features are there; what one of them needs later is imported later."""
+    code = f"import sys, lsp_server.wiring as _; print([m for m in {LATE!r} if m in sys.modules])"
 
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
 

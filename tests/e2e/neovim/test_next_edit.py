@@ -142,3 +142,19 @@ def test_a_place_in_another_buffer(start_neovim: Any) -> None:
     assert nvim.lines[0] == "from shapes import surface"
     nvim.command("undo")
     assert nvim.lines[2] == "print(area(1, 2))"
+
+
+def test_a_place_that_can_not_be_changed_is_told(start_neovim: Any) -> None:
+    """In another buffer, which the user keeps from changes."""
+    nvim: Neovim = start_neovim(*REPLIES, settings={"nextEdit": {"otherFiles": True}})
+    nvim.open("from shapes import area\n\nprint(area(1, 2))\n", "caller.py")
+    nvim.command("setlocal nomodifiable")
+    nvim.open(TEXT, "shapes.py")
+    nvim.at(0, 4)
+    nvim.keys("cwsurface<Esc>")
+    nvim.wait("require('remask.next_edit').visible()")
+    assert nvim.lua("return require('remask').next_edit_all()")
+    nvim.until(lambda: bool(nvim.said), "the plugin says why not")
+    assert "this buffer can't be changed; `:set modifiable` allows it" in nvim.said[-1]
+    nvim.command("buffer caller.py")
+    assert nvim.lines[2] == "print(area(1, 2))"

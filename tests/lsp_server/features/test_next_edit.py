@@ -212,6 +212,22 @@ async def test_a_closed_document_has_none(editor: Editor) -> None:
     assert await ask(editor, version=3) is None
 
 
+async def test_closing_a_document_ends_what_is_asked_of_it(runtime: FakeRuntime) -> None:
+    """Nobody wants it any more, whether the client asks or the server by itself."""
+    for capabilities in (ABLE, ASKING):
+        editor = await started(runtime, capabilities)
+        editor.open(TEXT)
+        editor.change(EDITED, 2)
+        runtime.may_answer.clear()
+        runtime.asked.clear()
+        reply = editor.ask("remask/nextEdit", {"uri": URI}) if capabilities is ASKING else None
+        await runtime.asked.wait()
+        editor.close()
+        await editor.settle()
+        assert runtime.cancelled[-1] == runtime.next_edit_requests[-1].id
+        assert reply is None or await reply is None
+
+
 async def test_other_clients_get_a_code_action(runtime: FakeRuntime) -> None:
     """The server asks by itself once it is quiet, and the light bulb has what was found."""
     editor = await started(runtime, ABLE)
@@ -255,7 +271,8 @@ async def test_copilots_clients_are_answered_where_the_user_wants_it(runtime: Fa
             assert edit["text"] == "breadth"
         stale = params | {"textDocument": {"uri": URI, "version": 1}}
         assert await editor.request("textDocument/copilotInlineEdit", stale) == {"edits": []}
-        assert await editor.request("textDocument/copilotInlineEdit", {}) == {"edits": []}
+        for bad in ({}, params | {"textDocument": {"uri": 5}}, params | {"textDocument": "a"}):
+            assert await editor.request("textDocument/copilotInlineEdit", bad) == {"edits": []}
 
 
 CALLER = "from shapes import area\n\nprint(area(1, 2))\n"
@@ -280,3 +297,58 @@ async def test_other_open_files_follow_where_the_user_wants_it(runtime: FakeRunt
         editor.change(TEXT, 3)
         editor.change(EDITED.replace("width", "breadth"), 4)
         assert await ask(editor, version=4) is None
+
+
+async def test_a_key_ends_the_search_in_other_files(runtime: FakeRuntime) -> None:
+    """What is given up does not go on with the next file, nor end what is asked anew."""
+    editor = await started(runtime, otherFiles=True)
+    editor.open(CALLER, uri=OTHER)
+    editor.open(TEXT + "\narea\n")
+    editor.change(TEXT.replace("area", "surface") + "\narea\n", 2)
+    runtime.may_answer.clear()
+    runtime.asked.clear()
+    first = editor.ask("remask/nextEdit", {"uri": URI})
+    await runtime.asked.wait()
+    second = editor.ask("remask/nextEdit", {"uri": URI})
+    assert await first is None
+    runtime.may_answer.set()
+    found = await second
+    assert found
+    assert found["uri"] == ""
+    assert len(runtime.next_edit_requests) == 2
+
+
+async def test_an_offer_in_another_file_goes_with_what_caused_it(runtime: FakeRuntime) -> None:
+    """Once that is undone, or closed, the other file is right as it is."""
+    for end in ("undone", "closed"):
+        editor = await started(runtime, ABLE, otherFiles=True)
+        editor.open(CALLER, uri=OTHER)
+        editor.open(TEXT)
+        editor.change(TEXT.replace("area", "surface"), 2)
+        await editor.settle()
+        assert await kinds_offered(editor, OTHER) == ["refactor.rewrite.remask.nextEdit"]
+        if end == "undone":
+            editor.change(TEXT, 3)
+        else:
+            editor.close()
+        assert await kinds_offered(editor, OTHER) == []
+
+
+async def test_a_fault_of_our_own_is_no_error_to_the_editor(
+    editor: Editor, runtime: FakeRuntime
+) -> None:
+    """It is logged, and there is no offer."""
+    runtime.next_edit_reply = ZeroDivisionError("a bug")
+    assert await ask(editor) is None
+    assert "window/showMessage" not in editor.heard
+
+
+async def kinds_offered(editor: Editor, uri: str) -> list[str]:
+    """Return the kinds of the code actions that come of a next edit."""
+    start = {"line": 0, "character": 0}
+    params = {
+        "textDocument": {"uri": uri},
+        "range": {"start": start, "end": start},
+        "context": {"diagnostics": [], "only": ["refactor.rewrite.remask.nextEdit"]},
+    }
+    return [one["kind"] for one in await editor.request("textDocument/codeAction", params)]

@@ -206,6 +206,21 @@ async def test_what_a_body_lacks_is_told() -> None:
     assert len(requests) == 2
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+async def test_each_of_several_bodies_is_looked_at(line_end: str) -> None:
+    """Where it stands once those before it are filled, whatever ends the lines."""
+    text, selections = unmark(
+        "def f() -> int:\n    $0___$0\n\ndef g() -> int:\n    $0___$0\n".replace("\n", line_end)
+    )
+    plan = make_plan(
+        snapshot_of(text), InfillParams("", mode="holes"), Settings(), selections=selections
+    )
+    runtime = FakeRuntime(lambda request: finished(request, "x = 1\n    return x", "total = 0"))
+    filled = await fill(runtime, plan)  # type: ignore[arg-type]  # fakes the same methods
+
+    assert filled.lacks == ["nothing is returned", "total is not used"]
+
+
 async def test_a_hole_without_a_text_keeps_its_marker() -> None:
     """The others are filled, and the user is told of the one that is left."""
     text, _ = unmark("a = ___\nb = ___\n")

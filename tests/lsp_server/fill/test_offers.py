@@ -103,3 +103,13 @@ def test_each_offer_ends_once(steps: list[str | tuple[str, bool | str]]) -> None
     offers.end_all()
 
     assert len(ends) == n_made
+
+
+def test_a_document_that_is_closed_has_missed_nothing(ends: Ends) -> None:
+    """Its offer was passed over; opened again it begins anew."""
+    offers, _ = made(ends)
+
+    offers.forget(URI)
+
+    assert ends == [("python", 0.7, "passed")]
+    assert not offers.has_missed(URI, "x = ")

@@ -11,7 +11,7 @@ from support.fake_runtime import FakeRuntime, finished
 from support.marked import snapshot_of, unmark
 
 from lsp_server.fill.infill import fill, make_plan
-from lsp_server.fill.review import review_of, to_reviewed_edit
+from lsp_server.fill.review import doubtful_lines, review_of, to_reviewed_edit
 from lsp_server.protocol_ext import InfillParams
 from lsp_server.settings import Settings
 from model_runtime.protocol import Alternative, Stretch
@@ -55,6 +55,41 @@ def test_what_is_in_doubt_is_told() -> None:
     assert annotation is not None
     assert annotation.needs_confirmation
     assert annotation.description == "In doubt: line 3."
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_lines_count_what_other_places_bring(line_end: str) -> None:
+    """In the new document, whatever ends its lines."""
+    text, selections = unmark("a=$0___$0\nb=$0___$0\n".replace("\n", line_end))
+    plan = make_plan(
+        snapshot_of(text), InfillParams("", mode="holes"), Settings(), selections=selections
+    )
+    doubts = ((), (Stretch(n_chars=1, confidence=0.1),))
+    one = Alternative(texts=("(\n1,\n2,\n3,\n)", "z"), confidence=doubts)
+    runtime = FakeRuntime(
+        lambda request: msgspec.structs.replace(finished(request), alternatives=(one,))
+    )
+    filled = asyncio.run(fill(runtime, plan))  # type: ignore[arg-type]  # fakes the same methods
+    assert list(doubtful_lines(filled)) == [6]
+
+
+def test_what_stands_before_a_line_that_was_asked_for_again_is_not_in_doubt() -> None:
+    """The confidence that came with the line is the line's own."""
+    document, selections = unmark("x = 0\n$0$0\n")
+    plan = make_plan(snapshot_of(document), InfillParams(""), Settings(), selections=selections)
+    line = (Stretch(n_chars=4, confidence=0.9), Stretch(n_chars=1, confidence=0.1))
+    answers = [
+        Alternative(texts=("a = 1\nb = (",)),
+        Alternative(texts=("b = 2",), confidence=(line,)),
+    ]
+    runtime = FakeRuntime(
+        lambda request: msgspec.structs.replace(
+            finished(request, ""), alternatives=(answers.pop(0),)
+        )
+    )
+    filled = asyncio.run(fill(runtime, plan))  # type: ignore[arg-type]  # fakes the same methods
+    assert filled.text == "x = 0\na = 1\nb = 2\n"
+    assert list(doubtful_lines(filled)) == [3]
 
 
 def test_no_edit_is_no_proposal() -> None:

@@ -34,12 +34,15 @@ def around(marked: str, language: str) -> tuple[str, str, bool] | None:
     ],
 )
 @pytest.mark.parametrize("body", ["", "pass", "___", "x = (", "return 1"])
-def test_a_body_is_told_with_its_function(language: str, head: str, tail: str, body: str) -> None:
-    """Whatever stands in it: nothing, a marker, or half a line that would not parse."""
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_body_is_told_with_its_function(
+    language: str, head: str, tail: str, body: str, end: str
+) -> None:
+    """Whatever stands in it, nothing, a marker, or half a line that would not parse."""
     outer = "class A {\n" if language == "java" else ""
     closing = "\n}\n" if outer else "\n"
-    marked = f"{outer}{head}$0{body}$0{tail}{closing}"
-    assert around(marked, language) == (head, tail, True)
+    marked = f"{outer}{head}$0{body}$0{tail}{closing}".replace("\n", end)
+    assert around(marked, language) == (head.replace("\n", end), tail.replace("\n", end), True)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ local client = require('remask.client')
 local config = require('remask.config')
 local edit = require('remask.edit')
 local protocol = require('remask.protocol')
+local status = require('remask.status')
 
 local M = {}
 
@@ -106,7 +107,9 @@ local function ask(bufnr)
     end
     local is_other = result.uri and result.uri ~= ''
     local there = is_other and vim.uri_to_bufnr(result.uri) or bufnr
-    if not vim.api.nvim_buf_is_loaded(there) then
+    local is_there = vim.api.nvim_buf_is_loaded(there)
+      and vim.lsp.util.buf_versions[there] == result.version
+    if not is_there then
       return
     end
     offer = {
@@ -199,6 +202,10 @@ end
 ---@param from remask.NextEditOffer
 ---@param edits remask.NextEdit[]
 local function apply(from, edits)
+  local obstacle = edit.obstacle(from.bufnr)
+  if obstacle then
+    return status.say(obstacle, vim.log.levels.WARN)
+  end
   local changes = vim.tbl_map(function(one)
     return { range = one.range, newText = one.text }
   end, edits)
