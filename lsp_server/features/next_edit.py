@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 _MILLISECONDS = 1000
+_NOT_THERE = "stopped", "failed"
 #: Other files that are looked at, and the characters they may have.
 MAX_OTHERS = 3
 MAX_OTHER = 50_000
@@ -204,6 +205,9 @@ class Following:
         if request is None:
             return None
         server = self._server
+        if server.runtime.state.value in _NOT_THERE:
+            # Nobody asked for it, so no runtime is started for it, nor a model downloaded.
+            return None
         try:
             found = await server.runtime.next_edits(request)
         except InfillFailed as fault:

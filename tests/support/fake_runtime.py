@@ -74,6 +74,7 @@ class FakeRuntime:
         #: What a request is told before it waits.
         self.first_report = empty_canvas
         self.closed = False
+        self.state = FakeState.RUNNING
         #: What it says of itself; None where no runtime is running.
         self.says: Status | None = None
         self._on_state: list[Callable[[FakeState], None]] = []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.editor import ABLE, URI, Editor
-from support.fake_runtime import FakeRuntime, finished
+from support.fake_runtime import FakeRuntime, FakeState, finished
 
 from lsp_server.errors import InfillFailed, RuntimeUnavailable
 
@@ -146,6 +146,14 @@ async def test_an_engine_that_cannot_says_so_once(editor: Editor, runtime: FakeR
     assert await ask(editor) is None
     told = [message["message"] for message in editor.heard["window/logMessage"]]
     assert told.count("It can't tell.") == 1
+
+
+async def test_no_runtime_is_started_for_it(editor: Editor, runtime: FakeRuntime) -> None:
+    """Nobody asked: a model may have to come down first, and it would do so unseen."""
+    runtime.state = FakeState.STOPPED
+    assert await ask(editor) is None
+    runtime.state = FakeState.RUNNING
+    assert await ask(editor) is not None
 
 
 async def test_it_can_be_switched_off(runtime: FakeRuntime) -> None:
