@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+import msgspec
 import pytest
 import torch
 from hypothesis import given
@@ -12,9 +14,11 @@ from support.tiny_canvas import Listener, Patience, engine
 
 from model_runtime.errors import Cancelled
 from model_runtime.modes.digest import Spot, are_apart, digest_of, nearest
-from model_runtime.modes.next_edit import MAX_ROWS, NextEditJob, likelihoods
+from model_runtime.modes.next_edit import MAX_ROWS, NextEditJob, context_of, likelihoods
 from model_runtime.modes.wanted import chance, confidence_of
 from model_runtime.protocol import Change, Group, NextEditRequest, Place
+from model_runtime.text.fim import FimTemplate
+from model_runtime.text.layout import CanvasLayout
 
 TEXT = "def f(aa, b):\n    x = a + b\n    y = 1\n    return a * x\n"
 CHANGE = Change(start=6, old="a", new="aa")
@@ -94,6 +98,18 @@ def test_differences_are_those_of_the_whole_texts() -> None:
     ]
     for index in (1, 2):
         assert found[index] - found[0] == pytest.approx(whole[index] - whole[0], abs=1e-3)
+
+
+def test_what_stands_before_is_read_in_any_order_of_marks() -> None:
+    """All of it, and nothing else, where the base is shown what follows first."""
+    one = job(text="a = 1\nb = 2\n" + TEXT)
+    layout = one.model.layout
+    marks = msgspec.structs.replace(layout.template.marks, is_suffix_first=True, start_ids=(3,))
+    template = FimTemplate(layout.template.tokenizer, marks)
+    one.model = replace(one.model, layout=CanvasLayout(template, 512))
+    lines = digest_of(one.request.text, [Spot(12, 13, "c")])
+    before = template.tokenizer.encode(one.request.text[: lines.start])
+    assert context_of(one, lines) == [3, marks.prefix_id, *before]
 
 
 class Impatience:
