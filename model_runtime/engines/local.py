@@ -115,7 +115,7 @@ class LocalEngine:
     def infill(self, request: InfillRequest, listener: Listener, cancel: CancelToken) -> Finished:
         """Fill the request's spans; see `Engine.infill`."""
         check_request(request)
-        request = _opened(unmarked(as_meant(request)))
+        request = unmarked(as_meant(_opened(request)))
         # Before the model is loaded: what can't be is told at once.
         sampler = self._sampler(request)
         model = self._load(listener, cancel)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from support.tiny_canvas import Listener, Patience, engine
+from support.tiny_canvas import Impatience, Listener, Patience, engine
 
 from model_runtime.errors import Cancelled
 from model_runtime.modes.digest import Spot, are_apart, digest_of, nearest
@@ -110,19 +110,6 @@ def test_what_stands_before_is_read_in_any_order_of_marks() -> None:
     lines = digest_of(one.request.text, [Spot(12, 13, "c")])
     before = template.tokenizer.encode(one.request.text[: lines.start])
     assert context_of(one, lines) == [3, marks.prefix_id, *before]
-
-
-class Impatience:
-    """Stops a job at its n-th question."""
-
-    def __init__(self, n_questions: int) -> None:
-        self.n_left = n_questions
-
-    def check(self) -> None:
-        """Count down."""
-        self.n_left -= 1
-        if self.n_left < 0:
-            raise Cancelled("enough")
 
 
 def test_it_stops_between_forwards_and_goes_on_later() -> None:
