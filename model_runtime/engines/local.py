@@ -6,6 +6,7 @@ import secrets
 from collections import OrderedDict
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import msgspec
@@ -100,26 +101,29 @@ class LocalEngine:
         self._model = None
         self.forget()
 
-    def _lose_device(self) -> None:
+    def _lose_device(self, model: LoadedModel) -> None:
         """Let go of a device that failed: a process can't have it back."""
-        self._lost = str(self._model.denoiser.device) if self._model else self._lost
-        self._settings = msgspec.structs.replace(self._settings, device="cpu", precision="auto")
-        self.close()
+        if self._model is model:
+            self._lost, self._model = str(model.denoiser.device), None
+            self._settings = msgspec.structs.replace(self._settings, device="cpu", precision="auto")
+        # Else a request beside this one noticed it first; what this one held was there, too.
+        self.forget()
 
     def forget(self) -> None:
         """Drop every encoded context: the next request pays for its own."""
         self._caches.clear()
+        self._lent.clear()
         self._unread = None
 
     @torch.inference_mode()
     def infill(self, request: InfillRequest, listener: Listener, cancel: CancelToken) -> Finished:
         """Fill the request's spans; see `Engine.infill`."""
         check_request(request)
-        request = _opened(unmarked(as_meant(request)))
+        request = unmarked(as_meant(_opened(request)))
         # Before the model is loaded: what can't be is told at once.
         sampler = self._sampler(request)
         model = self._load(listener, cancel)
-        with told_failures(model.denoiser.device, self.forget, self._lose_device):
+        with told_failures(model.denoiser.device, self.forget, partial(self._lose_device, model)):
             return self._infill(request, listener, cancel, model, sampler)
 
     def _infill(
@@ -153,7 +157,9 @@ class LocalEngine:
         """Judge what may be edited next; see `NextEditEngine.next_edits`."""
         model = self._load(listener, cancel)
         key = ContextKey(request.document, "fim", files=(), is_next=True)
-        failures = told_failures(model.denoiser.device, self.forget, self._lose_device)
+        failures = told_failures(
+            model.denoiser.device, self.forget, partial(self._lose_device, model)
+        )
         with failures, self._cache(key, model) as cache:
             job = NextEditJob(request, model, cache, cancel)
             proposals = tuple(next_edits(job))

@@ -135,6 +135,7 @@ class CanvasDenoiser(Denoiser):
         texts: Sequence[Sequence[int]],
         cache: CausalCache,
         n_best: int = 1,
+        check: Callable[[], None] = lambda: None,
     ) -> list[Judgement]:
         """Say how likely the base finds each token of each text, given all to its left.
 
@@ -147,6 +148,7 @@ class CanvasDenoiser(Denoiser):
             texts: what is judged, none of them empty.
             cache: what it holds of the context is not computed again.
             n_best: how many of the likeliest tokens to name.
+            check: called before every forward; raises to stop in between.
         """
         judged: list[Judgement] = []
         while len(judged) < len(texts):
@@ -157,15 +159,18 @@ class CanvasDenoiser(Denoiser):
                 # Nothing is asked about what comes behind a text.
                 paths.append(trie.add(text[:-1]))
             group = texts[len(judged) : len(judged) + len(paths)]
-            hidden = self._read(context, trie, cache)
+            hidden = self._read(context, trie, cache, check)
             judged += self._judge(hidden, paths, group, n_best)
         return judged
 
-    def _read(self, context: list[int], texts: Trie, cache: CausalCache) -> Tensor:
+    def _read(
+        self, context: list[int], texts: Trie, cache: CausalCache, check: Callable[[], None]
+    ) -> Tensor:
         """Return the hidden rows of the context's last token and of each node behind it."""
         cache.rewind(context[:-1])
         if len(context) - len(cache) > PREFILL_ROWS:
-            self.encode(context[:-PREFILL_ROWS], cache)
+            self.encode(context[:-PREFILL_ROWS], cache, check)
+        check()
         first = len(cache)
         hidden = self.model.hidden(rows_of_texts(context[first:], first, texts), cache)
         cache.keep(context[first:-1])

@@ -127,7 +127,9 @@ class Job:
             self.rng,
             check=self.cancel.check,
             on_step=on_step,
-            is_closed=lambda: reader.is_closed(laid_out) or not confidence.reaches(least or 0),
+            is_closed=lambda: (
+                reader.is_closed(laid_out) or not (least is None or confidence.reaches(least))
+            ),
         )
         fill = reader.read(laid_out)
         if least is not None and fill.token_ids and not confidence.chances(len(fill.token_ids)):
@@ -240,10 +242,9 @@ class Job:
         self, context: list[int], texts: Sequence[Sequence[int]], n_best: int = 1
     ) -> list[Judgement]:
         """Ask the base about texts behind a context; see `CanvasDenoiser.judge_several`."""
-        self.cancel.check()
         denoiser, started = self.model.denoiser, time.monotonic()
         n_before = self.cache.n_forwards
-        judged = denoiser.judge_several(context, texts, self.cache, n_best)
+        judged = denoiser.judge_several(context, texts, self.cache, n_best, self.cancel.check)
         self.cost.n_forwards += self.cache.n_forwards - n_before
         self.cost.denoise_s += time.monotonic() - started
         return judged

@@ -100,7 +100,7 @@ def likelihoods(job: NextEditJob, lines: Digest, ways: Sequence[Sequence[Spot]])
     What the ways begin alike with counts for none of them: only differences mean something.
     """
     tokenizer = job.model.layout.template.tokenizer
-    context = _context(job, lines)
+    context = context_of(job, lines)
     texts = [tokenizer.encode(lines.written(spots)) for spots in ways]
     n_shared = 0
     shortest = min(map(len, texts)) - 1
@@ -125,12 +125,12 @@ def likelihoods(job: NextEditJob, lines: Digest, ways: Sequence[Sequence[Spot]])
     return found
 
 
-def _context(job: NextEditJob, lines: Digest) -> list[int]:
+def context_of(job: NextEditJob, lines: Digest) -> list[int]:
     """Return the tokens before the lines [n], at least one."""
     template = job.model.layout.template
     before = template.tokenizer.encode(tail(job.request.text[: lines.start], 2 * N_CONTEXT))
     before = before[stepped(len(before) - 2 * N_CONTEXT, N_CONTEXT) :]
-    return template.lay_out(before, [])[: len(before) + 1]
+    return template.before_span(template.lay_out(before, []))
 
 
 def _read(job: NextEditJob, context: list[int]) -> None:

@@ -150,7 +150,10 @@ class RuntimeServer:
             terminal = await self._worker.run(job, on_report)
             self._queue.done(job)
             gave_way = isinstance(terminal, Failed) and job.token.gave_way
-            if gave_way and self._is_open(job):
+            if gave_way and self._is_open(job) and self._leaving.is_set():
+                # There will be no other turn.
+                self._stop(job, ShuttingDown("the runtime is leaving; try again"))
+            elif gave_way and self._is_open(job):
                 self._queue.wait_again(job)
             else:
                 self.finish(job, terminal)

@@ -61,6 +61,7 @@ class Place:
         prefix, suffix = prefix[-N_NEAR:], suffix[:N_NEAR]
         self._prefix, self._suffix = prefix, suffix
         self._repetition = Repetition(prefix, f"{suffix}\n{also}")
+        self._also = also
         last = prefix.rpartition("\n")[2]
         #: Put before a text that begins its line.
         self._lead = f"\n{last}" if not last.strip() else ""
@@ -76,7 +77,8 @@ class Place:
         rules: list[Rule] = [self.goes_on, self.closes, self.closes_angle, self.repeats]
         if not self._syntax.is_prose:
             rules += [self.leaves, self.fences, self.indents]
-        return rules
+        # What the text before an edit does, its successor may do.
+        return [rule for rule in rules if not self._also or rule(self._also, True) is None]  # noqa: FBT003
 
     def goes_on(self, text: str, is_whole: bool) -> Found:  # noqa: FBT001
         """Find the lines that the file goes on with."""

@@ -17,7 +17,7 @@ from model_runtime.text.syntax import syntax_of
 from model_runtime.text.trim import n_shared
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from model_runtime.protocol import InfillRequest
     from model_runtime.text.spelling import Syntax
@@ -40,15 +40,21 @@ def reconciled(text: str, prefix: str, suffix: str, syntax: Syntax, also: str = 
         prefix: the file up to it.
         suffix: the file behind it.
         syntax: the file's language's.
-        also: what else may be said as often as it stands there: the text before an edit.
+        also: the text before an edit; what it says of the file around it may be said again.
     """
     place = Place(prefix, suffix, syntax, also)
+
+    def up_to(cut: Callable[[str, str, str], int], said: str) -> int:
+        # What the text before an edit is not free of, its successor need not be.
+        is_free = cut(also, prefix, suffix) == len(also)
+        return cut(said, prefix, suffix) if is_free else len(said)
+
     found = Ending(place.rules).find(text, is_whole=True)
     # All are asked of the whole fill: what one leaves says nothing of what was said.
-    end = min(_up_to_rest(text, prefix, suffix), _up_to_next_lines(text, prefix, suffix))
+    end = min(up_to(_up_to_rest, text), up_to(_up_to_next_lines, text))
     kept = text[: min(found[0] if found else end, end)]
-    kept = kept[: _up_to_next_lines(kept, prefix, suffix)]
-    if syntax.fences:
+    kept = kept[: up_to(_up_to_next_lines, kept)]
+    if syntax.fences and place.up_to_open_fence(also) == len(also):
         kept = kept[: place.up_to_open_fence(kept)]
     if not kept.strip() or says_nothing(kept, prefix, suffix):
         return ""

@@ -57,17 +57,22 @@ class GgufBase(BaseSource):
             raise ModelLoadFailed(f"{path.name} is not a GGUF file")
         try:
             self._file = GgufFile(path)
-        except (ValueError, KeyError, OSError) as error:
+        except (ValueError, KeyError, TypeError, OSError) as error:
             raise ModelLoadFailed(
                 f"{path.name} is not a GGUF file that can be read, or only the beginning of one"
                 f" ({error}); download it again"
             ) from error
-        if int(self._field("split.count", 0)) > 1:
+        if self._field("split.count", 0) not in (0, 1):
             raise ModelLoadFailed(
                 f"{path.name} is one part of a model in several files; take one in a single file"
             )
         self._architecture = known_architecture(self.name, self._field("general.architecture"))
-        self.config = self._read_config()
+        try:
+            self.config = self._read_config()
+        except (ValueError, TypeError) as error:
+            raise ModelLoadFailed(
+                f"{path.name} says of itself what makes no sense ({error}); download it again"
+            ) from error
 
     def shape(self, tensor: str) -> tuple[int, ...] | None:
         """See `BaseSource.shape`."""

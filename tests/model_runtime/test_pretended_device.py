@@ -378,6 +378,27 @@ def test_a_lost_device_fails_one_request_in_words(engine: LocalEngine) -> None:
     assert f"for {Pretended.kind}" in described
 
 
+def test_who_notices_a_lost_device_later_leaves_the_processor_alone(engine: LocalEngine) -> None:
+    """Of requests side by side each fails for itself; what was loaded since then stays."""
+    assert engine._model is not None
+    model = engine._model.denoiser.model
+    error = RuntimeError("CUDA error: unspecified launch failure")
+    head = model._head
+
+    def later(_: Tensor) -> Tensor:
+        model._head = FailingOnce(error, head)
+        with pytest.raises(DeviceFailed):
+            ask(engine)
+        assert ask(engine).alternatives
+        raise error
+
+    model._head = later
+    with pytest.raises(DeviceFailed):
+        ask(engine)
+    assert engine.describe().loaded
+    assert f"for {Pretended.kind}" in engine.describe().device
+
+
 def test_a_bug_is_not_taken_for_the_device(engine: LocalEngine) -> None:
     """Errors of the code stay what they are."""
     assert engine._model is not None

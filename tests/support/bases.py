@@ -208,7 +208,7 @@ def write_base_gguf(
     model: Any = None,
     *,
     has_marks: bool = True,
-    replaced: dict[str, int] | None = None,
+    replaced: dict[str, int | str] | None = None,
     **fields: Any,
 ) -> Path:
     """Write a base as llama.cpp's converter does, in 32 bits.
@@ -244,7 +244,9 @@ def write_base_gguf(
     for key, value in fields.items():
         writer.add_uint32(key, value)
     for key, value in (replaced or {}).items():
-        writer.kv_data[0][key] = gguf.GGUFValue(value, gguf.GGUFValueType.UINT32)
+        is_text = isinstance(value, str)
+        of_type = gguf.GGUFValueType.STRING if is_text else gguf.GGUFValueType.UINT32
+        writer.kv_data[0][key] = gguf.GGUFValue(value, of_type)
     heads = {"q": config.num_attention_heads, "k": config.num_key_value_heads}
     for name, tensor in _named(model):
         for part, n_heads in heads.items():

@@ -15,6 +15,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from model_runtime.engines.loading import LoadedModel
 from model_runtime.engines.local import LocalEngine
+from model_runtime.errors import Cancelled
 from model_runtime.models.canvas import CanvasDenoiser
 from model_runtime.models.gated import BaseConfig, Embedding, GatedModel, Layer
 from model_runtime.models.layers import DenseLinear
@@ -62,6 +63,19 @@ class Patience:
 
     def check(self) -> None:
         """Go on."""
+
+
+class Impatience:
+    """Stops a job at its n-th question."""
+
+    def __init__(self, n_questions: int) -> None:
+        self.n_left = n_questions
+
+    def check(self) -> None:
+        """Count down."""
+        self.n_left -= 1
+        if self.n_left < 0:
+            raise Cancelled("enough")
 
 
 def tokenizer() -> CodeTokenizer:

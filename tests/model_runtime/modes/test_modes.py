@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.tiny_canvas import Listener, Patience, ask, engine
+from support.tiny_canvas import Impatience, Listener, Patience, ask, engine
 
-from model_runtime.errors import UnsupportedPairing
+from model_runtime.errors import Cancelled, UnsupportedPairing
 from model_runtime.protocol import InfillRequest, MaskSpan
 from model_runtime.samplers import SAMPLERS
 
@@ -165,3 +165,26 @@ def test_the_first_line_of_a_block_is_indented(
     assert all(one.texts[0].startswith(missing) for one in finished.alternatives)
     free = ask("", prefix=f"if a:\n{before}", n_alternatives=n_alternatives)
     assert before or not free.alternatives[0].texts[0].startswith("    ")
+
+
+def test_a_long_context_is_left_between_two_forwards() -> None:
+    """Also where a half token is spelled first: who types on waits for one forward, not for all."""
+    local = engine()
+    request = InfillRequest(id="r", prefix="x = 1\n" * 160 + "ab", suffix="\n", spans=(MaskSpan(),))
+    with pytest.raises(Cancelled):
+        local.infill(request, Listener(), Impatience(1))
+    (cache,) = local._caches.values()
+    assert cache.n_forwards == 1
+
+
+def test_code_that_is_missing_has_one_line_where_more_would_tear_it() -> None:
+    """A rewrite of a hole is a fill, and ends with its line where text follows on it."""
+    texts = [
+        alternative.texts[0]
+        for seed in range(12)
+        for alternative in ask(
+            "___", mode="rewrite", prefix="x = (", suffix=" + 1)\n", weights=seed
+        ).alternatives
+    ]
+    assert any(texts)
+    assert not any("\n" in text for text in texts)

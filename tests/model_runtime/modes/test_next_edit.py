@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+import msgspec
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from support.tiny_canvas import Listener, Patience, engine
+from support.tiny_canvas import Impatience, Listener, Patience, engine
 
 from model_runtime.errors import Cancelled
 from model_runtime.modes.digest import Spot, are_apart, digest_of, nearest
-from model_runtime.modes.next_edit import MAX_ROWS, NextEditJob, likelihoods
+from model_runtime.modes.next_edit import MAX_ROWS, NextEditJob, context_of, likelihoods
 from model_runtime.modes.wanted import chance, confidence_of
 from model_runtime.protocol import Change, Group, NextEditRequest, Place
+from model_runtime.text.fim import FimTemplate
+from model_runtime.text.layout import CanvasLayout
 
 TEXT = "def f(aa, b):\n    x = a + b\n    y = 1\n    return a * x\n"
 CHANGE = Change(start=6, old="a", new="aa")
@@ -96,17 +100,16 @@ def test_differences_are_those_of_the_whole_texts() -> None:
         assert found[index] - found[0] == pytest.approx(whole[index] - whole[0], abs=1e-3)
 
 
-class Impatience:
-    """Stops a job at its n-th question."""
-
-    def __init__(self, n_questions: int) -> None:
-        self.n_left = n_questions
-
-    def check(self) -> None:
-        """Count down."""
-        self.n_left -= 1
-        if self.n_left < 0:
-            raise Cancelled("enough")
+def test_what_stands_before_is_read_in_any_order_of_marks() -> None:
+    """All of it, and nothing else, where the base is shown what follows first."""
+    one = job(text="a = 1\nb = 2\n" + TEXT)
+    layout = one.model.layout
+    marks = msgspec.structs.replace(layout.template.marks, is_suffix_first=True, start_ids=(3,))
+    template = FimTemplate(layout.template.tokenizer, marks)
+    one.model = replace(one.model, layout=CanvasLayout(template, 512))
+    lines = digest_of(one.request.text, [Spot(12, 13, "c")])
+    before = template.tokenizer.encode(one.request.text[: lines.start])
+    assert context_of(one, lines) == [3, marks.prefix_id, *before]
 
 
 def test_it_stops_between_forwards_and_goes_on_later() -> None:

@@ -570,6 +570,24 @@ async def test_shutdown_finishes_what_runs(engine: SteppedEngine, short_path: Pa
         await asking.close()
 
 
+async def test_a_next_edit_that_gave_way_is_told_of_the_end(
+    engine: SteppedEngine, short_path: Path
+) -> None:
+    """Where the runtime leaves before it has another turn."""
+    async with serving(engine, short_path) as (_, task):
+        wire = await Wire.greet(short_path)
+        wire.send(next_edit_request("n", "f.py"))
+        await engine.started()
+        wire.send(infill_request("g"), Shutdown(id="bye"))
+        assert code(await wire.terminal("g")) == "shutting_down"
+        await engine.step()
+
+        assert code(await wire.terminal("n")) == "shutting_down"
+        assert await task
+        assert engine.ends == [GaveWay]
+        await wire.close()
+
+
 async def test_leaving_now_stops_what_runs(engine: SteppedEngine, short_path: Path) -> None:
     """Told to leave now (a signal), the runtime does not wait for what runs."""
     async with serving(engine, short_path) as (server, task):

@@ -119,6 +119,33 @@ def test_no_closer_of_the_file_is_said_again(
     assert closers.first_taken(scanned) is None or closers.fits(scanned)
 
 
+@pytest.mark.parametrize(
+    ("prefix", "before", "suffix"),
+    [
+        ("def f():\n", "    foo(OLD)\n    report()", "\n    report()\n    return 1\n"),
+        ("def f():\n", "    x = f(1)\n    log(x)\n    y = OLD", "\n    log(x)\n    return 1\n"),
+        (
+            "def z():\n    return 1\n\n\n",
+            "def a():\n    return OLD\n\n\ndef b():\n    return 2",
+            "\n",
+        ),
+        ("x = ", "f(OLD, b)", ", b)\n"),
+        ("x = 1\n", "a(OLD)\nb()\nb()\nb()\n", "c()\n"),
+    ],
+)
+def test_an_edit_keeps_what_the_text_before_it_said(prefix: str, before: str, suffix: str) -> None:
+    """Of the lines behind it, of other functions, in however many places: it stood there."""
+    after = before.replace("OLD", "new")
+    assert reconciled(after, prefix, suffix, syntax_of("python"), before) == after
+
+
+@given(prefix=texts(), said=texts(), suffix=texts(), name=st.sampled_from(LANGUAGES))
+@settings(deadline=None)
+def test_what_stands_in_the_file_is_not_cut(prefix: str, said: str, suffix: str, name: str) -> None:
+    """A text is all there where it stood before, or is as good as none."""
+    assert reconciled(said, prefix, suffix, syntax_of(name), said) in (said, "")
+
+
 @given(line=st.from_regex(r"[a-z]{2,6} = [a-z]{3,8}\(\)", fullmatch=True), said=texts())
 @settings(deadline=None)
 def test_the_next_line_is_never_said(line: str, said: str) -> None:

@@ -101,6 +101,14 @@ def test_sizes_that_do_not_agree(tmp_path: Path, key: str, value: int, words: st
         open_base(path)
 
 
+@pytest.mark.parametrize("key", ["attention.head_count", "embedding_length", "rope.freq_base"])
+def test_words_where_numbers_should_be(tmp_path: Path, key: str) -> None:
+    """A file may hold any kind of value under any key; it is refused, and nothing breaks."""
+    path = write_base_gguf("qwen2.5-coder", tmp_path / "model.gguf", replaced={f"qwen2.{key}": "x"})
+    with pytest.raises(ModelLoadFailed, match="says of itself what makes no sense"):
+        open_base(path)
+
+
 def test_another_architecture(tmp_path: Path) -> None:
     """The message lists the ones there are."""
     writer = gguf.GGUFWriter(tmp_path / "model.gguf", "starcoder2")
