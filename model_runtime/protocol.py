@@ -59,7 +59,7 @@ FailureCode = Literal[
 
 #: For each, how likely to be right a text has to be to be shown; and how much likelier once one on
 #: the same line was typed against. Chosen by `remask eval keyboard`.
-LEAST_CONFIDENCE: dict[Eagerness, float] = {"quiet": 0.65, "balanced": 0.5, "eager": 0.35}
+LEAST_CONFIDENCE: dict[Eagerness, float] = {"quiet": 0.65, "balanced": 0.48, "eager": 0.35}
 AFTER_A_MISS = 0.15
 
 

@@ -72,6 +72,7 @@ def main(arguments: argparse.Namespace) -> str:
             measured.play(OURS, line, ours, {*LEVELS, *LEAST_CONFIDENCE.values()})
             at = gap_in(line, task)
             measured.requests.append((line, at, ours(line, at)))
+            measured.places += ours.places(line)
             if line in few:
                 measured.play(STOPPED, line, stopped, (balanced,))
                 for maker in others:

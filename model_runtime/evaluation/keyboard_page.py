@@ -64,7 +64,8 @@ The gap of each task, asked for once: whether anything is shown, and whether all
 _FIFTHS = """
 ## Said and true
 
-The balanced suggestions of these requests, in fifths by the confidence of their end.
+Balanced suggestions, at all places of these lines where anybody paused, in fifths by the
+confidence of their end.
 
 """
 
@@ -77,6 +78,8 @@ class Measured:
     lines: tuple[Line, ...]
     #: A line, the place of its task's own gap, and what was made there.
     requests: list[tuple[Line, int, Ghost]] = field(default_factory=list)
+    #: The same of all places where ghost text was made in full.
+    places: list[tuple[Line, int, Ghost]] = field(default_factory=list)
     #: By who made it and from which confidence on it was shown: each line, twice; see `play`.
     played: dict[tuple[str, float], list[tuple[Line, Played, Played]]] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
@@ -92,11 +95,11 @@ class Measured:
     def fifths(self) -> list[tuple[float, float, int]]:
         """Return, of each fifth of the balanced suggestions, confidence, share right, number.
 
-        Of the requests; the least sure fifth first.
+        The least sure fifth first.
         """
         found = [
             (sure, line.text[at:].startswith(shown))
-            for line, at, ghost in self.requests
+            for line, at, ghost in self.places
             if (shown := ghost.shown(BALANCED)) and (sure := ghost.confidence(shown)) is not None
         ]
         found.sort()

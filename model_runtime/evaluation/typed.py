@@ -48,6 +48,10 @@ class Maker:
         self.by, self._make, self._journal = by, make, journal
         self._made = {(one.id, one.at): one.ghost for one in journal.read() if one.by == by}
 
+    def places(self, line: Line) -> list[tuple[Line, int, Ghost]]:
+        """Return all that was made for a line, with the places."""
+        return [(line, at, ghost) for (id_, at), ghost in self._made.items() if id_ == line.id]
+
     def __call__(self, line: Line, at: int) -> Ghost:
         """Return what is made for a place."""
         ghost = self._made.get((line.id, at))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from model_runtime.protocol import Stretch
-from model_runtime.text.chance import chance_of
+from model_runtime.text.chance import chance_of_token
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,6 +83,14 @@ class Confidence:
         known = all(at in self._chances for at in range(n_tokens))
         return tuple(self._chances[at] for at in range(n_tokens)) if known else ()
 
+    def begins(self, least: float) -> bool:
+        """Say whether anything may be as sure as that, before a step is taken."""
+        known, ahead = self.laid_out.known, self.laid_out.ahead
+        if not self.reaches(least) or ahead is None:
+            return self.reaches(least)
+        log_p = sum(chance.own for chance in known) + ahead.begun
+        return self.calibration.confidence(log_p, 1) >= least
+
     def reaches(self, least: float) -> bool:
         """Say whether what is settled so far, and something behind it, may be as sure as that."""
         n_known = next(n for n in range(len(self._chances) + 1) if n not in self._chances)
@@ -132,10 +140,6 @@ class Confidence:
     def _chance(
         self, token_id: int, own: float, others: Sequence[int], chances: Sequence[float]
     ) -> Chance:
-        decode = self.tokenizer.decode
-        said = decode([token_id])
-        if self.is_one_line:
-            # What is said behind the line is not shown.
-            said = said.partition("\n")[0].rstrip("\r")
-        texts = [decode([other]) for other in others]
-        return chance_of(said, own, list(zip(texts, chances, strict=True)))
+        return chance_of_token(
+            self.tokenizer, token_id, own, others, chances, is_one_line=self.is_one_line
+        )

@@ -16,8 +16,9 @@ from model_runtime.modes.confidence import Confidence
 from model_runtime.modes.cost import Cost
 from model_runtime.modes.drafted import DraftCount
 from model_runtime.protocol import StepReport
-from model_runtime.text.chance import chances_spelled
+from model_runtime.text.chance import chance_of_token, chances_spelled
 from model_runtime.text.healing import own_tokens, spell
+from model_runtime.text.laid_out import Fill
 from model_runtime.text.reconcile import reconciled
 from model_runtime.text.said_again import within_function
 from model_runtime.text.showing import sure_part, up_to
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from model_runtime.protocol import InfillRequest, TokenScore
     from model_runtime.samplers.base import Sampler
     from model_runtime.text.chance import Chance
-    from model_runtime.text.laid_out import Fill, LaidOut
+    from model_runtime.text.laid_out import LaidOut
 
 MARK = "░"
 #: Positions settled together by rules that look at a whole block at once.
@@ -99,11 +100,15 @@ class Job:
         cost.n_context_tokens += len(context)
         n_earlier, n_before = cost.n_forwards, self.cache.n_forwards
         cost.n_cached_tokens += self._warm(context)
-        laid_out = self._healed(laid_out)
+        laid_out = self._healed(laid_out, is_one_line=self.request.spans[index].single_line)
         context = laid_out.context
         drafts = DraftCount(laid_out.canvas)
         prefix, suffix = self.around(texts, index)
         confidence, least = self._confidence(laid_out, index), self.request.least_confidence
+        if least and not confidence.begins(least):
+            # The forward that spelled the half token has shown that nothing sure will follow.
+            cost.context_s += time.monotonic() - started
+            return Fill("", "doubt", [])
         first_draft: list[float] = []
         if len(context) - self.cache.n_common(context) > PREFILL_ROWS:
             # The last stretch is encoded in the first denoising step's own forward.
@@ -212,27 +217,33 @@ class Job:
         # The last token stands for what comes next: it is encoded with the first step.
         return carriable(context[:-1], context.index(suffix_id), self.cache)
 
-    def _healed(self, laid_out: LaidOut) -> LaidOut:
+    def _healed(self, laid_out: LaidOut, *, is_one_line: bool) -> LaidOut:
         """Let the base spell what a span has to begin with; see `healing`."""
         has_begun = bool(laid_out.canvas.given[laid_out.span_start :].any())
         half, head_ids = "" if has_begun else laid_out.lead, list[int]()
         known: list[Chance] = []
+        ahead: Chance | None = None
         tokenizer = self.model.layout.template.tokenizer
         while half:
             own_ids = own_tokens(tokenizer, half)
-            judged = self.judge([*laid_out.context, *head_ids], own_ids, N_HEALING)
-            likeliest, is_indented = judged.best_ids.tolist(), bool(laid_out.opening)
-            chosen, rest = spell(tokenizer, half, likeliest, is_indented=is_indented)
-            rows = list(zip(likeliest, judged.best.exp().tolist(), strict=True))
+            # One more, whichever: what is said behind them comes at the price of a row.
+            judged = self.judge([*laid_out.context, *head_ids], [*own_ids, own_ids[-1]], N_HEALING)
+            likeliest, chances = judged.best_ids.tolist(), judged.best.exp().tolist()
+            is_indented = bool(laid_out.opening)
+            chosen, rest = spell(tokenizer, half, likeliest[:-1], is_indented=is_indented)
+            rows = list(zip(likeliest, chances, strict=True))
             known += chances_spelled(tokenizer, half, chosen, rows, is_indented=is_indented)
             head_ids, half = head_ids + chosen, rest
+            if chosen == own_ids:
+                (best, *_), (chance, *_) = rows[-1]
+                ahead = chance_of_token(tokenizer, best, chance, *rows[-1], is_one_line=is_one_line)
         if not head_ids:
             return laid_out
         text_ids, n_head = laid_out.text_ids, len(head_ids)
         # A text that begins with other tokens is no draft for what follows these.
         text_ids = text_ids[n_head:] if text_ids[:n_head] == head_ids else []
         n_open = laid_out.canvas.length - laid_out.span_start
-        return laid_out.resumed(head_ids, n_open, text_ids, known)
+        return replace(laid_out.resumed(head_ids, n_open, text_ids, known), ahead=ahead)
 
     def judge(self, context: list[int], token_ids: Sequence[int], n_best: int = 1) -> Judgement:
         """Ask the base about tokens behind a context; see `CanvasDenoiser.judge_several`."""

@@ -41,6 +41,32 @@ def chance_of(text: str, own: float, others: Sequence[tuple[str, float]]) -> Cha
     return Chance(math.log(max(own, _LEAST)), math.log(max(begun, _LEAST)))
 
 
+def chance_of_token(
+    tokenizer: CodeTokenizer,
+    token_id: int,
+    own: float,
+    others: Sequence[int],
+    chances: Sequence[float],
+    *,
+    is_one_line: bool,
+) -> Chance:
+    """Return the chance of a token.
+
+    Args:
+        tokenizer: of the model.
+        token_id: the token.
+        own: its probability.
+        others: the likeliest tokens in its place, itself among them.
+        chances: their probabilities.
+        is_one_line: what a token says behind a line end does not count.
+    """
+    said = tokenizer.decode([token_id])
+    if is_one_line:
+        said = said.partition("\n")[0].rstrip("\r")
+    texts = [tokenizer.decode([other]) for other in others]
+    return chance_of(said, own, list(zip(texts, chances, strict=True)))
+
+
 def chances_spelled(
     tokenizer: CodeTokenizer,
     half: str,

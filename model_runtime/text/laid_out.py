@@ -31,6 +31,7 @@ class LaidOut:
         opening: what it is made to begin with behind that, and keeps; see `indentation`.
         n_end: tokens behind a text to start from that say where it ends.
         known: how likely the tokens are that the span begins with, given; see `resumed`.
+        ahead: how likely the one is that the base would say behind these; None where not known.
     """
 
     canvas: Canvas
@@ -41,6 +42,7 @@ class LaidOut:
     opening: str = ""
     n_end: int = 0
     known: tuple[Chance, ...] = ()
+    ahead: Chance | None = None
 
     @property
     def lead(self) -> str:
