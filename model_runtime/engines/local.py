@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -173,15 +173,15 @@ class LocalEngine:
     @torch.inference_mode()
     def read_ahead(self, must_stop: Callable[[], bool]) -> None:
         """See `ReadingEngine.read_ahead`."""
-        job = self._unread
+        # What fails is not tried again.
+        job, self._unread = self._unread, None
         if job is None:
             return
-        with (
-            self._cache(_context_key(job.request, job.model), job.model) as cache,
-            suppress(_SomebodyAsks),
-        ):
-            read(replace(job, cache=cache, cancel=_Until(must_stop)))
-            self._unread = None
+        with self._cache(_context_key(job.request, job.model), job.model) as cache:
+            try:
+                read(replace(job, cache=cache, cancel=_Until(must_stop)))
+            except _SomebodyAsks:
+                self._unread = job
 
     def run_side_by_side(self, take: Callable[[], Callable[[], None] | None]) -> None:
         """See `SideBySideEngine.run_side_by_side`."""
