@@ -205,8 +205,9 @@ class Following:
         if request is None:
             return None
         server = self._server
-        if server.runtime.state.value in _NOT_THERE:
-            # Nobody asked for it, so no runtime is started for it, nor a model downloaded.
+        if server.runtime.state.value in _NOT_THERE and not server.settings.inline.enabled:
+            # Whoever wants no ghost text has not asked that typing start a runtime, nor that a
+            # model come down.
             return None
         try:
             found = await server.runtime.next_edits(request)

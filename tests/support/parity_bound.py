@@ -122,9 +122,17 @@ class Template:
         """Return an id no canvas here holds: nothing is laid out, only read."""
         return -2 - len(name)
 
+    def find(self, name: str) -> int | None:  # noqa: ARG002  # the tokenizer's
+        """Return None: it has no mark of a chat."""
+        return None
+
     def decode(self, token_ids: list[int]) -> str:
         """Return the ids, spaced."""
         return " ".join(map(str, token_ids))
+
+    def decode_whole(self, token_ids: list[int]) -> str:
+        """Return the same: no id is half a character."""
+        return self.decode(token_ids)
 
 
 def check_finalize(fixture: Fixture) -> None:

@@ -148,10 +148,18 @@ async def test_an_engine_that_cannot_says_so_once(editor: Editor, runtime: FakeR
     assert told.count("It can't tell.") == 1
 
 
-async def test_no_runtime_is_started_for_it(editor: Editor, runtime: FakeRuntime) -> None:
-    """Nobody asked: a model may have to come down first, and it would do so unseen."""
+@pytest.mark.parametrize("ghost_text", [True, False])
+async def test_who_wants_no_ghost_text_has_no_runtime_started(
+    runtime: FakeRuntime, *, ghost_text: bool
+) -> None:
+    """A model may have to come down first, and it would do so unseen."""
     runtime.state = FakeState.STOPPED
-    assert await ask(editor) is None
+    editor = Editor(runtime, {"nextEdit": {"debounceMs": 0}, "inline": {"enabled": ghost_text}})
+    await editor.start(ASKING)
+    editor.open(TEXT)
+    editor.change(EDITED, 2)
+
+    assert (await ask(editor) is not None) == ghost_text
     runtime.state = FakeState.RUNNING
     assert await ask(editor) is not None
 

@@ -116,4 +116,5 @@ def test_a_base_fills_and_streams(base: str, form: str, tmp_path: Path) -> None:
     assert finished.usage.n_forwards <= 13 + len(listener.steps)
     assert "no adapter for this model" in engine.describe().device
     said = listener.steps[-1].committed[0]
-    assert finished.alternatives[0].texts[0].strip() in said or not said
+    # What may still be cut is not shown before the end.
+    assert said.strip() in finished.alternatives[0].texts[0]
