@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -124,61 +123,3 @@ def test_neovim(newcomer: Newcomer, version: str) -> None:
         with contextlib.suppress(OSError, EOFError):
             nvim.command("qall!")
         nvim.close()
-
-
-@pytest.mark.vscode
-def test_vscode(newcomer: Newcomer) -> None:
-    """Install, open the editor, without a folder even, write, Tab."""
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415  # where there is a browser
-
-    browser_path = editors.chromium()
-    node, entry = editors.node() / "bin" / "node", editors.code_server() / "out/node/entry.js"
-    newcomer.has("code-server", node, entry)
-    newcomer.runs(command("VS Code"))
-    log = newcomer.home / "code-server.log"
-    with log.open("w") as output:
-        served = subprocess.Popen(
-            [newcomer.bin / "code-server", "--auth", "none", "--bind-addr", "127.0.0.1:0"],
-            cwd=newcomer.home,
-            env=newcomer.environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        with sync_playwright() as playwright:
-            flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-            browser = playwright.chromium.launch(executable_path=browser_path, args=flags)
-            page = browser.new_page(viewport={"width": 1100, "height": 640})
-            for _ in range(600):
-                if found := re.search(r"listening on (http://\S+)", log.read_text()):
-                    break
-                page.wait_for_timeout(100)
-            assert found, log.read_text()
-            page.set_default_timeout(START_S * 1000)
-            page.goto(f"{found[1].rstrip('/')}/?ew=true", wait_until="commit")
-            page.locator(".monaco-workbench .part.statusbar").first.wait_for()
-            page.keyboard.press("F1")
-            page.locator(".quick-input-widget input").first.wait_for()
-            page.keyboard.type("New Untitled Text File")
-            page.locator(".quick-input-list .monaco-list-row").first.wait_for()
-            page.keyboard.press("Enter")
-            page.locator(".monaco-editor.focused").first.wait_for()
-            # Its items show once the extension runs.
-            page.locator("[id='status.languageStatus']").first.wait_for()
-            page.keyboard.type(WRITTEN.replace("\n    ", "\n"))
-            ghost = page.locator(".ghost-text-decoration").first
-            ghost.wait_for(timeout=FIRST_S * 1000)
-            page.keyboard.press("Tab")
-            line = page.locator(".view-line", has_text="return").first
-            shown = ""
-            for _ in range(100):
-                shown = line.inner_text().replace("\xa0", " ").strip()
-                if shown == EXPECTED and not ghost.is_visible():
-                    break
-                page.wait_for_timeout(100)
-            assert shown == EXPECTED
-            browser.close()
-    finally:
-        os.killpg(served.pid, signal.SIGTERM)
-        served.wait(20)
