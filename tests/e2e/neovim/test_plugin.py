@@ -43,7 +43,8 @@ def test_checkhealth_says_what_is_wrong(start_neovim: Callable[..., Neovim]) -> 
     nvim.lua("vim.lsp.config('remask', { cmd = { 'no-such-remask', 'lsp' } })")
     report = health(nvim)
     assert "'no-such-remask' is not to be found" in report
-    assert "vim.g.remask.gohst is no setting; known: drafts, ghost, retries, review" in report
+    known = "drafts, ghost, next_edit, next_edit_wait, retries, review"
+    assert f"vim.g.remask.gohst is no setting; known: {known}" in report
     assert "vim.g.remask.drafts must be a boolean" in report
 
 
@@ -109,9 +110,11 @@ def test_nothing_is_loaded_before_it_is_needed(nvim: Neovim) -> None:
 def test_plug_maps_are_there_and_nothing_else(nvim: Neovim) -> None:
     """The user chooses all the keys."""
     for mode, names in {
-        "n": "infill rewrite repair instruct holes edit-accept edit-reject edit-next",
+        "n": "infill rewrite repair instruct holes edit-accept edit-reject edit-next "
+        "next-edit next-edit-all next-edit-dismiss",
         "x": "infill rewrite repair instruct",
-        "i": "accept accept-word accept-line dismiss next trigger",
+        "i": "accept accept-word accept-line dismiss next trigger "
+        "next-edit next-edit-all next-edit-dismiss",
     }.items():
         assert nvim.mappings(mode) == {f"<Plug>(remask-{name})" for name in names.split()}
 
