@@ -71,22 +71,37 @@ def clients_folder() -> Path:
 def neovim_package() -> Path:
     """Return the folder that Neovim loads the plugin from."""
     name = os.environ.get("NVIM_APPNAME") or "nvim"
+    if sys.platform == "win32":
+        name += "-data"
+    return _data_folder() / name / "site" / "pack" / "remask" / "start"
+
+
+def command_note() -> Path:
+    """Return the file that tells VS Code's extension which command it was installed by.
+
+    Its PATH is the login shell's, or the desktop's, and knows no virtual environment.
+    """
+    return _data_folder() / "remask" / "command"
+
+
+def _data_folder() -> Path:
     try:
         home = Path.home()
     except RuntimeError as error:
         raise InstallFailed("No home folder is known for this user: set HOME.") from error
     if sys.platform == "win32":
-        name += "-data"
-        data = Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local"))
-    else:
-        data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
-    return data / name / "site" / "pack" / "remask" / "start"
+        return Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local"))
+    return Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
+
+
+def _own_command() -> Path:
+    name = "remask.exe" if sys.platform == "win32" else "remask"
+    return Path(sys.executable).parent / name
 
 
 def other_command() -> Path | None:
     """Return this installation's command where an editor would start another one, or none."""
-    name = "remask.exe" if sys.platform == "win32" else "remask"
-    ours, found = Path(sys.executable).parent / name, shutil.which("remask")
+    ours, found = _own_command(), shutil.which("remask")
     if not ours.is_file() or (found and Path(found).resolve() == ours.resolve()):
         return None
     return ours
@@ -149,11 +164,13 @@ def _run_vscode(command: str, *, remove: bool) -> Iterator[str]:
     said = (done.stdout + done.stderr).strip()
     if done.returncode and not (remove and "is not installed" in said):
         raise InstallFailed(f"{found} failed: {said}")
+    note = command_note()
     if remove:
+        note.unlink(missing_ok=True)
         yield f"Removed the extension {EXTENSION_ID} with {found}."
     else:
         yield f"Installed {package.name} with {found}."
-        if ours := other_command():
-            yield f'Put this into your settings: "remask.server.command": ["{ours}", "lsp"]'
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(f"{_own_command()}\n", encoding="utf-8")
         yield "Reload the windows that are open (Developer: Reload Window)."
         yield "Then select some code and open the light bulb (Ctrl+.). " + FIRST_TIME

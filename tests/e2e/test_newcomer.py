@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,8 @@ from model_runtime.weights.fetch import cache_dir
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from playwright.sync_api import Page
+
 pytestmark = [pytest.mark.e2e, pytest.mark.real_model]
 
 README = (editors.ROOT / "README.md").read_text().partition("## In your editor")[2]
@@ -31,6 +35,8 @@ WRITTEN = "def is_even(n):\n    return n % 2 =="
 EXPECTED = "return n % 2 == 0"
 #: The first request may download and convert the model.
 FIRST_S = 400.0
+#: How long a newcomer looks at what he wrote, the first time.
+PAUSE_S = 15.0
 #: A browser that loads VS Code for the first time, beside other work.
 START_S = 180.0
 
@@ -123,3 +129,80 @@ def test_neovim(newcomer: Newcomer, version: str) -> None:
         with contextlib.suppress(OSError, EOFError):
             nvim.command("qall!")
         nvim.close()
+
+
+@contextlib.contextmanager
+def code_server(newcomer: Newcomer, log: Path) -> Iterator[str]:
+    """Yield the address of his VS Code, which is one in a browser."""
+    words = ["--auth", "none", "--bind-addr", "127.0.0.1:0"]
+    with log.open("w") as output:
+        served = subprocess.Popen(
+            [newcomer.bin / "code-server", *words],
+            cwd=newcomer.home,
+            env=newcomer.environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        end = time.monotonic() + START_S
+        while not (found := re.search(r"listening on (http://[^/\s]+)", log.read_text())):
+            assert time.monotonic() < end, log.read_text()
+            assert served.poll() is None, log.read_text()
+        yield found[1]
+    finally:
+        os.killpg(served.pid, signal.SIGTERM)
+        served.wait(20)
+
+
+def open_file(page: Page, address: str, name: str) -> None:
+    """Show a folder, trust it where one is asked, and open a file in it."""
+    page.set_default_timeout(START_S * 1000)
+    page.goto(address, wait_until="commit")
+    page.locator(".monaco-workbench .part.statusbar").first.wait_for()
+    trust = page.get_by_role("button", name=re.compile("^(Yes, I t|T)rust"))
+    file = page.locator(".explorer-folders-view .monaco-list-row", has_text=name)
+    trust.or_(file).first.wait_for()
+    if trust.is_visible():
+        trust.click()
+    file.dblclick()
+    page.locator(".monaco-editor.focused").first.wait_for()
+    # Its item shows once the extension runs.
+    page.locator("[id='status.languageStatus'][aria-label*='Remask']").first.wait_for()
+
+
+@pytest.mark.vscode
+def test_vscode(newcomer: Newcomer) -> None:
+    """Install, open a folder, and in it a file; write, Tab."""
+    from playwright import sync_api  # noqa: PLC0415  # only where there is a browser
+
+    browser_path = editors.chromium()
+    node, entry = editors.node() / "bin" / "node", editors.code_server() / "out/node/entry.js"
+    newcomer.has("code-server", node, entry)
+    newcomer.runs(command("VS Code"))
+    project = newcomer.home / "project"
+    project.mkdir()
+    (project / "even.py").touch()
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+    with (
+        code_server(newcomer, newcomer.home / "code-server.log") as address,
+        sync_api.sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=browser_path, args=flags)
+        page = browser.new_page(viewport={"width": 1100, "height": 640})
+        open_file(page, f"{address}/?folder={project}", "even.py")
+        page.keyboard.type(WRITTEN.replace("\n    ", "\n"))
+        ghost = page.locator(".ghost-text-decoration").first
+        end = time.monotonic() + FIRST_S
+        while not ghost.is_visible() and time.monotonic() < end:
+            # Who wrote before the server was there gets nothing, and writes on.
+            page.keyboard.press("Backspace")
+            page.keyboard.type(WRITTEN[-1])
+            with contextlib.suppress(sync_api.TimeoutError):
+                ghost.wait_for(timeout=PAUSE_S * 1000)
+        page.keyboard.press("Tab")
+        place = f"Ln 2, Col {len('    ' + EXPECTED) + 1}"
+        page.locator("[id='status.editor.selection']", has_text=place).wait_for(timeout=20_000)
+        line = page.locator(".view-line", has_text="return").first
+        assert line.inner_text().replace("\xa0", " ").strip().startswith(EXPECTED)
+        browser.close()

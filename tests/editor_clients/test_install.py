@@ -5,17 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from support import editors
 from typer.testing import CliRunner
 
 from lsp_server.command_line.cli import app
-from lsp_server.command_line.install import InstallFailed, install, neovim_package
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from lsp_server.command_line.install import InstallFailed, command_note, install, neovim_package
 
 
 @pytest.fixture(autouse=True)
@@ -111,8 +108,10 @@ def test_vscode_takes_and_drops_the_extension(tmp_path: Path) -> None:
 
     list(install("vscode", command=str(command)))
     assert extensions() == ["remask.remask"]
+    assert command_note().read_text().strip() == str(Path(sys.executable).parent / "remask")
     list(install("vscode", command=str(command), remove=True))
     assert extensions() == []
+    assert not command_note().exists()
     list(install("vscode", command=str(command), remove=True))
 
 

@@ -5,7 +5,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { LanguageClient, type LanguageClientOptions } from 'vscode-languageclient/node';
-import { findServer } from './findServer';
+import { commandNote, findServer } from './findServer';
 import type { GhostEvents } from './ghostEvents';
 import type { CancellableProgress } from './progress';
 import { KIND, type InfillParams } from './protocol';
@@ -42,6 +42,7 @@ export function createClient(
     setting: settings.command().map((word) => expand(word, values)),
     folders: folders.map((folder) => folder.path),
     isTrusted: vscode.workspace.isTrusted,
+    installedBy: readIfThere(commandNote(values.home, process.env, process.platform === 'win32')),
     searchPath: (process.env['PATH'] ?? '').split(path.delimiter),
     isWindows: process.platform === 'win32',
     exists: (file) => fs.existsSync(file),
@@ -60,6 +61,14 @@ export function createClient(
     clear: () => undefined,
   });
   return client;
+}
+
+function readIfThere(file: string): string {
+  try {
+    return fs.readFileSync(file, 'utf8').trim();
+  } catch {
+    return '';
+  }
 }
 
 function clientOptions(

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Coalesced } from '../src/coalesced';
 import { BREAK, layOutDraft, WIDEST } from '../src/draftLayout';
-import { findServer, type Surroundings } from '../src/findServer';
+import { commandNote, findServer, type Surroundings } from '../src/findServer';
 import { follow } from '../src/ghostText';
 import { describeStatus } from '../src/statusText';
 import { expand } from '../src/variables';
@@ -14,6 +14,7 @@ const around: Surroundings = {
   setting: [],
   folders: ['/w'],
   isTrusted: true,
+  installedBy: '',
   searchPath: ['', '/usr/bin'],
   isWindows: false,
   exists: (file) => files.has(file),
@@ -33,6 +34,23 @@ test("then the workspace's environment", () => {
 
 test('but not where the workspace is not trusted', () => {
   assert.equal(findServer({ ...around, isTrusted: false })?.command, '/usr/bin/remask');
+});
+
+test('then what installed the extension, as long as it is there, then the PATH', () => {
+  const noFolders = { ...around, folders: [] };
+  const exists = (file: string): boolean => file === '/opt/venv/bin/remask' || files.has(file);
+  const installedBy = '/opt/venv/bin/remask';
+  assert.equal(findServer({ ...noFolders, installedBy, exists })?.command, installedBy);
+  assert.equal(findServer({ ...noFolders, installedBy })?.command, '/usr/bin/remask');
+});
+
+test('the note lies with the user\'s data', () => {
+  assert.equal(commandNote('/home/me', {}, false), '/home/me/.local/share/remask/command');
+  assert.equal(commandNote('/home/me', { XDG_DATA_HOME: '/data' }, false), '/data/remask/command');
+  assert.equal(
+    commandNote('C:\\me', {}, true),
+    'C:\\me\\AppData\\Local\\remask\\command',
+  );
 });
 
 test('none is none', () => {
