@@ -67,7 +67,9 @@ def test_fills_keep_their_description(
             case.body.pop("deadline_s", None)  # one that nobody can keep is answered with 504
         elif is_good:
             sound(case.body)
-        checks = STRICT if is_wire and not is_good else CHECKS
+        # Null is as if it were not there, in every dialect.
+        is_strict = is_wire and not is_good and not holds_null(case.body)
+        checks = STRICT if is_strict else CHECKS
         statuses.add(case.call_and_validate(checks=checks).status_code)
 
     check()
@@ -75,6 +77,15 @@ def test_fills_keep_their_description(
         assert 200 in statuses
     else:
         assert statuses - {200}
+
+
+def holds_null(value: Any) -> bool:
+    """Say whether a value has a null in it, however deep."""
+    if isinstance(value, dict):
+        return any(map(holds_null, value.values()))
+    if isinstance(value, list):
+        return any(map(holds_null, value))
+    return value is None
 
 
 def sound(body: dict[str, Any]) -> None:
