@@ -99,6 +99,8 @@ class Neovim:
     def reset(self) -> None:
         """Leave no buffer, option or message of a test to the next one."""
         self.keys("<C-\\><C-n>")
+        if self.nvim.funcs.reg_recording():
+            self.keys("q")
         self.lua("require('remask').cancel()")
         self.command("silent! %bwipeout!")
         self.lua("_G.said, _G.fired, vim.g.remask = {}, {}, vim.empty_dict()")
@@ -186,9 +188,8 @@ class Neovim:
         return int(self.lua("return vim.api.nvim_buf_get_changedtick(0)"))
 
     def becomes(self, *lines: str) -> None:
-        """Wait for the buffer to have these lines."""
-        same = "vim.deep_equal(vim.api.nvim_buf_get_lines(0, 0, -1, false), a[1])"
-        self.wait(same, list(lines))
+        """Wait for the buffer to have these lines; typed keys are taken in meanwhile."""
+        self.until(lambda: self.lines == list(lines), repr(lines))
 
     def ghost(self) -> str:
         """Return the ghost text that is shown, as the user sees it; "" for none."""
