@@ -84,7 +84,8 @@ _MODELS = (
                 n_bytes=(89_128_960,) * 5 + (45_755_264,),
             ),
         ),
-        forms=Forms(plain={"body": "begun"}, in_words={"body": "begun"}),
+        # Without words bodies begun passed no more tests than bodies filled (17 and 19 of 30).
+        forms=Forms(in_words={"body": "begun"}),
     ),
 )
 

@@ -10,9 +10,9 @@ from model_runtime.protocol import Enclosing, InfillRequest, MaskSpan
 from model_runtime.text.fim import FimTemplate
 from model_runtime.text.forms import Forms
 from model_runtime.text.layout import SHORT, CanvasLayout
-from model_runtime.weights.catalog import CATALOG, DEFAULT_MODEL
 
-FORMS = CATALOG[DEFAULT_MODEL].forms
+#: A base that goes on best with a body behind its own head.
+FORMS = Forms(plain={"body": "begun"}, in_words={"body": "begun"})
 LAYOUT = CanvasLayout(FimTemplate(tokenizer()), 4096, forms=FORMS)
 HEAD = "def f(x):\n    '''Return x.'''\n    "
 BODY = MaskSpan(text="pass", enclosing=Enclosing(n_before=len(HEAD), n_behind=0, is_body=True))
