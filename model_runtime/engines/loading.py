@@ -195,17 +195,12 @@ def _n_positions(settings: RuntimeSettings) -> int:
 def stored_precision(precision: Precision, device: torch.device) -> Stored:
     """Return what the converted weights are kept in."""
     if device.type != "cpu":
-        # Rounded where they are loaded, in the order of the device's kernels.
-        return precision if precision in DTYPES else _plain(device)
+        # Rounded where they are loaded, in the order of the device's kernels, from its plain type.
+        return precision if precision in DTYPES else usual_precision(device)
     chosen = int8.kernel()
     if precision == "int8" and chosen is not None and chosen.weight_bits == 7:  # noqa: PLR2004  # the name says it
         return "int7"
     return precision
-
-
-def _plain(device: torch.device) -> Stored:
-    """Return the floating type that an accelerator's rounded weights are made from."""
-    return usual_precision(device)
 
 
 def _bits(precision: Precision, device: torch.device) -> WeightBits | None:

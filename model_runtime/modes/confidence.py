@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from model_runtime.protocol import Stretch
 from model_runtime.text.chance import chance_of_token
+from model_runtime.text.tokenizer import HALF
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from model_runtime.text.chance import Chance
     from model_runtime.text.laid_out import LaidOut
     from model_runtime.text.tokenizer import CodeTokenizer
-
-#: Stands in a decoded text for half a character.
-_HALF_CHARACTER = "\ufffd"
 
 
 @dataclass
@@ -86,8 +84,10 @@ class Confidence:
     def begins(self, least: float) -> bool:
         """Say whether anything may be as sure as that, before a step is taken."""
         known, ahead = self.laid_out.known, self.laid_out.ahead
-        if not self.reaches(least) or ahead is None:
-            return self.reaches(least)
+        if not self.reaches(least):
+            return False
+        if ahead is None:
+            return True
         log_p = sum(chance.own for chance in known) + ahead.begun
         return self.calibration.confidence(log_p, 1) >= least
 
@@ -129,7 +129,7 @@ class Confidence:
         end, start, log_own = 0, 0, 0.0
         for n, chance in enumerate(chances, start=1):
             piece = decode(list(token_ids[start:n]))
-            if not piece.endswith(_HALF_CHARACTER) or n == len(token_ids):
+            if not piece.endswith(HALF) or n == len(token_ids):
                 end, start = end + len(piece), n
                 n_chars = end - len(self.laid_out.half)
                 sure = self.calibration.confidence(log_own + chance.begun, n_chars)

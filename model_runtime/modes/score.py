@@ -9,12 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from model_runtime.protocol import Alternative, TokenScore
+from model_runtime.text.tokenizer import HALF
 
 if TYPE_CHECKING:
     from model_runtime.modes.job import Job
-
-#: Stands in a decoded text for half a character.
-_HALF_CHARACTER = "\ufffd"
 
 
 def unchanged(job: Job) -> list[Alternative]:
@@ -38,7 +36,7 @@ def _scores(
     start = 0
     for end in range(1, len(token_ids) + 1):
         text = decode(token_ids[start:end])
-        if text.endswith(_HALF_CHARACTER) and end < len(token_ids):
+        if text.endswith(HALF) and end < len(token_ids):
             continue
         worst = max(range(start, end), key=doubts.__getitem__)
         found.append(

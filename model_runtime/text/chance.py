@@ -6,14 +6,13 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from model_runtime.text.healing import fits
+from model_runtime.text.tokenizer import HALF
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from model_runtime.text.tokenizer import CodeTokenizer
 
-#: Stands in a decoded text for half a character.
-_HALF_CHARACTER = "\ufffd"
 #: No token is less likely: its logarithm is a number.
 _LEAST = 1e-9
 
@@ -36,7 +35,7 @@ def chance_of(text: str, own: float, others: Sequence[tuple[str, float]]) -> Cha
         others: texts and probabilities of the likeliest tokens in its place, itself among them.
     """
     # Of half a character nobody knows how it goes on.
-    alike = () if _HALF_CHARACTER in text else (p for other, p in others if other.startswith(text))
+    alike = () if HALF in text else (p for other, p in others if other.startswith(text))
     begun = min(1.0, max(own, sum(alike)))
     return Chance(math.log(max(own, _LEAST)), math.log(max(begun, _LEAST)))
 

@@ -20,7 +20,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from model_runtime.text.indentation import indentation
-from model_runtime.text.place import Place
+from model_runtime.text.place import LINE_ENDS, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from model_runtime.text.place import Found, Rule
     from model_runtime.text.spelling import Syntax
 
-#: Blank lines and the line end before a line.
-_LINE_ENDS = r"[ \t]*\n(?:[ \t]*\n)*"
 #: What may stand at the left inside of a body: a string's own line, a preprocessor's.
 _ANYWHERE = r"[\"'`]|#(?:if|el|endif|define|undef|include|pragma)"
 
@@ -84,7 +82,7 @@ def ending_of_body(begun: str, fence: str) -> Ending:
         fence: what closes the code block.
     """
     floor = len(indentation(begun)) + 1
-    outside = rf"{_LINE_ENDS}(?![ \t]{{{floor}}})[ \t]*(?!{_ANYWHERE})\S"
+    outside = rf"{LINE_ENDS}(?![ \t]{{{floor}}})[ \t]*(?!{_ANYWHERE})\S"
     pattern = re.compile(rf"\n[ \t]*{re.escape(fence)}|{outside}")
     return Ending((lambda text, _: found.span() if (found := pattern.search(text)) else None,))
 

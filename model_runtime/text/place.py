@@ -32,7 +32,7 @@ _COMMON = re.compile(
 _FENCE = re.compile(r"(?:\n|\A)[ \t]*```")
 _FENCE_LINE = re.compile(r"^[ \t]*(`{3,}|~{3,})", re.MULTILINE)
 #: Blank lines and the line end before a line.
-_LINE_ENDS = r"[ \t]*\n(?:[ \t]*\n)*"
+LINE_ENDS = r"[ \t]*\n(?:[ \t]*\n)*"
 _LINE = re.compile(r"([ \t]*\n(?:[ \t]*\n)*)([ \t]*)(?=[^\s])")
 #: The last line of a text that opens a block ends so.
 _OPENERS = ":", "{", "(", "["
@@ -178,7 +178,7 @@ class Place:
         if not self._blanks:
             return None
         foreign = r"\t" if self._blanks == " " else r"  "
-        pattern = re.compile(rf"({_LINE_ENDS})[ \t]*{foreign}[ \t]*(?=\S)")
+        pattern = re.compile(rf"({LINE_ENDS})[ \t]*{foreign}[ \t]*(?=\S)")
         lead = "\n" if self._lead == "\n" else ""
         scanned: Scan | None = None
         for found in pattern.finditer(lead + text):
@@ -299,7 +299,7 @@ def _repeated(suffix: str) -> re.Pattern[str] | None:
         if n_sure >= MIN_SURE:
             break
         if line.strip():
-            pattern += _LINE_ENDS + re.escape(line.rstrip())
+            pattern += LINE_ENDS + re.escape(line.rstrip())
             n_sure += _n_sure(line)
     return re.compile(pattern + r"[ \t]*\n") if n_sure >= MIN_SURE else None
 
