@@ -58,9 +58,12 @@ FailureCode = Literal[
 
 
 #: For each, how likely to be right a text has to be to be shown; and how much likelier once one on
-#: the same line was typed against. Chosen by `remask eval keyboard`.
-LEAST_CONFIDENCE: dict[Eagerness, float] = {"quiet": 0.65, "balanced": 0.48, "eager": 0.35}
+#: the same line was typed against. Where nothing began surer than a share of that, what is asked
+#: behind marks alone is seldom better: it is not asked before a word has begun. Chosen by
+#: `remask eval keyboard`.
+LEAST_CONFIDENCE: dict[Eagerness, float] = {"quiet": 0.65, "balanced": 0.46, "eager": 0.35}
 AFTER_A_MISS = 0.15
+HOPELESS = 0.8
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
@@ -293,7 +296,8 @@ class Alternative(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     #: the alternatives of one reply; None where unknown.
     score: float | None = None
     finish: Finish = "closed"
-    #: For each of the texts; empty where the engine can't tell.
+    #: For each of the texts; empty where the engine can't tell. Of a text that is empty for doubt,
+    #: one stretch of no characters: how sure its beginning was.
     confidence: tuple[tuple[Stretch, ...], ...] = ()
 
 

@@ -22,6 +22,7 @@ from lsp_server.fill.edits import check_current, to_newlines
 from lsp_server.fill.offers import Offer
 from lsp_server.fill.prefetch import Prefetch
 from lsp_server.fill.prompts import build_infill, choose_context
+from lsp_server.fill.silences import Silences
 from lsp_server.fill.suggestions import Suggestions
 from lsp_server.protocol_ext import ACCEPTED, InfillParams
 from model_runtime.protocol import AFTER_A_MISS, LEAST_CONFIDENCE
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from lsp_server.documents import DocumentSnapshot
     from lsp_server.settings import InlineSettings
     from model_runtime.protocol import Alternative, Finished
+
+    Ask = Callable[[], Coroutine[Any, Any, Finished | None]]
 
 _MILLISECONDS = 1000
 #: Letters that what was just typed must have to be said again.
@@ -127,7 +130,7 @@ def is_worth_asking(
 
 def register(server: Server) -> None:
     """Offer ghost text."""
-    newest, suggestions, prefetch = Newest(), Suggestions(), Prefetch()
+    newest, suggestions, prefetch, silences = Newest(), Suggestions(), Prefetch(), Silences()
 
     @server.feature(
         types.TEXT_DOCUMENT_INLINE_COMPLETION,
@@ -135,10 +138,10 @@ def register(server: Server) -> None:
         types.InlineCompletionOptions(),
     )
     async def complete(params: types.InlineCompletionParams) -> Any:
-        work = _complete(server, newest, suggestions, prefetch, params)
+        work = _complete(server, newest, suggestions, prefetch, silences, params)
         return await server.answer(work, popup=False)
 
-    for forget in (newest.drop, suggestions.forget, prefetch.drop):
+    for forget in (newest.drop, suggestions.forget, prefetch.drop, silences.forget):
         server.on_close(forget)
 
 
@@ -147,6 +150,7 @@ async def _complete(
     newest: Newest,
     suggestions: Suggestions,
     prefetch: Prefetch,
+    silences: Silences,
     params: types.InlineCompletionParams,
 ) -> list[types.InlineCompletionItem] | None:
     # Before any other task can run: the next message may change the document.
@@ -176,11 +180,10 @@ async def _complete(
     pauses = is_automatic and not suggestions.is_accepted(*around)
     pause_s = settings.debounce_ms / _MILLISECONDS if pauses else 0
     ahead = prefetch.take(*around)
-    least = 0.0
-    if is_automatic:
-        least = LEAST_CONFIDENCE[settings.eagerness]
-        least += AFTER_A_MISS * server.offers.has_missed(snapshot.uri, before)
-    ask = partial(_infill, server, snapshot, replaced, shown, pause_s, least)
+    least = _least(server, snapshot.uri, before) if is_automatic else 0.0
+    ask: Ask = partial(_infill, server, snapshot, replaced, shown, pause_s, least)
+    if silences.lasts(snapshot.uri, before, least):
+        ask = _nothing
     finished = await newest.run(snapshot.uri, _awaited(ahead, ask))
     if finished is None:
         return None
@@ -192,8 +195,10 @@ async def _complete(
     texts = [text for text in found if says_something(text, before)]
     suggestions.remember(*around, texts)
     if not texts:
+        silences.keep(snapshot.uri, before, _began(finished))
         server.status.say(_silence(finished, settings))
         return _items([], shown, place)
+    silences.forget(snapshot.uri)
     confidence = _confidence(found[texts[0]])
     server.offers.make(
         snapshot.uri, Offer(snapshot.language, to_newlines(before), texts[0], confidence)
@@ -205,10 +210,22 @@ async def _complete(
     return _items(texts, shown, place, server.offers.standing(snapshot.uri))
 
 
+def _least(server: Server, uri: str, before: str) -> float:
+    """Return how sure a text has to be to be shown unasked."""
+    has_missed = server.offers.has_missed(uri, before)
+    return LEAST_CONFIDENCE[server.settings.inline.eagerness] + AFTER_A_MISS * has_missed
+
+
 def _confidence(alternative: Alternative) -> float | None:
     """Return how likely the one text of an alternative is right; None where that is not told."""
     (stretches,) = alternative.confidence or ((),)
     return stretches[-1].confidence if stretches else None
+
+
+def _began(finished: Finished) -> float:
+    """Return how sure anything was that was not shown; 0 where there was nothing."""
+    found = [one.confidence[0] for one in finished.alternatives if one.confidence]
+    return max((stretches[0].confidence for stretches in found if stretches), default=0.0)
 
 
 def _silence(finished: Finished, settings: InlineSettings) -> str:
@@ -218,9 +235,11 @@ def _silence(finished: Finished, settings: InlineSettings) -> str:
     return "The model suggests nothing here."
 
 
-async def _awaited(
-    ahead: asyncio.Task[Finished] | None, ask: Callable[[], Coroutine[Any, Any, Finished]]
-) -> Finished:
+async def _nothing() -> None:
+    """Ask for nothing."""
+
+
+async def _awaited(ahead: asyncio.Task[Finished] | None, ask: Ask) -> Finished | None:
     """Return what was asked for ahead; ask where nothing was, or it came to nothing."""
     if ahead is not None:
         with contextlib.suppress(ServerFault):

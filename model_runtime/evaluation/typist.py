@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from model_runtime.protocol import AFTER_A_MISS, Stretch
-from model_runtime.text.showing import sure_part
+from model_runtime.protocol import AFTER_A_MISS, HOPELESS, Stretch
+from model_runtime.text.showing import has_word, sure_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +55,10 @@ class Ghost(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Return what of it is shown to who wants to see what is at least so sure."""
         found = [Stretch(n_chars=n, confidence=c) for n, c in self.stretches]
         return sure_part(self.text, found, least).rstrip()
+
+    def began(self) -> float:
+        """Return how sure its beginning is; 0 where there is none."""
+        return self.stretches[0][1] if self.stretches else 0.0
 
     def confidence(self, shown: str) -> float | None:
         """Return how sure the end of what is shown is; None where that is not told."""
@@ -131,20 +135,22 @@ def play(
     Args:
         line: what is typed.
         ask: returns what is made for the line, so many characters of which stand there.
-        least: see `Ghost.shown`; once a suggestion on the line was wrong, others have to be surer.
+        least: see `Ghost.shown`; once a suggestion on the line was wrong, others have to be surer,
+            and behind one that was hopeless nothing is asked for marks alone.
         takes_words: of what is wrong, the first words are accepted where they are right.
     """
     at = n_keys = n_asked = n_shown = n_right = 0
     forwards, seconds, processor_s = 0, 0.0, 0.0
-    standing, now = "", least
+    standing, now, is_hopeless = "", least, False
     while True:
-        if not standing:
+        if not standing and not is_hopeless:
             ghost = ask(line, at)
             n_asked += 1
             forwards += ghost.n_forwards
             seconds += ghost.seconds
             processor_s += ghost.processor_s
             standing = ghost.shown(now)
+            is_hopeless = not standing and ghost.began() < HOPELESS * now
             if standing:
                 rest = line.text[at:]
                 is_right = rest.startswith(standing)
@@ -164,6 +170,7 @@ def play(
         word = _WORD.match(line.text, at)
         typed = word.group() if word else line.text[at:]
         n_keys, at = n_keys + len(typed), at + len(typed)
+        is_hopeless = is_hopeless and not has_word(typed)
         standing = standing[len(typed) :] if standing.startswith(typed) else ""
     return Played(
         n_chars=len(line.text),

@@ -81,15 +81,16 @@ class Confidence:
         known = all(at in self._chances for at in range(n_tokens))
         return tuple(self._chances[at] for at in range(n_tokens)) if known else ()
 
-    def begins(self, least: float) -> bool:
-        """Say whether anything may be as sure as that, before a step is taken."""
-        known, ahead = self.laid_out.known, self.laid_out.ahead
-        if not self.reaches(least):
-            return False
-        if ahead is None:
-            return True
-        log_p = sum(chance.own for chance in known) + ahead.begun
-        return self.calibration.confidence(log_p, 1) >= least
+    def ahead(self) -> float:
+        """Return how sure anything can be that the span says, before a step is taken."""
+        log_p, n_chars = sum(chance.own for chance in self.laid_out.known), 1
+        if self.laid_out.ahead is not None:
+            token_id, chance = self.laid_out.ahead
+            said = self.tokenizer.decode([token_id])
+            log_p += chance.begun
+            # Of half a character nobody knows what it will be.
+            n_chars = 1 if HALF in said else len(said)
+        return self.calibration.confidence(log_p, n_chars)
 
     def reaches(self, least: float) -> bool:
         """Say whether what is settled so far, and something behind it, may be as sure as that."""

@@ -21,7 +21,7 @@ from model_runtime.text.healing import own_tokens, spell
 from model_runtime.text.laid_out import Fill
 from model_runtime.text.reconcile import reconciled
 from model_runtime.text.said_again import within_function
-from model_runtime.text.showing import sure_part, up_to
+from model_runtime.text.showing import silence, sure_part, up_to
 from model_runtime.text.syntax import syntax_of
 from model_runtime.text.trim import at_indentation
 
@@ -105,10 +105,10 @@ class Job:
         drafts = DraftCount(laid_out.canvas)
         prefix, suffix = self.around(texts, index)
         confidence, least = self._confidence(laid_out, index), self.request.least_confidence
-        if least and not confidence.begins(least):
+        if least and (ahead := confidence.ahead()) < least:
             # The forward that spelled the half token has shown that nothing sure will follow.
             cost.context_s += time.monotonic() - started
-            return Fill("", "doubt", [])
+            return Fill("", "doubt", [], confidence=silence(ahead))
         first_draft: list[float] = []
         if len(context) - self.cache.n_common(context) > PREFILL_ROWS:
             # The last stretch is encoded in the first denoising step's own forward.
@@ -222,7 +222,7 @@ class Job:
         has_begun = bool(laid_out.canvas.given[laid_out.span_start :].any())
         half, head_ids = "" if has_begun else laid_out.lead, list[int]()
         known: list[Chance] = []
-        ahead: Chance | None = None
+        ahead: tuple[int, Chance] | None = None
         tokenizer = self.model.layout.template.tokenizer
         while half:
             own_ids = own_tokens(tokenizer, half)
@@ -236,7 +236,10 @@ class Job:
             head_ids, half = head_ids + chosen, rest
             if chosen == own_ids:
                 (best, *_), (chance, *_) = rows[-1]
-                ahead = chance_of_token(tokenizer, best, chance, *rows[-1], is_one_line=is_one_line)
+                ahead = (
+                    best,
+                    chance_of_token(tokenizer, best, chance, *rows[-1], is_one_line=is_one_line),
+                )
         if not head_ids:
             return laid_out
         text_ids, n_head = laid_out.text_ids, len(head_ids)
@@ -284,7 +287,8 @@ def _sure(fill: Fill, least: float | None) -> Fill:
     shown = sure_part(fill.text, fill.confidence, least or 0)
     if shown == fill.text:
         return fill
-    return replace(fill, text=shown, finish="doubt", confidence=up_to(fill.confidence, len(shown)))
+    sure = up_to(fill.confidence, len(shown)) or silence(fill.confidence[0].confidence)
+    return replace(fill, text=shown, finish="doubt", confidence=sure)
 
 
 def warmer(sampler: AnySampler) -> AnySampler:

@@ -31,7 +31,8 @@ class LaidOut:
         opening: what it is made to begin with behind that, and keeps; see `indentation`.
         n_end: tokens behind a text to start from that say where it ends.
         known: how likely the tokens are that the span begins with, given; see `resumed`.
-        ahead: how likely the one is that the base would say behind these; None where not known.
+        ahead: the token that the base would say behind these, and how likely it is; None where not
+            known.
     """
 
     canvas: Canvas
@@ -42,7 +43,7 @@ class LaidOut:
     opening: str = ""
     n_end: int = 0
     known: tuple[Chance, ...] = ()
-    ahead: Chance | None = None
+    ahead: tuple[int, Chance] | None = None
 
     @property
     def lead(self) -> str:

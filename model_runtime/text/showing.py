@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from model_runtime.protocol import Stretch
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from model_runtime.protocol import Stretch
 
 #: Fewer characters, blanks aside, are typed sooner than read.
 MIN_SHOWN = 2
@@ -36,6 +36,11 @@ def sure_part(text: str, stretches: Sequence[Stretch], least: float) -> str:
     return shown if sum(not c.isspace() for c in shown) >= MIN_SHOWN else ""
 
 
+def silence(sure: float) -> tuple[Stretch, ...]:
+    """Return the stretches of an empty text: what was not shown began no surer than this."""
+    return (Stretch(n_chars=0, confidence=sure),)
+
+
 def up_to(stretches: Sequence[Stretch], n_chars: int) -> tuple[Stretch, ...]:
     """Return the stretches of a text's first characters."""
     found: list[Stretch] = []
@@ -43,9 +48,14 @@ def up_to(stretches: Sequence[Stretch], n_chars: int) -> tuple[Stretch, ...]:
         n_here = min(stretch.n_chars, n_chars)
         if n_here <= 0:
             break
-        found.append(type(stretch)(n_chars=n_here, confidence=stretch.confidence))
+        found.append(Stretch(n_chars=n_here, confidence=stretch.confidence))
         n_chars -= n_here
     return tuple(found)
+
+
+def has_word(text: str) -> bool:
+    """Say whether there is more than marks and blanks in a text."""
+    return any(map(_of_word, text))
 
 
 def _is_inside_word(text: str, at: int) -> bool:

@@ -139,6 +139,16 @@ class Workbench:
         self.until(self._port_file.exists, "the driver", START_S)
         self._port = int(self._port_file.read_text())
         self.until(lambda: self.ask(_IS_READY), "the extension", START_S)
+        # A window that has just come up does not ask for all that is typed in it.
+        self.open("warm = up\n", "warm.py")
+        self.until(self._asks_for_ghost_text, "a request for ghost text", START_S)
+        self.ask(_CLEAN, command="workbench.action.closeAllEditors")
+
+    def _asks_for_ghost_text(self) -> bool:
+        self.run("editor.action.inlineSuggest.trigger")
+        self.page.wait_for_timeout(KEY_S * 1000 / 4)
+        # The first request starts the runtime.
+        return (self.folder / "run").exists()
 
     def close(self) -> None:
         """End everything."""

@@ -11,7 +11,7 @@ from support.editor import URI, Editor, Refused, at
 from support.fake_runtime import FakeRuntime, FakeState, finished
 
 from lsp_server.errors import InfillFailed, RuntimeUnavailable
-from model_runtime.protocol import LEAST_CONFIDENCE, Notice
+from model_runtime.protocol import LEAST_CONFIDENCE, Notice, Stretch
 
 INVOKED, AUTOMATIC = 1, 2
 METHOD = "textDocument/inlineCompletion"
@@ -354,6 +354,36 @@ async def test_keeping_quiet_is_told(runtime: FakeRuntime) -> None:
     assert await editor.request(METHOD, params(0, 4, AUTOMATIC)) == []
 
     assert "Not sure enough" in editor.heard["remask/didChangeStatus"][-1]["text"]
+
+
+@pytest.mark.parametrize(
+    ("began", "typed", "n_asked"),
+    [(0.1, "x = (\n", 1), (0.1, "x = y\n", 2), (0.44, "x = (\n", 2), (0.1, "y = (\n", 2)],
+)
+async def test_marks_behind_a_hopeless_answer_are_not_asked_for(
+    runtime: FakeRuntime, began: float, typed: str, n_asked: int
+) -> None:
+    """A word that begins is, and so is what follows an answer that was nearly sure."""
+
+    def doubtful(request: Any) -> Any:
+        whole = finished(request, "")
+        sure = ((Stretch(n_chars=0, confidence=began),),)
+        one = msgspec.structs.replace(whole.alternatives[0], finish="doubt", confidence=sure)
+        return msgspec.structs.replace(whole, alternatives=(one,))
+
+    runtime.reply = doubtful
+    editor = Editor(runtime)
+    await editor.start()
+    editor.open("x = \n")
+    assert await editor.request(METHOD, params(0, 4, AUTOMATIC)) == []
+    editor.change(typed, 2)
+
+    assert not await editor.request(METHOD, params(0, 5, AUTOMATIC))
+
+    assert len(runtime.requests) == n_asked
+    # By key it is.
+    await editor.request(METHOD, params(0, 5, INVOKED))
+    assert len(runtime.requests) == n_asked + 1
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,10 @@ def test_doubt_from_the_start_costs_one_forward() -> None:
 
     assert finished.alternatives[0].texts == ("",)
     assert finished.alternatives[0].finish == "doubt"
+    # How sure it might have been.
+    ((began,),) = finished.alternatives[0].confidence
+    assert began.n_chars == 0
+    assert 0 < began.confidence < 1
     # It also spells the half token, and shows what would be said behind it.
     assert finished.usage.n_forwards == 1
 
