@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING
 from model_runtime.text.indentation import indentation
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from model_runtime.protocol import Enclosing
 
 #: A line that may stand at the left in any block: of a string, a comment, the preprocessor.
 _ANYWHERE = re.compile(r"[\"'#`]")
+#: What takes arguments and opens a block.
+_HEAD = re.compile(r"\w.*\(.*\).*[:{]$")
 
 
 def within_function(text: str, prefix: str, where: Enclosing | None) -> str:
@@ -25,18 +29,37 @@ def within_function(text: str, prefix: str, where: Enclosing | None) -> str:
     Args:
         text: the answer.
         prefix: the file up to the span.
-        where: the function; None where it is unknown, and then nothing is left out.
+        where: the function; None where nobody told, and then it is read from the lines.
     """
-    if where is None:
-        return text
-    begun = prefix[prefix.rfind("\n", 0, len(prefix) - where.n_before) + 1 :]
-    kept = _without_head(text, begun)
-    if kept == text:
-        return text
-    n_outside = len(indentation(begun)) + 1
-    lines = kept.split("\n")
-    n_lines = next((n for n, line in enumerate(lines) if n and _leaves(line, n_outside)), None)
-    return "\n".join(lines[:n_lines]).rstrip() if n_lines else kept
+    for begun in _begun(text, prefix, where):
+        kept = _without_head(text, begun)
+        if kept != text:
+            n_outside = len(indentation(begun)) + 1
+            lines = kept.split("\n")
+            n_lines = next((n for n, line in enumerate(lines) if n and _leaves(line, n_outside)), 0)
+            return "\n".join(lines[:n_lines]).rstrip() if n_lines else kept
+    return text
+
+
+def _begun(text: str, prefix: str, where: Enclosing | None) -> Iterator[str]:
+    """Yield what stands before a span from the head of each function on that it may stand in."""
+    if where is not None:
+        yield prefix[prefix.rfind("\n", 0, len(prefix) - where.n_before) + 1 :]
+        return
+    head = text.lstrip().partition("\n")[0].strip()
+    if not _HEAD.match(head) or head not in prefix:
+        return
+    *above, here = prefix.split("\n")
+    # Behind a blank line at the left a function is over.
+    last = above[-1] if above and not here else ""
+    n_inside = len(indentation(last)) + 1 if last.strip() else len(indentation(here))
+    at = len(prefix) - len(here)
+    for line in reversed(above):
+        at -= len(line) + 1
+        if line.strip() and len(indentation(line)) < n_inside:
+            n_inside = len(indentation(line))
+            if line.strip() == head:
+                yield prefix[at:]
 
 
 def _without_head(text: str, begun: str) -> str:
