@@ -23,8 +23,8 @@ from model_runtime.evaluation.keyboard_page import (
     STOPPED,
     Measured,
     page,
-    plots,
 )
+from model_runtime.evaluation.keyboard_plots import plots
 from model_runtime.evaluation.run import Journal, describe_machine, spread
 from model_runtime.evaluation.typed import Made, Maker, by_engine, by_llama_cpp
 from model_runtime.evaluation.typist import gap_in, line_of

@@ -11,7 +11,6 @@ import msgspec
 
 from model_runtime.evaluation.metrics import rate
 from model_runtime.evaluation.modes import percent
-from model_runtime.evaluation.plot import Series, draw_plot
 from model_runtime.evaluation.report import table
 from model_runtime.evaluation.typist import Played, play
 from model_runtime.protocol import LEAST_CONFIDENCE
@@ -160,35 +159,6 @@ def page(measured: Measured) -> str:
     return "".join(parts)
 
 
-def plots(measured: Measured) -> dict[str, str]:
-    """Draw keys saved against wrong suggestions, and what was said against what was true."""
-    curves: dict[str, list[tuple[float, float, str]]] = {}
-    for (name, level), lines in measured.played.items():
-        if name == STOPPED:
-            continue
-        total = sum((whole for _, whole, _ in lines), Played())
-        label = f"{level:g}" if name == OURS else ""
-        curves.setdefault(name, []).append((_wrong(total), _saved(total), label))
-    fifths = [(100 * said, 100 * true, "") for said, true, _ in measured.fifths()]
-    return {
-        CURVE_NAME: draw_plot(
-            [Series(name=name, points=points) for name, points in curves.items()],
-            title="Keys saved against wrong suggestions, by confidence",
-            x_title="wrong suggestions per 100 characters",
-            y_title="% of the keys saved",
-        ),
-        RELIABILITY_NAME: draw_plot(
-            [
-                Series(name="suggestions, in fifths", points=fifths),
-                Series(name="said is true", points=[(0, 0, ""), (100, 100, "")]),
-            ],
-            title="Confidence and truth",
-            x_title="confidence, %",
-            y_title="right, %",
-        ),
-    }
-
-
 def _rows(measured: Measured) -> list[tuple[str, str, list[tuple[Line, Played, Played]]]]:
     names = {0.0: EVERYTHING} | {level: name for name, level in LEAST_CONFIDENCE.items()}
     return [
@@ -215,9 +185,9 @@ def _keyboard_table(measured: Measured) -> str:
                 str(len(lines)),
                 f"{100 * total.n_shown / total.n_asked:.0f}",
                 f"{100 * total.n_right / max(1, total.n_shown):.0f}",
-                _with_interval(whole, _wrong),
-                _with_interval(whole, _saved),
-                _with_interval(words, _saved),
+                _with_interval(whole, n_wrong),
+                _with_interval(whole, n_saved),
+                _with_interval(words, n_saved),
             )
         )
     return table(head, rows)
@@ -284,16 +254,18 @@ def _language_table(measured: Measured) -> str:
     for language in dict.fromkeys(line.language for line, _, _ in lines):
         own = [whole for line, whole, _ in lines if line.language == language]
         rows.append(
-            (language, str(len(own)), _with_interval(own, _wrong), _with_interval(own, _saved))
+            (language, str(len(own)), _with_interval(own, n_wrong), _with_interval(own, n_saved))
         )
     return table(("language", "lines", "wrong per 100 characters", "keys saved %"), rows)
 
 
-def _wrong(total: Played) -> float:
+def n_wrong(total: Played) -> float:
+    """Return the wrong suggestions per 100 characters."""
     return 100 * (total.n_shown - total.n_right) / total.n_chars
 
 
-def _saved(total: Played) -> float:
+def n_saved(total: Played) -> float:
+    """Return the percentage of the keys that was saved."""
     return 100 * (1 - total.n_keys / total.n_chars)
 
 

@@ -17,6 +17,7 @@ import msgspec
 
 from model_runtime.http.faults import NotFilled, StillLoading
 from model_runtime.http.forms import UNREADABLE, plain
+from model_runtime.http.news import News
 from model_runtime.protocol import Alternative, Stretch, Usage
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from model_runtime.http.cut import Cut, Seen
     from model_runtime.http.link import OnNotice, OnStep
-    from model_runtime.protocol import Finished, InfillRequest, Notice, Status, StepReport
+    from model_runtime.protocol import Finished, InfillRequest, Status, StepReport
 
 #: "limit": the most tokens, or the time, ran out.
 Ending = Literal["closed", "limit", "stop"]
@@ -118,33 +119,6 @@ class Filled:
     finished: Finished | None = None
 
 
-class _News:
-    """The newest step report, a notice that says "not yet", and a bell."""
-
-    def __init__(self) -> None:
-        self.rung = asyncio.Event()
-        self.step: StepReport | None = None
-        self.first_at: float | None = None
-        self.notice: Notice | None = None
-
-    def put(self, step: StepReport) -> None:
-        if self.first_at is None:
-            self.first_at = time.monotonic()
-        self.step = step
-        self.rung.set()
-
-    def hear(self, notice: Notice) -> None:
-        # What has a known end takes long: a download, or a model being prepared.
-        if notice.fraction is not None:
-            self.notice = notice
-            self.rung.set()
-
-    def take(self) -> StepReport | None:
-        self.rung.clear()
-        step, self.step = self.step, None
-        return step
-
-
 async def follow(backend: Backend, ask: Ask) -> AsyncGenerator[Piece | Filled]:
     """Have a request filled; yield pieces as they settle, and `Filled` at last.
 
@@ -179,7 +153,7 @@ async def _follow_one(backend: Backend, ask: Ask, number: int) -> AsyncGenerator
     # What is there when time is up will do where text is added, not where code is replaced.
     keeps = request.mode == "infill" and not request.instruction and not ask.diffusing
     watches = shows or (is_single and is_certain and (keeps or bool(cut) or ask.enough_s > 0))
-    news = _News()
+    news = News()
     request = msgspec.structs.replace(request, stream=watches)
     filling = asyncio.ensure_future(
         backend.infill(request, news.put if watches else None, news.hear)

@@ -20,7 +20,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from model_runtime.text.indentation import indentation
-from model_runtime.text.place import LINE_ENDS, Place
+from model_runtime.text.place import Place
+from model_runtime.text.telling import LINE_ENDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

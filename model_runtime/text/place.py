@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from model_runtime.text.closers import Closers, closers_at
 from model_runtime.text.indentation import indentation, own_blanks
 from model_runtime.text.repetition import Repetition
+from model_runtime.text.telling import LINE_ENDS, first_lines
 
 if TYPE_CHECKING:
     from model_runtime.text.scan import Scan
@@ -20,19 +21,10 @@ Found = tuple[int, int] | None
 #: Takes a text, and whether no more will come.
 Rule = Callable[[str, bool], Found]
 
-#: Letters and digits by which lines behind a span are known: of `}` and `i += 1` a file has many.
-MIN_SURE = 4
 #: Characters before a span and behind it that lines of a fill are compared with.
 N_NEAR = 16_000
-#: These say nothing of which line it is.
-_COMMON = re.compile(
-    r"\W*(?:pass|break|continue|return|else|try|finally|do|then|begin|end|endif|done|esac|default"
-    r"|next|loop|catch)?\W*\Z"
-)
 _FENCE = re.compile(r"(?:\n|\A)[ \t]*```")
 _FENCE_LINE = re.compile(r"^[ \t]*(`{3,}|~{3,})", re.MULTILINE)
-#: Blank lines and the line end before a line.
-LINE_ENDS = r"[ \t]*\n(?:[ \t]*\n)*"
 _LINE = re.compile(r"([ \t]*\n(?:[ \t]*\n)*)([ \t]*)(?=[^\s])")
 #: The last line of a text that opens a block ends so.
 _OPENERS = ":", "{", "(", "["
@@ -65,7 +57,7 @@ class Place:
         last = prefix.rpartition("\n")[2]
         #: Put before a text that begins its line.
         self._lead = f"\n{last}" if not last.strip() else ""
-        self._repeated = _repeated(suffix)
+        self._repeated = first_lines(suffix)
         self._floor = _floor(prefix, suffix)
         self._blanks = own_blanks(prefix, suffix, syntax.indents_by)
         # Scanned for the rules and for what is firm, not for each of them.
@@ -280,28 +272,6 @@ def _n_fences(text: str) -> int:
 def _word(line: str) -> str:
     found = _WORD.match(line)
     return found.group() if found else ""
-
-
-def is_telling(line: str) -> bool:
-    """Say whether a line is known by what it says: not of one word that a file has often."""
-    return _n_sure(line) >= MIN_SURE
-
-
-def _n_sure(line: str) -> int:
-    return 0 if _COMMON.match(line) else sum(map(str.isalnum, line))
-
-
-def _repeated(suffix: str) -> re.Pattern[str] | None:
-    """Return the pattern of the first lines behind a span, however many blank lines part them."""
-    rest, *lines = suffix.split("\n")
-    pattern, n_sure = re.escape(rest.rstrip()), _n_sure(rest)
-    for line in lines:
-        if n_sure >= MIN_SURE:
-            break
-        if line.strip():
-            pattern += LINE_ENDS + re.escape(line.rstrip())
-            n_sure += _n_sure(line)
-    return re.compile(pattern + r"[ \t]*\n") if n_sure >= MIN_SURE else None
 
 
 def _floor(prefix: str, suffix: str) -> int:

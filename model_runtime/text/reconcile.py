@@ -12,8 +12,9 @@ import re
 from typing import TYPE_CHECKING
 
 from model_runtime.text.ending import Ending, line_ending
-from model_runtime.text.place import Place, is_telling
+from model_runtime.text.place import Place
 from model_runtime.text.syntax import syntax_of
+from model_runtime.text.telling import is_telling
 from model_runtime.text.trim import n_shared
 
 if TYPE_CHECKING:
