@@ -77,6 +77,17 @@ def test_after_a_miss_others_have_to_be_surer() -> None:
     assert played.n_shown == 1
 
 
+@pytest.mark.parametrize(("began", "n_asked"), [(0.1, 2), (0.45, 4)])
+def test_behind_a_hopeless_answer_marks_alone_are_not_asked_for(began: float, n_asked: int) -> None:
+    """A word is: as in the editor."""
+    ghost = Ghost(text="", stretches=((0, began),))
+    played = play(line("f(x)"), lambda _line, _at: ghost, 0.5)
+
+    # At the line's start, behind `f`, `(`, `x` and `)`.
+    assert len(pauses(line("f(x)"))) == 5
+    assert played.n_asked == n_asked + 1
+
+
 @pytest.mark.parametrize(
     ("shown", "wanted", "n"),
     [("foo(a)", "foo(b)", 4), ("foo", "foobar", 0), ("a.b.c", "a.b.d", 4), ("x", "y", 0)],
