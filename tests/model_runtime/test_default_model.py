@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+import transformers
 from support.default_model import default_model, gaps
-from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from model_runtime.decoding.canvas import Canvas, Query
 from model_runtime.decoding.denoise import Budget, denoise
@@ -175,11 +175,11 @@ def dense_base(
 
 def reference(
     file: TensorFile, config: BaseConfig, weights: dict[str, torch.Tensor]
-) -> Qwen2ForCausalLM:
+) -> transformers.Qwen2ForCausalLM:
     """Return transformers' Qwen2 with the same weights."""
     with torch.device("meta"):
-        model = Qwen2ForCausalLM(
-            Qwen2Config(
+        model = transformers.Qwen2ForCausalLM(
+            transformers.Qwen2Config(
                 vocab_size=config.vocab_size,
                 hidden_size=config.width,
                 intermediate_size=config.mlp_width,

@@ -80,6 +80,7 @@ class SelfRunning(SteppedEngine):
 
 
 def events(text: str) -> list[Any]:
-    """Return the JSON events of a stream; "[DONE]" as it stands."""
-    lines = [line.removeprefix("data: ") for line in text.split("\n\n") if line]
+    """Return the JSON events of a stream, without its comments; "[DONE]" as it stands."""
+    said = [line for line in text.split("\n\n") if line and not line.startswith(":")]
+    lines = [line.removeprefix("data: ") for line in said]
     return [line if line == "[DONE]" else msgspec.json.decode(line) for line in lines]
