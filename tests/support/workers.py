@@ -17,19 +17,21 @@ if TYPE_CHECKING:
     import pytest
 
 #: What takes longest, first, so that what is short fills the gaps at the end; paths within tests.
-#: Two lines of one name are one after the other on one worker.
+#: Lines of one name are one after the other on one worker: an editor in a browser and Ray's many
+#: processes never stand in memory together, and the model that tests load is loaded once.
 GROUPS = (
+    ("large", "e2e/vscode/"),
     ("model", "model_runtime/test_default_model.py"),
     ("model", "model_runtime/test_next_edits.py"),
     ("model", "model_runtime/test_real_fills.py"),
     ("model", "e2e/test_real_edits.py"),
-    ("vscode", "e2e/vscode/"),
-    ("vscode", "e2e/test_newcomer.py"),
-    ("ray", "e2e/test_http_replicas.py"),
-    ("ray", "e2e/test_http_tiny_replicas.py"),
+    ("large", "e2e/test_newcomer.py"),
+    ("model", "e2e/test_default_model.py"),
+    ("large", "e2e/test_http_replicas.py"),
+    ("large", "e2e/test_http_tiny_replicas.py"),
     ("", "e2e/"),
 )
-#: Most tests of editors and servers wait for processes: one worker more than there are cores.
+#: More would take more memory than they save time.
 MOST = 4
 
 
@@ -37,6 +39,7 @@ def n_workers(config: pytest.Config) -> int:
     """Return how many processes to run on: 0, this one, for tests that are asked for by name."""
     if config.args_source is not config.ArgsSource.TESTPATHS:
         return 0
+    # Tests of editors and servers mostly wait for other processes: one more than there are cores.
     return min(MOST, (os.cpu_count() or 1) + 1)
 
 
