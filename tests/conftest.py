@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import tempfile
@@ -9,9 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from support import workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Each process has its core; torch and the runtimes that tests start would take all of them.
+    os.environ |= {"OMP_NUM_THREADS": "1", "REMASK_THREADS": "1"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,6 +30,22 @@ def pytest_configure() -> None:
     # What is ignored stays ignored in a child; what is handled is the child's own affair again.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Run all tests on several processes, and what is asked for by name in this one."""
+    return workers.n_workers(config)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> workers.ByFile:
+    """Keep together what shares something."""
+    return workers.ByFile(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest; the order within is as random as it was."""
+    items[:] = workers.longest_first(items)
 
 
 @pytest.fixture

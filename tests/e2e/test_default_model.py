@@ -18,7 +18,7 @@ from support.llama_vim import CLIENTS, llama_vim
 from support.serve_process import serve_process
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
 
     from support.serve_process import Served
 
@@ -30,14 +30,14 @@ URI = SAMPLE.as_uri()
 UNWRITTEN = "return 0.0"
 
 
-@pytest.fixture
-async def home() -> AsyncIterator[Home]:
-    """Yield a home whose runtime has the default model."""
+@pytest.fixture(scope="module")
+def home() -> Iterator[Home]:
+    """Yield a home whose runtime has the default model, which is loaded once for these tests."""
     with new_home() as home:
         home.environment["REMASK_ENGINE"] = "local"
         del home.environment["REMASK_SCRIPT"]
         yield home
-        await home.stop()
+        asyncio.run(home.stop())
 
 
 def selected(text: str) -> types.Range:
@@ -150,9 +150,11 @@ async def test_the_command_of_the_readme_prints_a_diff(home: Home) -> None:
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[Served]:
-    """The default model behind `remask serve`."""
-    with serve_process(engine="local", flags=("--deadline-s", "400")) as served:
+def served(home: Home) -> Iterator[Served]:
+    """The same runtime behind `remask serve`."""
+    flags = ("--deadline-s", "400", "--idle-exit-s", home.environment["REMASK_IDLE_EXIT_S"])
+    flags += ("--directory", home.environment["REMASK_RUNTIME_DIR"])
+    with serve_process(engine="local", flags=flags) as served:
         yield served
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -9,17 +10,20 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
 from support import editors
 from support.editors import ROOT, require
+from support.front import SelfRunning, fronting
 from support.language_client import new_home
 from support.terminal import Terminal
 
 from lsp_server.protocol_ext import COMMANDS
 from lsp_server.settings import InlineSettings, NextEditSettings, Settings, read_settings
+from model_runtime.http.limits import ServeSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -55,11 +59,20 @@ _PACKAGES = """
 """
 
 
-def block(language: str) -> str:
-    """Return the page's one block of a language."""
+def block(language: str, editor: str = "") -> str:
+    """Return the page's one block of a language, or an editor's one."""
     text = (ROOT / "docs" / "editors.md").read_text()
+    if editor:
+        text = text.partition(f"## {editor}\n")[2].partition("\n## ")[0]
     (found,) = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return str(found)
+
+
+def check_server(command: list[str], settings: dict[str, Any]) -> None:
+    """Check that a configuration starts our server, with settings that there are."""
+    assert command == ["remask", "lsp"]
+    assert settings
+    assert read_settings(settings, Settings())[1] == []
 
 
 @pytest.fixture
@@ -74,8 +87,43 @@ def test_helix_is_told_what_there_is() -> None:
     """The command line and every setting exist."""
     config = tomllib.loads(block("toml"))
     (server,) = config["language-server"].values()
-    assert [server["command"], *server["args"]] == ["remask", "lsp"]
-    assert read_settings(server["config"], Settings())[1] == []
+    check_server([server["command"], *server["args"]], server["config"])
+
+
+def test_kakoune_is_told_what_there_is() -> None:
+    """The table is one, in braces that close, and the settings come in the section asked for."""
+    script = block("kak", "Kakoune")
+    assert script.count("{") == script.count("}")
+    tables = tomllib.loads(script.partition("lsp_servers %{")[2].partition("\n    }\n")[0])
+    (server,) = tables.values()
+    section = server["settings_section"]
+    check_server([server["command"], *server["args"]], server["settings"][section])
+
+
+def test_sublime_text_is_told_what_there_is() -> None:
+    """The command line and every setting exist."""
+    (server,) = json.loads(block("json", "Sublime Text"))["clients"].values()
+    assert server["enabled"]
+    check_server(server["command"], server["settings"]["remask"])
+
+
+async def test_zed_is_told_where_to_ask(short_path: Path) -> None:
+    """What the page's settings make it send gets a fill: `remask serve` answers at that place."""
+    settings = json.loads(block("json", "Zed"))["edit_predictions"]
+    api = settings[settings["provider"]]
+    address = urlsplit(api["api_url"])
+    assert address.port == ServeSettings().port
+    engine = SelfRunning()
+    engine.text = "a + b"
+    async with fronting(short_path, engine) as front:
+        prompt = "<|fim_prefix|>x = <|fim_suffix|>\n<|fim_middle|>"
+        asked = {"prompt": prompt, "max_tokens": api["max_output_tokens"], "model": api["model"]}
+        reply = await front.post(address.path, **asked, stop=["<|endoftext|>"])
+        request = await engine.started()
+
+    assert reply.json()["choices"][0]["text"] == "a + b"
+    assert (request.prefix, request.suffix) == ("x = ", "\n")
+    assert request.spans[0].max_tokens == api["max_output_tokens"]
 
 
 def test_any_client_is_told_what_there_is() -> None:

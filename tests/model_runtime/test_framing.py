@@ -150,17 +150,21 @@ def test_message_over_the_limit_is_not_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    "start",
+    ("start", "repeated", "n_times"),
     [
-        msgpack.packb("x" * (MAX_MESSAGE_BYTES + 1)),
+        # A text of more bytes than a message may have.
+        (b"\xdb\xff\xff\xff\xff", b"x", MAX_MESSAGE_BYTES + 1),
         # A list that never ends: each byte is one more empty list in it.
-        b"\xdd\xff\xff\xff\xff" + b"\x90" * (MAX_MESSAGE_BYTES + 1),
-        b"\x91" * 2000,
+        (b"\xdd\xff\xff\xff\xff", b"\x90", MAX_MESSAGE_BYTES + 1),
+        (b"", b"\x91", 2000),
     ],
     ids=["long text", "endless list", "deep list"],
 )
-def test_frame_over_the_limit_is_refused_in_time(start: bytes) -> None:
+def test_frame_over_the_limit_is_refused_in_time(
+    start: bytes, repeated: bytes, n_times: int
+) -> None:
     """A frame is refused once it is too large, not once it is whole, which it may never be."""
+    start += repeated * n_times
     decoder = client_message_decoder()
     chunks = list(range(0, len(start), 65_536))
 

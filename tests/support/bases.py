@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import gguf
 import numpy as np
 import torch
+import transformers
 from tokenizers import (
     Regex,
     Tokenizer,
@@ -26,14 +27,6 @@ from tokenizers import (
     pre_tokenizers,
     processors,
     trainers,
-)
-from transformers import (
-    LlamaConfig,
-    LlamaForCausalLM,
-    Qwen2Config,
-    Qwen2ForCausalLM,
-    Qwen3Config,
-    Qwen3ForCausalLM,
 )
 
 if TYPE_CHECKING:
@@ -118,11 +111,8 @@ BASES = {
         file="<filename>{path}\n",
     ),
 }  # fmt: skip
-_CLASSES = {
-    "qwen2": (Qwen2Config, Qwen2ForCausalLM),
-    "qwen3": (Qwen3Config, Qwen3ForCausalLM),
-    "llama": (LlamaConfig, LlamaForCausalLM),
-}
+#: By name: transformers imports a model's classes when they are first asked for.
+_CLASSES = {"qwen2": "Qwen2", "qwen3": "Qwen3", "llama": "Llama"}
 
 
 def _split(pattern: str) -> pre_tokenizers.PreTokenizer:
@@ -178,7 +168,9 @@ def tokenizer_of(base: str) -> Tokenizer:
 def model_of(base: str, **changes: Any) -> Any:
     """Return transformers' model of a base in small, its weights random."""
     published = BASES[base]
-    config_class, model_class = _CLASSES[published.kind]
+    name = _CLASSES[published.kind]
+    config_class = getattr(transformers, f"{name}Config")
+    model_class = getattr(transformers, f"{name}ForCausalLM")
     values = {
         "vocab_size": N_VOCAB, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2,
         "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 4096,

@@ -23,6 +23,24 @@ if TYPE_CHECKING:
 TEST_SETTINGS = ServeSettings(port=0, requests_per_minute=0)
 
 
+class QuickServer(FrontServer):
+    """A front that leaves when it is told to, not when it next looks whether it was."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._leaves = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Wait for that."""
+        await self.on_tick(0)
+        await self._leaves.wait()
+
+    def leave(self) -> None:
+        """Tell it."""
+        self.should_exit = True
+        self._leaves.set()
+
+
 @dataclass
 class Front:
     """A front that runs, and who to ask it with."""
@@ -56,7 +74,7 @@ async def fronting(
     given = engine or SelfRunning()
     async with serving(given, directory):
         ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        server = FrontServer(
+        server = QuickServer(
             Runtime(directory), msgspec.structs.replace(TEST_SETTINGS, **settings), ready.set_result
         )
         task = asyncio.create_task(server.serve())
@@ -65,7 +83,7 @@ async def fronting(
             async with httpx2.AsyncClient(base_url=url, timeout=20, trust_env=False) as client:
                 yield Front(url, client, given)
         finally:
-            server.should_exit = True
+            server.leave()
             await task
 
 
@@ -80,6 +98,7 @@ class SelfRunning(SteppedEngine):
 
 
 def events(text: str) -> list[Any]:
-    """Return the JSON events of a stream; "[DONE]" as it stands."""
-    lines = [line.removeprefix("data: ") for line in text.split("\n\n") if line]
+    """Return the JSON events of a stream, without its comments; "[DONE]" as it stands."""
+    said = [line for line in text.split("\n\n") if line and not line.startswith(":")]
+    lines = [line.removeprefix("data: ") for line in said]
     return [line if line == "[DONE]" else msgspec.json.decode(line) for line in lines]

@@ -12,16 +12,16 @@ counted as a transfer that has to wait, though it may not have to.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections import Counter
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_flatten, tree_map_only
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor
 
@@ -78,8 +78,11 @@ class Pretended(torch.Tensor):
             device="meta",
             requires_grad=inner.requires_grad,
         )
-        made.inner = inner.detach()
+        made.inner = inner.detach() if inner.requires_grad else inner
         return made
+
+    # Operations come to `__torch_dispatch__`; what subclasses do before would only be in the way.
+    __torch_function__ = torch._C._disabled_torch_function_impl
 
     @property
     def device(self) -> torch.device:
@@ -112,8 +115,9 @@ class Pretended(torch.Tensor):
         """Check, count, and compute on the processor."""
         del types
         kwargs = dict(kwargs or {})
-        name = func._schema.name
-        tensors = [x for x in tree_flatten((args, kwargs))[0] if isinstance(x, torch.Tensor)]
+        name, written = _schema(func)
+        tensors: list[Tensor] = []
+        _replaced((args, kwargs), tensors.append)
         _check(name, args, tensors)
         target = kwargs.get("device")
         if target is not None:
@@ -127,9 +131,7 @@ class Pretended(torch.Tensor):
             index is not None and index.dtype == torch.bool for index in args[1]
         ):
             cls.waited[f"{name} by a mask"] += 1
-        plain_args, plain_kwargs = tree_map_only(
-            Pretended, lambda wrapped: wrapped.inner, (args, kwargs)
-        )
+        plain_args, plain_kwargs = _plain((args, kwargs))
         if name == "aten::where":
             # A derivative's own scalar: torch makes it where the wrapper really is. It is a zero.
             plain_args = tuple(
@@ -140,14 +142,28 @@ class Pretended(torch.Tensor):
             result = func(plain_args[0].float(), *plain_args[1:], **plain_kwargs).to(plain_args[0])
         else:
             result = func(*plain_args, **plain_kwargs)
-        written = [
-            args[at]
-            for at, argument in enumerate(func._schema.arguments)
-            if argument.alias_info is not None and argument.alias_info.is_write and at < len(args)
-        ]
-        if written and isinstance(result, torch.Tensor):
-            return written[0]
-        return tree_map_only(torch.Tensor, cls, result) if stays else result
+        if written is not None and written < len(args) and isinstance(result, torch.Tensor):
+            return args[written]
+        return _replaced(result, cls) if stays else result
+
+
+@functools.cache
+def _schema(func: Any) -> tuple[str, int | None]:
+    """Return an operation's name, and which argument it writes to first."""
+    schema = func._schema
+    kinds = enumerate(argument.alias_info for argument in schema.arguments)
+    return schema.name, next((at for at, kind in kinds if kind and kind.is_write), None)
+
+
+def _replaced(value: Any, change: Callable[[Tensor], Any]) -> Any:
+    """Return a value with every tensor in it changed, in whatever it lies."""
+    if isinstance(value, torch.Tensor):
+        return change(value)
+    if isinstance(value, tuple | list):
+        return type(value)([_replaced(one, change) for one in value])
+    if isinstance(value, dict):
+        return {key: _replaced(one, change) for key, one in value.items()}
+    return value
 
 
 def _check(name: str, args: tuple[Any, ...], tensors: list[Tensor]) -> None:
@@ -233,7 +249,7 @@ def _is_number(value: object) -> bool:
 
 
 def _plain(values: Any) -> Any:
-    return tree_map_only(Pretended, lambda wrapped: wrapped.inner, values)
+    return _replaced(values, lambda x: x.inner if isinstance(x, Pretended) else x)
 
 
 @contextlib.contextmanager

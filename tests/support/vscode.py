@@ -14,6 +14,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 from support import editors
+from support.neovim import write_script
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,14 +99,13 @@ class Workbench:
     """A VS Code window and the processes behind it.
 
     Args:
-        folder: its own, with a short path: all its state, and its runtime's. `script.json` in it is
-            what the model answers.
+        folder: its own, with a short path: all its state, and its runtime's.
         browser: what it is shown in.
-        engine: the runtime's; "local" has the default model.
     """
 
-    def __init__(self, folder: Path, browser: Browser, engine: str = "scripted") -> None:
+    def __init__(self, folder: Path, browser: Browser) -> None:
         self.folder = folder
+        self.runtime = folder / "run"
         self.workspace = folder / "work"
         self.workspace.mkdir()
         self._data = folder / "data"
@@ -117,13 +117,14 @@ class Workbench:
         self._environment = {
             **os.environ,
             "REMASK_TEST_DRIVER": str(self._port_file),
-            "REMASK_ENGINE": engine,
             "REMASK_SCRIPT": str(folder / "script.json"),
-            "REMASK_RUNTIME_DIR": str(folder / "run"),
+            "REMASK_RUNTIME_DIR": str(self.runtime),
             "REMASK_IDLE_EXIT_S": "300",
             "XDG_STATE_HOME": str(folder / "state"),
             "XDG_CONFIG_HOME": str(folder / "config"),
         }
+        # The runtime's settings say which: they can be changed while this runs.
+        self._environment.pop("REMASK_ENGINE", None)
         node = editors.node() / "bin" / "node"
         entry = editors.code_server() / "out" / "node" / "entry.js"
         self._command = [str(node), str(entry), "--user-data-dir", str(self._data)]
@@ -131,6 +132,13 @@ class Workbench:
         self.page: Page = browser.new_page(viewport={"width": 1100, "height": 640})
         self._install(VSIX, _pack_driver(folder / "driver.vsix"))
         self._server = self._serve()
+
+    def answers(self, engine: str, *replies: dict[str, Any]) -> None:
+        """Say which engine the next runtime has; what the model answers, for "scripted"."""
+        write_script(self.folder, *replies)
+        settings = self.folder / "config" / "remask" / "runtime.toml"
+        settings.parent.mkdir(parents=True, exist_ok=True)
+        settings.write_text(f'engine = "{engine}"\n')
 
     def start(self) -> None:
         """Show the window, and wait for the extension."""
@@ -148,7 +156,7 @@ class Workbench:
         self.run("editor.action.inlineSuggest.trigger")
         self.page.wait_for_timeout(KEY_S * 1000 / 4)
         # The first request starts the runtime.
-        return (self.folder / "run").exists()
+        return self.runtime.exists()
 
     def close(self) -> None:
         """End everything."""

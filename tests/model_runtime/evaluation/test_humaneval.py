@@ -65,7 +65,9 @@ def test_a_span_is_filled_as_it_is(tmp_path: Path) -> None:
     assert task.complete("a\nb") == task.prefix + "a\nb" + task.suffix
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", gzip.compress(b'{"task_id": 3}\n')])
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", gzip.compress(b'{"task_id": 3}\n')], ids=["empty", "bare", "other"]
+)
 def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
     """A file that is something else is named in the error."""
     path = tmp_path / "other.jsonl.gz"

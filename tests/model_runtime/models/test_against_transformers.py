@@ -11,17 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+import transformers
 from safetensors.torch import save_file
-from transformers import (
-    LlamaConfig,
-    LlamaForCausalLM,
-    Qwen2Config,
-    Qwen2ForCausalLM,
-    Qwen3Config,
-    Qwen3ForCausalLM,
-    Qwen3MoeConfig,
-    Qwen3MoeForCausalLM,
-)
 
 from model_runtime.models.parts.load import load_family
 
@@ -45,39 +36,40 @@ EXPERTS: dict[str, Any] = {
 }
 LENGTH = 19
 
-#: Their class and configuration; our architecture and the keys it calls otherwise; block length.
+#: Their class's name (transformers imports a class when it is first asked for) and configuration;
+#: our architecture and the keys it calls otherwise; block length.
 SHAPES = [
     pytest.param(
-        Qwen3ForCausalLM,
-        Qwen3Config(**SIZES, head_dim=16, tie_word_embeddings=True),
+        "Qwen3",
+        SIZES | {"head_dim": 16, "tie_word_embeddings": True},
         {"architectures": ["CoDALanguageModel"], "attention_bias": False},
         None,
         id="CoDA",
     ),
     pytest.param(
-        Qwen2ForCausalLM,
-        Qwen2Config(**SIZES),
+        "Qwen2",
+        SIZES,
         {"architectures": ["Fast_dLLM_QwenForCausalLM"], "bd_size": 5},
         5,
         id="Fast-dLLM-v2",
     ),
     pytest.param(
-        LlamaForCausalLM,
-        LlamaConfig(**SIZES),
+        "Llama",
+        SIZES,
         {"architectures": ["StableDiffcoderForCausalLM"], "attention_bias": False},
         4,
         id="Stable-DiffCoder",
     ),
     pytest.param(
-        Qwen3MoeForCausalLM,
-        Qwen3MoeConfig(**SIZES, **EXPERTS, head_dim=16, norm_topk_prob=True),
+        "Qwen3Moe",
+        SIZES | EXPERTS | {"head_dim": 16, "norm_topk_prob": True},
         {"architectures": ["SDARMoeForCausalLM"], **EXPERTS, "norm_topk_prob": True},
         4,
         id="SDAR-MoE",
     ),
     pytest.param(
-        Qwen3MoeForCausalLM,
-        Qwen3MoeConfig(**SIZES, **EXPERTS, head_dim=8, norm_topk_prob=False),
+        "Qwen3Moe",
+        SIZES | EXPERTS | {"head_dim": 8, "norm_topk_prob": False},
         {
             "architectures": ["LLaDAMoEModelLM"],
             "expert_intermediate_size": EXPERTS["moe_intermediate_size"],
@@ -109,13 +101,18 @@ def published_tensors(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
 
 
-@pytest.mark.parametrize(("theirs", "config", "ours", "block_length"), SHAPES)
+@pytest.mark.parametrize(("theirs", "sizes", "ours", "block_length"), SHAPES)
 def test_logits_are_those_of_the_causal_class_with_another_mask(
-    theirs: Any, config: Any, ours: dict[str, Any], block_length: int | None, tmp_path: Path
+    theirs: str,
+    sizes: dict[str, Any],
+    ours: dict[str, Any],
+    block_length: int | None,
+    tmp_path: Path,
 ) -> None:
     """The same tensors give the same logits, over a batch."""
     torch.manual_seed(3)
-    model = theirs(config).eval()
+    config = getattr(transformers, f"{theirs}Config")(**sizes)
+    model = getattr(transformers, f"{theirs}ForCausalLM")(config).eval()
     for name, parameter in model.named_parameters():
         # As they come, norms are one and biases zero, which hides what is left out.
         if "norm" in name or "bias" in name:

@@ -1,0 +1,62 @@
+"""How all tests are shared out among processes: what stays together, and what begins first.
+
+A file's tests stay together, for they share what is dear: a model, an editor, a server. So do files
+that need the same large thing, which then is there once, and takes its memory once.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from xdist.scheduler import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pytest
+
+#: What takes longest, first, so that what is short fills the gaps at the end; paths within tests.
+#: Lines of one name are one after the other on one worker: an editor in a browser and Ray's many
+#: processes never stand in memory together, and the model that tests load is loaded once.
+GROUPS = (
+    ("large", "e2e/vscode/"),
+    ("model", "model_runtime/test_default_model.py"),
+    ("model", "model_runtime/test_next_edits.py"),
+    ("model", "model_runtime/test_real_fills.py"),
+    ("model", "e2e/test_real_edits.py"),
+    ("large", "e2e/test_newcomer.py"),
+    ("model", "e2e/test_default_model.py"),
+    ("large", "e2e/test_http_replicas.py"),
+    ("large", "e2e/test_http_tiny_replicas.py"),
+    ("", "e2e/"),
+)
+#: More would take more memory than they save time.
+MOST = 4
+
+
+def n_workers(config: pytest.Config) -> int:
+    """Return how many processes to run on: 0, this one, for tests that are asked for by name."""
+    if config.args_source is not config.ArgsSource.TESTPATHS:
+        return 0
+    # Tests of editors and servers mostly wait for other processes: one more than there are cores.
+    return min(MOST, (os.cpu_count() or 1) + 1)
+
+
+def longest_first(items: Iterable[pytest.Item]) -> list[pytest.Item]:
+    """Return tests in the order in which they are to begin; within a group it stays as it is."""
+    return sorted(items, key=lambda item: _place(item.nodeid))
+
+
+def _place(nodeid: str) -> int:
+    path = nodeid.partition("::")[0].partition("tests/")[2]
+    found = (i for i, (_, start) in enumerate(GROUPS) if path.startswith(start))
+    return next(found, len(GROUPS))
+
+
+class ByFile(LoadScopeScheduling):
+    """Hands a worker that has nothing left the next file, or all the files of a group."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        place = _place(nodeid)
+        return (place < len(GROUPS) and GROUPS[place][0]) or nodeid.partition("::")[0]
