@@ -5,18 +5,22 @@ operation, types that the device has not, and what makes the processor wait. A t
 (made on "meta", its `device` overridden); a function mode catches what makes tensors or moves them;
 every operation goes through `Pretended.__torch_dispatch__`, which checks and counts.
 
-It is stricter than a device in one place: an index on the processor into a tensor on the device is
-counted as a transfer that has to wait, though it may not have to.
+What it knows of waiting: whatever comes to the processor waits, and what goes to the device waits
+as well, until all that is queued there is done, unless it is queued itself: out of pinned memory,
+and without waiting asked for. An index on the processor is such a transfer. What comes into pinned
+memory without waiting is not there before somebody has waited: until then it holds rubbish.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections import Counter
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
+from support.pretended_graph import Recording, stand_ins
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten, tree_map_only
 
@@ -62,6 +66,10 @@ class Pretended(torch.Tensor):
     kind = "cuda"
     #: Operations that waited, by name, since `counting` began.
     waited: ClassVar[Counter[str]] = Counter()
+    #: What a graph is made of, if one is being recorded.
+    recording: ClassVar[Recording] = Recording()
+    #: Copies into pinned memory that nobody has waited for: where to, and what.
+    queued: ClassVar[list[tuple[Tensor, Tensor]]] = []
 
     inner: Tensor
 
@@ -101,6 +109,15 @@ class Pretended(torch.Tensor):
         """It holds something."""
         return False
 
+    @classmethod
+    def wait(cls, name: str) -> None:
+        """Count that the processor waits."""
+        cls.recording.refuse_waiting(name)
+        cls.waited[name] += 1
+        for place, content in cls.queued:
+            place.copy_(content)
+        cls.queued.clear()
+
     def __repr__(self, **_: Any) -> str:
         """Show what it holds, for a failed test."""
         return f"Pretended({self.inner!r})"
@@ -120,13 +137,13 @@ class Pretended(torch.Tensor):
             kwargs["device"] = torch.device("cpu")
         stays = target is None or torch.device(target).type in (cls.kind, "meta")
         if not stays:
-            cls.waited[f"{name} to the processor"] += 1
+            cls.wait(f"{name} to the processor")
         if name in WAITING:
-            cls.waited[name] += 1
-        if name in ("aten::index", "aten::index_put_") and any(
-            index is not None and index.dtype == torch.bool for index in args[1]
-        ):
-            cls.waited[f"{name} by a mask"] += 1
+            cls.wait(name)
+        if name in ("aten::index", "aten::index_put_"):
+            _note_indices(name, args)
+        if name == "aten::copy_" and _is_queued(args):
+            return _queue(args[0], args[1].inner)
         plain_args, plain_kwargs = tree_map_only(
             Pretended, lambda wrapped: wrapped.inner, (args, kwargs)
         )
@@ -140,6 +157,7 @@ class Pretended(torch.Tensor):
             result = func(plain_args[0].float(), *plain_args[1:], **plain_kwargs).to(plain_args[0])
         else:
             result = func(*plain_args, **plain_kwargs)
+        cls.recording.note(func, plain_args, plain_kwargs, result)
         written = [
             args[at]
             for at, argument in enumerate(func._schema.arguments)
@@ -148,6 +166,42 @@ class Pretended(torch.Tensor):
         if written and isinstance(result, torch.Tensor):
             return written[0]
         return tree_map_only(torch.Tensor, cls, result) if stays else result
+
+
+def _note_indices(name: str, args: tuple[Any, ...]) -> None:
+    """Count the indices that are waited for, or that are sent."""
+    given = [index for index in args[1] if index is not None]
+    if any(index.dtype == torch.bool for index in given):
+        Pretended.wait(f"{name} by a mask")
+    if any(index.dim() > 0 and not isinstance(index, Pretended) for index in given):
+        Pretended.wait("an index to the device")
+
+
+def _is_queued(args: tuple[Any, ...]) -> bool:
+    """Whether a copy comes back later; count it if it crosses and is not queued."""
+    is_back, is_there = isinstance(args[1], Pretended), isinstance(args[0], Pretended)
+    is_queued = is_pinned(args[0 if is_back else 1]) and any(args[2:3])
+    if is_back != is_there and not is_queued:
+        Pretended.wait("to the processor" if is_back else "to the device")
+    return is_back and not is_there and is_queued
+
+
+def is_pinned(tensor: Tensor) -> bool:
+    """Whether a tensor of the processor stands in pinned memory."""
+    return hasattr(tensor, "is_pretended_pinned")
+
+
+def _pinned(tensor: Tensor) -> Tensor:
+    tensor.is_pretended_pinned = True  # type: ignore[attr-defined]  # a mark of its own
+    return tensor
+
+
+def _queue(place: Tensor, content: Tensor) -> Tensor:
+    """Copy into pinned memory, once somebody waits."""
+    Pretended.recording.refuse_waiting("a copy to the processor")
+    place.fill_(float("nan") if place.is_floating_point() else -1)
+    Pretended.queued.append((place, content.clone()))
+    return place
 
 
 def _check(name: str, args: tuple[Any, ...], tensors: list[Tensor]) -> None:
@@ -185,21 +239,30 @@ class _Moving(TorchFunctionMode):
             args = (*args[:2], torch.tensor(args[2], dtype=args[0].dtype))
         if name == "where" and isinstance(args[0], Pretended):
             args = tuple(torch.tensor(x) if _is_number(x) else x for x in args)
+        if name == "pin_memory":
+            return _pinned(args[0].clone())
+        is_pinned_memory = kwargs.pop("pin_memory", False)
         device = kwargs.get("device")
         if device is not None and torch.device(device).type == Pretended.kind:
             kwargs["device"] = "cpu"
-            if kwargs.pop("pin_memory", False):
+            if is_pinned_memory:
                 raise RuntimeError("only memory of the processor can be pinned")
+            if name in ("tensor", "as_tensor"):
+                Pretended.wait("to the device")
             made = func(*_plain(args), **kwargs)
-            return made if isinstance(made, Pretended) else Pretended(made)
-        return func(*args, **kwargs)
+            if isinstance(made, Pretended):
+                return made
+            Pretended.recording.note(func, _plain(args), kwargs, made)
+            return Pretended(made)
+        made = func(*args, **kwargs)
+        return _pinned(made) if is_pinned_memory else made
 
     def _moved(self, func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         tensor, *rest = args
         if name in ("tolist", "numpy", "item") and isinstance(tensor, Pretended):
             if name == "numpy":
                 raise TypeError("can't convert a tensor of the device to numpy")
-            Pretended.waited[name] += 1
+            Pretended.wait(name)
             return getattr(tensor.inner, name)()
         if name not in ("to", "cpu", "cuda"):
             return func(*args, **kwargs)
@@ -220,11 +283,13 @@ class _Moving(TorchFunctionMode):
         is_here = not isinstance(tensor, Pretended)
         dtype = dtypes[0] if dtypes else tensor.dtype
         if target.type == Pretended.kind:
+            if is_here and not (is_pinned(tensor) and kwargs.get("non_blocking")):
+                Pretended.wait("to the device")
             # A type that the device has not may be made on the way.
             return Pretended(tensor.to(dtype)) if is_here else tensor.to(dtype)
         if is_here:
             return func(*args, **kwargs)
-        Pretended.waited["to the processor"] += 1
+        Pretended.wait("to the processor")
         return tensor.inner.to(dtype)
 
 
@@ -243,8 +308,10 @@ def pretended(kind: str = "cuda") -> Iterator[torch.device]:
     saved = {
         (accelerator, "current_accelerator"): lambda **_: torch.device(kind),
         (accelerator, "device_count"): lambda: 1,
-        (accelerator, "current_stream"): lambda *_: SimpleNamespace(is_capturing=lambda: False),
-        (accelerator, "synchronize"): lambda *_: None,
+        (accelerator, "current_stream"): lambda *_: SimpleNamespace(
+            is_capturing=lambda: False, synchronize=partial(Pretended.wait, "to the processor")
+        ),
+        (accelerator, "synchronize"): lambda *_: Pretended.wait("for all"),
         (accelerator, "empty_cache"): lambda: None,
         (accelerator, "memory_allocated"): lambda *_: 0,
         (torch.cuda, "get_device_name"): lambda _device=None: "a pretended card",
@@ -252,6 +319,7 @@ def pretended(kind: str = "cuda") -> Iterator[torch.device]:
         (torch.cuda, "mem_get_info"): lambda _device=None: (16 * 10**9, 16 * 10**9),
         (torch.mps, "recommended_max_memory"): lambda: 16 * 10**9,
         (torch.mps, "driver_allocated_memory"): lambda: 0,
+        **stand_ins(Pretended.recording),
     }
     before = {place: getattr(*place) for place in saved}
     kind_before = Pretended.kind

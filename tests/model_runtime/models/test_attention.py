@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from model_runtime.models.attention import ROWS_AT_A_TIME, attend_rows
 from model_runtime.models.layers import attend
 
-#: Heads, heads of keys, channels: Qwen2.5-Coder's, Llama 3's, and where each head has its own keys, as
-#: DeepSeek-Coder and CodeLlama have them.
+#: Heads, heads of keys, channels: Qwen2.5-Coder's, Llama 3's, and where each head has its own keys,
+#: as DeepSeek-Coder and CodeLlama have them.
 SHAPES = ((14, 2, 64), (32, 8, 128), (16, 16, 128), (4, 2, 8), (3, 3, 64))
 
 
