@@ -123,6 +123,41 @@ def test_of_several_files_one_has_to_be_named(
     assert find_base("o/n", tmp_path / "anew").source.name == "a-q8_0.gguf"
 
 
+def test_files_of_one_name_in_two_folders(
+    hub: Repository, tmp_path: Path, gguf_bytes: bytes
+) -> None:
+    """Both are kept: to take one does not cost the other."""
+    hub.files = {"q4/base.gguf": gguf_bytes, "q5/base.gguf": gguf_bytes + b"x"}
+    first = find_base("o/n:q4/base.gguf", tmp_path)
+    second = find_base("o/n:q5/base.gguf", tmp_path)
+    assert first.source.read_bytes() == gguf_bytes
+    assert second.source.read_bytes() == gguf_bytes + b"x"
+    hub.files.clear()
+    assert find_base("o/n:q4/base.gguf", tmp_path) == first
+
+
+@pytest.mark.parametrize("name", ["../base.gguf", "a/../../base.gguf", "/tmp/base.gguf"])
+def test_a_name_that_leads_elsewhere_is_no_file(
+    hub: Repository, tmp_path: Path, gguf_bytes: bytes, name: str
+) -> None:
+    """What the hub says is not trusted: nothing is written outside of the repository's folder."""
+    hub.files = {name: gguf_bytes, "good.gguf": gguf_bytes}
+    with pytest.raises(ModelLoadFailed, match=r"no file .*it has: good\.gguf"):
+        find_base(f"o/n:{name}", tmp_path / "cache" / "deep")
+    assert find_base("o/n", tmp_path / "cache" / "deep").source.name == "good.gguf"
+
+
+def test_safetensors_of_other_folders_are_another_model(hub: Repository, tmp_path: Path) -> None:
+    """What stands in a folder beside (onnx, the original form) is neither fetched nor mixed in."""
+    made = write_folder("qwen3", tmp_path / "made")
+    hub.files = {path.name: path.read_bytes() for path in made.iterdir()}
+    hub.files["original/model.safetensors"] = b"other weights"
+    base = find_base("o/n", tmp_path / "cache")
+    expected = hub.files["model.safetensors"]
+    assert (base.source / "model.safetensors").read_bytes() == expected
+    assert [path.name for path in base.source.rglob("*.safetensors")] == ["model.safetensors"]
+
+
 def test_a_folder_of_safetensors(hub: Repository, tmp_path: Path) -> None:
     """Configuration, tokenizer and every shard come, each by its digest."""
     made = write_folder("qwen3", tmp_path / "made")
