@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 
 from model_runtime.errors import BadRequest, DeviceFailed, ModelLoadFailed
+from model_runtime.memory import free_memory
 from model_runtime.models.captured import most_keys
 from model_runtime.models.int8 import kernel
 
@@ -220,17 +219,7 @@ def free_bytes(device: torch.device) -> int | None:
     if device.type == "xpu":
         n_free: int = torch.xpu.mem_get_info(device)[0]
         return n_free
-    try:
-        # What the kernel could free counts as free; other systems tell the whole memory at least.
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        available = next(line for line in lines if line.startswith("MemAvailable:"))
-        return int(available.split()[1]) * 1024
-    except (OSError, StopIteration):
-        pass
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return None
+    return free_memory()
 
 
 def _gb(n_bytes: int) -> str:

@@ -75,7 +75,11 @@ class BaseSource(ABC):
         numbers = [values.pop(key) for key in _NUMBERS]
         are_numbers = all(isinstance(number, float) and 0 < number < inf for number in numbers)
         are_sizes = all(type(size) is int and 0 < size < _MOST for size in values.values())
-        if not (are_numbers and are_sizes) or config.n_heads % config.n_kv_heads or config.head_dim % 2:
+        if (
+            not (are_numbers and are_sizes)
+            or config.n_heads % config.n_kv_heads
+            or config.head_dim % 2
+        ):
             raise ModelLoadFailed(f"{self.name}: sizes that can't be: {config}")
         for tensor, shape, is_needed in self._promised():
             found = self.shape(tensor)

@@ -135,7 +135,7 @@ def test_a_configuration_that_makes_no_sense(tmp_path: Path, key: str, value: ob
     # One place for it, whichever transformers wrote.
     values.pop("rope_parameters", None)
     path.write_text(json.dumps({"rope_theta": 1e6, **values, key: value}), encoding="utf-8")
-    with pytest.raises(ModelLoadFailed, match="makes no sense|sizes that can't be"):
+    with pytest.raises(ModelLoadFailed, match=r"makes no sense|sizes that can't be"):
         open_base(folder)
 
 
