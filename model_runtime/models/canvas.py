@@ -208,6 +208,7 @@ class CanvasDenoiser(Denoiser):
 
         What the cache lacks of the prefix is encoded in that same forward, unless it is long.
         """
+        # What is asked and the canvas are the processor's own: to look into them waits for nothing.
         last = int(visible.max())
         settled = canvas.token_ids[:last].tolist()
         # The base rows that are asked for have to be fed, kept or not.
@@ -239,6 +240,7 @@ class CanvasDenoiser(Denoiser):
         Masks behind the last row that is asked for, and behind all settled ones, are not fed: they
         say nothing, and training knows no longer runs of them than a block's.
         """
+        # The processor's own again.
         first = int(canvas.open_positions()[0]) - 1
         last = max(int(positions.max()) - 1, int((~masked).nonzero()[-1]))
         self.encode(canvas.token_ids[:first].tolist(), cache)

@@ -151,7 +151,7 @@ class GatedModel:
         """
         self.adapter = adapter
         self.draft_head = draft_head
-        # Where the logits go.
+        # Where the logits go, on the processor; fetched once.
         self._vocabulary = adapter.vocabulary.cpu()
 
     def hidden(self, rows: Rows, cache: Cache) -> Tensor:

@@ -29,6 +29,7 @@ from model_runtime.caches import CACHES
 from model_runtime.decoding.canvas import Canvas
 from model_runtime.decoding.denoise import Budget, check_pairing, denoise
 from model_runtime.devices import captures_steps
+from model_runtime.devices_command import described
 from model_runtime.engines.loading import load_default
 from model_runtime.engines.local import LocalEngine
 from model_runtime.engines.published import RULES, PublishedEngine
@@ -497,3 +498,19 @@ def test_a_bug_is_not_taken_for_the_device(engine: LocalEngine) -> None:
     model._head = FailingOnce(RuntimeError("shapes do not match"), model._head)
     with pytest.raises(RuntimeError, match="shapes"):
         ask(engine)
+
+
+def test_the_doctor_names_the_device() -> None:
+    """Which one, how it computes, what is free, what is fastest, and how that is known."""
+    with pretended("cuda") as device:
+        first, second = described(device, RuntimeSettings())
+    assert first == "cuda:0 (a pretended card), bf16, captured steps, 16.0 GB free"
+    assert second.startswith("fastest: device = cuda, precision = bf16 (torch ")
+    with pretended("mps") as device:
+        first, _ = described(device, RuntimeSettings(precision="fp16"))
+        _, second = described(torch.device("cpu"), RuntimeSettings(device="cpu"))
+    assert first == "mps:0, fp16, 16.0 GB free"
+    assert second.startswith("fastest: device = mps, precision = bf16")
+    first, second = described(torch.device("cpu"), RuntimeSettings(captured_steps="on"))
+    assert "captured" not in first
+    assert "torch finds no accelerator" in second
