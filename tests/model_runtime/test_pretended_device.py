@@ -125,9 +125,10 @@ def test_what_a_device_has_not_is_refused() -> None:
             _ = torch.ones(2, 2, dtype=torch.long, device=device) @ torch.eye(2).long().to(device)
 
 
-def test_waiting_is_counted() -> None:
+@pytest.mark.parametrize("is_inference", [True, False])
+def test_waiting_is_counted(*, is_inference: bool) -> None:
     """What comes back counts, and what is sent and not queued; what is queued is not there yet."""
-    with pretended() as device:
+    with pretended() as device, torch.inference_mode(is_inference):
         there = torch.arange(4.0).to(device)
         with counting() as nothing:
             index = torch.tensor([1, 2]).pin_memory().to(device, non_blocking=True)
@@ -138,6 +139,13 @@ def test_waiting_is_counted() -> None:
         waits: list[Callable[[], object]] = [
             lambda: float(there[0]),
             there.tolist,
+            there.max().item,
+            lambda: bool(there.max()),
+            lambda: range(int(there.max())),
+            lambda: torch.equal(there, there),
+            lambda: torch.where(there > 1),
+            there.unique,
+            lambda: there.repeat_interleave(torch.ones_like(there, dtype=torch.long)),
             there.cpu,
             lambda: there[there > 1],
             there.nonzero,

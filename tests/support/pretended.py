@@ -29,24 +29,22 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-#: Operations whose result's size, or whose result, the processor has to wait for.
+#: Operations whose result's size, or whose result, the processor has to wait for; also those that
+#: are made of others, which come whole where no gradient is asked for.
 WAITING = {
-    "aten::_local_scalar_dense",
-    "aten::equal",
-    "aten::is_nonzero",
-    "aten::masked_select",
-    "aten::nonzero",
-    "aten::_unique2",
-    "aten::unique_consecutive",
-    "aten::unique_dim",
-    "aten::repeat_interleave.Tensor",
-}
+    "aten::_local_scalar_dense", "aten::item", "aten::equal", "aten::allclose", "aten::is_nonzero",
+    "aten::masked_select", "aten::nonzero", "aten::nonzero_numpy", "aten::argwhere",
+    "aten::_unique2", "aten::unique_consecutive", "aten::unique_dim", "aten::bincount",
+}  # fmt: skip
 #: They move, or look at a shape alone.
 _INDIFFERENT = {
     "aten::copy_", "aten::_to_copy", "aten::expand_as", "aten::view_as", "aten::reshape_as",
 }  # fmt: skip
 #: Products that accelerators have for floating numbers alone.
-_FLOATING = {"aten::mm", "aten::bmm", "aten::addmm", "aten::baddbmm", "aten::linear", "aten::mv"}
+_FLOATING = {
+    "aten::mm", "aten::bmm", "aten::addmm", "aten::baddbmm", "aten::linear", "aten::mv",
+    "aten::matmul", "aten::dot", "aten::einsum",
+}  # fmt: skip
 #: Not there on Metal for whole numbers of 64 bits.
 _NOT_ON_METAL = {"aten::_cummax_helper", "aten::cummax", "aten::cumprod", "aten::bincount"}
 
@@ -138,7 +136,7 @@ class Pretended(torch.Tensor):
         stays = target is None or torch.device(target).type in (cls.kind, "meta")
         if not stays:
             cls.wait(f"{name} to the processor")
-        if name in WAITING:
+        if name in WAITING or _is_unsized(name, args, kwargs):
             cls.wait(name)
         if name in ("aten::index", "aten::index_put_"):
             _note_indices(name, args)
@@ -184,6 +182,14 @@ def _is_queued(args: tuple[Any, ...]) -> bool:
     if is_back != is_there and not is_queued:
         Pretended.wait("to the processor" if is_back else "to the device")
     return is_back and not is_there and is_queued
+
+
+def _is_unsized(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether only the content of a tensor says how large the result is."""
+    if name == "aten::repeat_interleave":
+        return isinstance(args[-1], Pretended) and kwargs.get("output_size") is None
+    # Without a choice it says where something is.
+    return name == "aten::where" and len(args) == 1
 
 
 def is_pinned(tensor: Tensor) -> bool:
