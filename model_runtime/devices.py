@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 
 from model_runtime.errors import BadRequest, DeviceFailed, ModelLoadFailed
+from model_runtime.memory import free_memory
+from model_runtime.models.captured import most_keys
 from model_runtime.models.int8 import kernel
 
 if TYPE_CHECKING:
@@ -94,8 +94,19 @@ def published_dtype(device: torch.device) -> torch.dtype:
     return torch.float32 if device.type == "cpu" else DTYPES[usual_precision(device)]
 
 
+def captures_steps(wanted: str, device: torch.device) -> bool:
+    """Whether steps are recorded and replayed, by the setting `captured_steps`."""
+    return wanted == "on" or (wanted == "auto" and device.type == "cuda")
+
+
 def choose_precision(
-    name: str, config: BaseConfig, device: torch.device, wanted: str, n_tokens: int
+    name: str,
+    config: BaseConfig,
+    device: torch.device,
+    wanted: str,
+    n_tokens: int,
+    *,
+    captures: bool = False,
 ) -> Precision:
     """Return the precision to load a model in.
 
@@ -105,6 +116,7 @@ def choose_precision(
         device: where it will run.
         wanted: "auto", or one of `PRECISIONS`.
         n_tokens: of the longest context.
+        captures: whether steps are recorded, which takes another context's room.
 
     Raises:
         BadRequest: no such precision.
@@ -114,22 +126,25 @@ def choose_precision(
         raise BadRequest(f"precision {wanted!r}: allowed are auto, {', '.join(PRECISIONS)}")
     chosen: Precision = usual_precision(device) if wanted == "auto" else wanted  # type: ignore[assignment]  # checked
     free = free_bytes(device)
-    needed = needed_bytes(config, chosen, n_tokens)
+
+    def needed_in(precision: Precision) -> int:
+        return needed_bytes(config, precision, n_tokens, captures=captures)
+
+    needed = needed_in(chosen)
     if free is None or needed <= free:
         return chosen
     smaller = [
         other
         for other in PRECISIONS[::-1]
-        if _BITS[other] < _BITS[chosen] and needed_bytes(config, other, n_tokens) <= free
+        if _BITS[other] < _BITS[chosen] and needed_in(other) <= free
     ]
-    least = needed_bytes(config, "int4", n_tokens)
     raise ModelLoadFailed(
         f"{name} needs {_gb(needed)} GB in {chosen}, {_gb(free)} are free on {device}: "
         + (
-            f"{smaller[0]} needs {_gb(needed_bytes(config, smaller[0], n_tokens))}"
-            f" (set precision = {smaller[0]})"
+            f"{smaller[0]} needs {_gb(needed_in(smaller[0]))} (set precision = {smaller[0]})"
             if smaller
-            else f"even int4 would need {_gb(least)}; take a smaller model (`remask models`)"
+            else f"even int4 would need {_gb(needed_in('int4'))};"
+            " take a smaller model (`remask models`)"
         )
     )
 
@@ -178,7 +193,9 @@ def _is_of_device(error: RuntimeError) -> bool:
     return is_kind or any(word in str(error) for word in _DEVICE_WORDS)
 
 
-def needed_bytes(config: BaseConfig, precision: Precision, n_tokens: int) -> int:
+def needed_bytes(
+    config: BaseConfig, precision: Precision, n_tokens: int, *, captures: bool = False
+) -> int:
     """Return what a base model takes: weights, keys and values, and room to compute in."""
     n_query, n_key = config.n_heads * config.head_dim, config.n_kv_heads * config.head_dim
     per_layer = config.width * (2 * n_query + 2 * n_key + 3 * config.mlp_width)
@@ -188,7 +205,8 @@ def needed_bytes(config: BaseConfig, precision: Precision, n_tokens: int) -> int
     weights = (n_linear * _BITS[precision] + n_table * max(_BITS[precision], 8)) / 8
     # Where weights are integers on a processor, activations are float32.
     n_bytes = 2 if precision in ("bf16", "fp16") else 4
-    kept = 2 * config.n_layers * n_key * n_bytes * n_tokens * _N_CONTEXTS
+    n_kept = n_tokens * _N_CONTEXTS + (most_keys(n_tokens) if captures else 0)
+    kept = 2 * config.n_layers * n_key * n_bytes * n_kept
     return int(weights + kept) + _SPARE_BYTES
 
 
@@ -201,17 +219,7 @@ def free_bytes(device: torch.device) -> int | None:
     if device.type == "xpu":
         n_free: int = torch.xpu.mem_get_info(device)[0]
         return n_free
-    try:
-        # What the kernel could free counts as free; other systems tell the whole memory at least.
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        available = next(line for line in lines if line.startswith("MemAvailable:"))
-        return int(available.split()[1]) * 1024
-    except (OSError, StopIteration):
-        pass
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return None
+    return free_memory()
 
 
 def _gb(n_bytes: int) -> str:

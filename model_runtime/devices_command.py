@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from model_runtime.devices import choose_device, free_bytes, usual_precision
+from model_runtime.devices import captures_steps, choose_device, free_bytes, usual_precision
 from model_runtime.errors import RuntimeFault
 from model_runtime.models import int4, int8
 from model_runtime.settings import load_settings
 
 if TYPE_CHECKING:
     import argparse
+
+    from model_runtime.settings import RuntimeSettings
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -30,22 +32,26 @@ def main(arguments: argparse.Namespace) -> int:
     except RuntimeFault as fault:
         sys.stdout.write(f"{fault}\n")
         return 1
-    sys.stdout.write("\n".join(described(device, settings.precision)) + "\n")
+    sys.stdout.write("\n".join(described(device, settings)) + "\n")
     return 0
 
 
-def described(device: torch.device, wanted: str = "auto") -> list[str]:
+def described(device: torch.device, settings: RuntimeSettings) -> list[str]:
     """Return device, precision and free memory; and the fastest setting, with how it is known."""
+    wanted = settings.precision
     free = free_bytes(device)
     room = "free memory unknown" if free is None else f"{free / 1e9:.1f} GB free"
-    usual = usual_precision(device)
-    precision = usual if wanted == "auto" else wanted
-    threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
+    precision = usual_precision(device) if wanted == "auto" else wanted
+    # Whatever is set: there may be something better.
+    best = choose_device()
+    more = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
+    if device.type != "cpu" and captures_steps(settings.captured_steps, device):
+        more = ", captured steps"
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
     where = f"{device}{f' ({name})' if name else ''}"
     return [
-        f"{where}, {precision}{threads}, {room}",
-        f"fastest: device = {device.type}, precision = {usual} ({_reason(device)})",
+        f"{where}, {precision}{more}, {room}",
+        f"fastest: device = {best.type}, precision = {usual_precision(best)} ({_reason(best)})",
     ]
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 #: REMASK_MODEL sets `model`, and so on.
 ENVIRONMENT_PREFIX = "REMASK_"
 MAX_AT_ONCE = 64
+CAPTURED_STEPS = ("auto", "on", "off")
 #: Settings that are places: "~" and variables are spelled out, and in the settings file what is no
 #: whole path counts from the file's folder.
 PLACES = ("cache_dir", "script")
@@ -44,6 +45,9 @@ class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     #: What weights are computed with: "auto" takes what suits the device, "int4" the least memory;
     #: else "int8", "bf16", "fp16" or "fp32".
     precision: str = "auto"
+    #: Whether the device records a step once and replays it, which spares launching its kernels one
+    #: by one: "auto" where torch has CUDA, "on" wherever the device can, "off" nowhere.
+    captured_steps: str = "auto"
     #: Threads of one forward; 0 takes one for each core.
     threads: int = 0
     #: Requests that go through the model side by side, where the engine can: more than one pays
@@ -117,9 +121,24 @@ def load_settings(
         settings = msgspec.convert(values, RuntimeSettings, strict=False)
     except msgspec.ValidationError as error:
         raise BadRequest(f"settings: {error}") from error
+    _check(settings)
+    return settings
+
+
+def _check(settings: RuntimeSettings) -> None:
+    """Refuse what can't be.
+
+    Raises:
+        BadRequest: it says what is allowed.
+    """
     if settings.threads < 0 or settings.idle_exit_s < 0 or settings.max_context_tokens < 1:
         raise BadRequest(
             "settings: threads and idle_exit_s can't be negative, max_context_tokens must be over 0"
+        )
+    if settings.captured_steps not in CAPTURED_STEPS:
+        raise BadRequest(
+            f"settings: captured_steps {settings.captured_steps!r}: allowed are "
+            + ", ".join(CAPTURED_STEPS)
         )
     if settings.glance_tokens < 0:
         raise BadRequest("settings: glance_tokens can't be negative")
@@ -127,7 +146,6 @@ def load_settings(
         raise BadRequest(f"settings: requests_at_once must be from 1 to {MAX_AT_ONCE}")
     if settings.remote_timeout_s <= 0 or settings.remote_tries < 1:
         raise BadRequest("settings: remote_timeout_s must be over 0, remote_tries at least 1")
-    return settings
 
 
 def _spelled_out(values: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from model_runtime.decoding.denoise import Budget, check_pairing, denoise
 from model_runtime.devices import choose_device
 from model_runtime.errors import BadRequest, RuntimeFault, UnsupportedPairing
 from model_runtime.models import attention
+from model_runtime.models.captured import captured_steps
 from model_runtime.models.rows import base_rows
 from model_runtime.samplers import SAMPLERS
 from model_runtime.samplers.hybrid import Hybrid, HybridParams
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 BASES = ("0.5b", "1.5b")
 FAMILIES = ("dream-7b", "llada-8b")
 CONTEXTS, ROWS = (256, 2048), (1, 4, 16, 64, 512)
+STEP_ROWS = (1, 8, 32)
 #: Runs that are measured, and those before them that are not.
 N_RUNS, N_WARM = 10, 2
 CANVAS, GAP = 96, slice(40, 56)
@@ -70,6 +72,8 @@ def measure(setup: Setup) -> list[Table]:
         "Every sampler and cache": _pairings,
         "Milliseconds a forward": _forwards,
         "Tokens a second, side by side": _side_by_side,
+        "Captured steps against plain ones": _captured,
+        "Texts of captured steps": _captured_texts,
         "flash-attn against torch's attention": _flash,
         "Weights of fewer bits": _rounded,
         "Published families at full size": _families,
@@ -232,6 +236,50 @@ def _next_of(works: deque[Any]) -> Any:
 
 def _encoded(denoiser: CanvasDenoiser, rows: Rows) -> Any:
     return denoiser.model.hidden(rows, denoiser.new_cache())
+
+
+@torch.inference_mode()
+def _captured(device: torch.device) -> Iterator[Row]:
+    """Milliseconds of a step that is launched kernel by kernel, and of one that is replayed."""
+    for size in BASES:
+        denoiser = random_base(size, device, torch.bfloat16)
+        model = denoiser.model
+        steps = captured_steps(model)
+        for n_context in CONTEXTS:
+            cache = denoiser.new_cache()
+            denoiser.encode(prompt_of(n_context), cache)
+            for n_rows in STEP_ROWS:
+                step = partial(model.hidden, base_rows(prompt_of(n_rows), n_context), cache)
+                row: Row = {"base": size, "context": n_context, "rows": n_rows}
+                for words, used in (("plain, ms", None), ("captured, ms", steps)):
+                    model.captured = used
+                    row[words] = milliseconds(step)
+                yield row | {"given up": "" if steps is None else steps.given_up}
+        del denoiser, model, steps
+        release(device)
+
+
+@torch.inference_mode()
+def _captured_texts(device: torch.device) -> Iterator[Row]:
+    """Compare what is said, and how fast, drafts and all."""
+    denoiser = random_base("0.5b", device, torch.bfloat16)
+    steps = captured_steps(denoiser.model)
+    prompts, texts, speeds = [prompt_of(200 + 37 * seed) for seed in range(N_PROMPTS)], [], []
+    for used in (None, steps):
+        denoiser.model.captured = used
+        # The first round records.
+        for turn in range(2):
+            started = time.perf_counter()
+            said = [greedy(denoiser, one, HybridParams(from_canvas=False))[0] for one in prompts]
+            if turn:
+                speeds.append(N_PROMPTS * N_TOKENS / (time.perf_counter() - started))
+        texts.append(said)
+    n_same = sum(one == other for one, other in zip(*texts, strict=True))
+    yield {
+        "prompts": N_PROMPTS, "the same text": n_same, "plain, tokens a second": speeds[0],
+        "captured, tokens a second": speeds[1],
+        "given up": "nothing is recorded here" if steps is None else steps.given_up,
+    }  # fmt: skip
 
 
 @torch.inference_mode()

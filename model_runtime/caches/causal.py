@@ -65,6 +65,22 @@ class CausalCache(Cache):
         self._values[layer, start:end] = values
         return self._keys[layer, :end], self._values[layer, :end]
 
+    def lay_down(self, keys: Tensor, values: Tensor) -> None:
+        """Write all layers' fed rows behind the kept ones, as `extend` does layer by layer.
+
+        Args:
+            keys: [n_layers, n_fed, n_kv_heads, head_dim], rotary applied.
+            values: as keys.
+        """
+        start, end = len(self), len(self) + keys.shape[1]
+        if end > self._keys.shape[1]:
+            self._reserve(end)
+        self._keys[:, start:end], self._values[:, start:end] = keys, values
+
+    def kept_rows(self) -> tuple[Tensor, Tensor]:
+        """Return all layers' kept keys and values; see `kept`."""
+        return self._keys[:, : len(self)], self._values[:, : len(self)]
+
     def kept(self, layer: int) -> tuple[Tensor, Tensor]:
         """Return a layer's kept keys and values, each [n_kept, n_kv_heads, head_dim]."""
         return self._keys[layer, : len(self)], self._values[layer, : len(self)]
@@ -94,10 +110,8 @@ class CausalCache(Cache):
             values: as keys.
             n_unseen: tokens of what now stands before them that they have not seen.
         """
-        start, end = len(self), len(self) + len(token_ids)
-        if end > self._keys.shape[1]:
-            self._reserve(end)
-        self._keys[:, start:end], self._values[:, start:end] = keys, values
+        start = len(self)
+        self.lay_down(keys, values)
         self.token_ids.extend(token_ids)
         self._first_inexact, self.n_unseen = start, n_unseen
 

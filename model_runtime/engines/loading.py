@@ -13,6 +13,7 @@ import torch
 from model_runtime.devices import (
     DTYPES,
     Precision,
+    captures_steps,
     choose_device,
     choose_precision,
     usual_precision,
@@ -20,6 +21,7 @@ from model_runtime.devices import (
 from model_runtime.errors import ModelLoadFailed
 from model_runtime.models import int8
 from model_runtime.models.canvas import CanvasDenoiser
+from model_runtime.models.captured import captured_steps
 from model_runtime.models.weights import (
     CONFIG_FILE,
     WEIGHTS_FILE,
@@ -128,6 +130,8 @@ def load_default(
     adapter = adapter_of(base)
     if adapter is not None:
         attach_adapter(model, folder, load_adapter(adapter, model))
+    if captures_steps(settings.captured_steps, device):
+        model.captured = captured_steps(model)
     # What the base was not trained for it would not understand.
     max_context = max(1, min(settings.max_context_tokens, model.config.max_length - SPAN_ROOM))
     return LoadedModel(
@@ -184,7 +188,12 @@ def _precision(settings: RuntimeSettings, base: Base, device: torch.device) -> P
     except (IndexError, ModelLoadFailed):
         config = open_base(base.source).config
     return choose_precision(
-        settings.model, config, device, settings.precision, _n_positions(settings)
+        settings.model,
+        config,
+        device,
+        settings.precision,
+        _n_positions(settings),
+        captures=captures_steps(settings.captured_steps, device),
     )
 
 

@@ -16,6 +16,10 @@ MODELS: Registry[Denoiser] = Registry(
         {
             "adapter",
             "attention",
+            "capture",
+            "captured",
+            "crossing",
+            "gate",
             "gated",
             "int4",
             "int8",

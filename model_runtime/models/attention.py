@@ -38,6 +38,8 @@ VALUES_AT_A_TIME = 128
 ROWS_AT_A_TIME = 64
 #: Products over fewer keys run in other code, which rounds otherwise; so there are never fewer.
 FEWEST_KEYS = 16
+#: Likewise of fewer rows, and a row alone is fewer where each head has keys of its own.
+FEWEST_FOLDED = 4
 
 
 def attend_rows(
@@ -79,8 +81,12 @@ def _attend_exactly(queries: Tensor, keys: Tensor, values: Tensor, allowed: Tens
         n_more = FEWEST_KEYS - len(keys)
         keys, values = (functional.pad(each, (0, 0, 0, 0, 0, n_more)) for each in (keys, values))
         allowed = functional.pad(allowed, (0, n_more), value=float("-inf"))
+    n_asked, n_groups = len(queries), keys.shape[1]
+    n_more = max(0, -(-FEWEST_FOLDED * n_groups // queries.shape[1]) - n_asked)
+    if n_more:
+        queries = functional.pad(queries, (0, 0, 0, 0, 0, n_more))
+        allowed = functional.pad(allowed, (0, 0, 0, n_more))
     n_rows, n_heads, head_dim = queries.shape
-    n_groups = keys.shape[1]
     n_folded = n_rows * (n_heads // n_groups)
     # Scores are the largest thing here: the queries are scaled instead of them.
     folded = (queries * head_dim**-0.5).view(n_rows, n_groups, -1, head_dim).transpose(0, 1)
@@ -94,4 +100,5 @@ def _attend_exactly(queries: Tensor, keys: Tensor, values: Tensor, allowed: Tens
         mixed = part if mixed is None else mixed + part
     if mixed is None:
         raise ValueError("there is nothing to attend to")
-    return mixed.view(n_groups, n_rows, -1, head_dim).transpose(0, 1).reshape(n_rows, -1)
+    rows = mixed.view(n_groups, n_rows, -1, head_dim).transpose(0, 1).reshape(n_rows, -1)
+    return rows[:n_asked]

@@ -20,6 +20,7 @@ from model_runtime.caches.causal import CausalCache
 from model_runtime.decoding.canvas import Prediction
 from model_runtime.errors import CanvasTooLong
 from model_runtime.models.base import Denoiser
+from model_runtime.models.crossing import sent
 from model_runtime.models.gated import GatedModel, Rows
 from model_runtime.models.rows import Trie, base_rows, mask_depths, rows_behind, rows_of_texts
 
@@ -207,6 +208,7 @@ class CanvasDenoiser(Denoiser):
 
         What the cache lacks of the prefix is encoded in that same forward, unless it is long.
         """
+        # What is asked and the canvas are the processor's own: to look into them waits for nothing.
         last = int(visible.max())
         settled = canvas.token_ids[:last].tolist()
         # The base rows that are asked for have to be fed, kept or not.
@@ -215,6 +217,8 @@ class CanvasDenoiser(Denoiser):
             self.encode(settled[: last - PREFILL_ROWS], cache)
         first = len(cache)
         rows, wanted = rows_behind(canvas.token_ids[first:last], first, positions, visible)
+        # Sent before the forward: some devices would wait for that.
+        wanted = sent(wanted, self.device)
         hidden = self.model.hidden(rows, cache)[wanted]
         # What is not settled after all will not match the canvas, and is rewound then.
         cache.keep(settled[first:])
@@ -223,7 +227,9 @@ class CanvasDenoiser(Denoiser):
             return Prediction("logits", self.model.logits(hidden, is_base))
         logits = self.model.logits(hidden[:n_at_once], is_base[:n_at_once])
         return Prediction(
-            "logits", logits, lambda rows, previous: self.model.follow(hidden[rows], previous)
+            "logits",
+            logits,
+            lambda rows, previous: self.model.follow(hidden[sent(rows, self.device)], previous),
         )
 
     def _predict_among(
@@ -234,6 +240,7 @@ class CanvasDenoiser(Denoiser):
         Masks behind the last row that is asked for, and behind all settled ones, are not fed: they
         say nothing, and training knows no longer runs of them than a block's.
         """
+        # The processor's own again.
         first = int(canvas.open_positions()[0]) - 1
         last = max(int(positions.max()) - 1, int((~masked).nonzero()[-1]))
         self.encode(canvas.token_ids[:first].tolist(), cache)
@@ -245,6 +252,7 @@ class CanvasDenoiser(Denoiser):
             visible=torch.ones(n_rows, n_kept + n_rows, dtype=torch.bool),
             n_base=0,
         )
-        hidden = self.model.hidden(rows, cache)[positions - 1 - first]
+        wanted = sent(positions - 1 - first, self.device)
+        hidden = self.model.hidden(rows, cache)[wanted]
         is_base = torch.zeros(len(positions), dtype=torch.bool)
         return Prediction("logits", self.model.logits(hidden, is_base))

@@ -19,14 +19,18 @@ from torch import Tensor
 from torch.nn import functional
 
 from model_runtime.models.attention import attend_rows
+from model_runtime.models.crossing import fetched, sent
+from model_runtime.models.gate import canvas_rows, gated
 from model_runtime.models.layers import Linear, Rotary, rms_norm, rotate
 from model_runtime.models.side_by_side import SideBySide
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from model_runtime.caches.base import Cache
-    from model_runtime.models.adapter import Adapter, LowRank
+    from model_runtime.models.adapter import Adapter
+    from model_runtime.models.captured import CapturedSteps
+    from model_runtime.models.gate import Gate
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,8 @@ class GatedModel:
         self.device = final_norm.device
         #: Who else goes through the model.
         self.side_by_side = SideBySide()
+        #: What makes small forwards of few shapes, where the device can; None makes each as it is.
+        self.captured: CapturedSteps | None = None
         self.adapter: Adapter | None = None
         #: The head's rows for the adapter's vocabulary.
         self.draft_head: Linear | None = None
@@ -134,7 +140,7 @@ class GatedModel:
         self._mask_fallback_id = mask_fallback_id
         self._rotary = Rotary(
             config.head_dim, config.rope_base, config.max_length, config.rope_scale, rope_factors
-        )
+        ).to(self.device)
 
     def attach(self, adapter: Adapter, draft_head: Linear) -> None:
         """Put an adapter on the canvas rows.
@@ -145,7 +151,7 @@ class GatedModel:
         """
         self.adapter = adapter
         self.draft_head = draft_head
-        # Where the logits go.
+        # Where the logits go, on the processor; fetched once.
         self._vocabulary = adapter.vocabulary.cpu()
 
     def hidden(self, rows: Rows, cache: Cache) -> Tensor:
@@ -159,30 +165,21 @@ class GatedModel:
 
     def forward(self, feeds: Sequence[Feed]) -> list[Tensor]:
         """Run the rows of several requests at once; see `hidden`."""
-        config = self.config
-        n_query = config.n_heads * config.head_dim
-        n_key = config.n_kv_heads * config.head_dim
-        n_rows = [len(feed.rows.token_ids) for feed in feeds]
-        cos, sin = self._rotary.tables(torch.cat([feed.rows.positions for feed in feeds]))
-        tables = cos.to(self.device), sin.to(self.device)
-        x = self._embed(torch.cat([feed.rows.token_ids for feed in feeds]).to(self.device))
-        allowed = [self._additive(feed.rows.visible, x.dtype) for feed in feeds]
-        canvas = _canvas_rows(feeds, self.device)
-        adapter = None if canvas is None else self.adapter
-        for index, layer in enumerate(self._layers):
-            low_rank = adapter.layers[index] if adapter else (None, None, None, None)
-            fed = rms_norm(x, layer.attention_norm, config.norm_eps)
-            qkv = _gated(layer.qkv, low_rank[0], fed, canvas)
-            queries, keys, values = torch.split(qkv, [n_query, n_key, n_key], dim=-1)
-            queries, keys, values = (
-                part.unflatten(-1, (-1, config.head_dim)) for part in (queries, keys, values)
-            )
-            if layer.query_norm is not None and layer.key_norm is not None:
-                queries = rms_norm(queries, layer.query_norm, config.norm_eps)
-                keys = rms_norm(keys, layer.key_norm, config.norm_eps)
-            queries, keys = rotate(queries, tables), rotate(keys, tables)
+        hidden = None if self.captured is None else self.captured.forward(feeds)
+        return self.plain_forward(feeds) if hidden is None else hidden
+
+    def plain_forward(self, feeds: Sequence[Feed]) -> list[Tensor]:
+        """Run the rows of several requests at once, as many as there are."""
+        rows = [feed.rows for feed in feeds]
+        n_rows = [len(one.token_ids) for one in rows]
+        # One copy for both.
+        numbers = [torch.stack((one.token_ids, one.positions)) for one in rows]
+        token_ids, positions = sent(torch.cat(numbers, dim=1), self.device)
+        allowed = [self.additive(sent(one.visible, self.device)) for one in rows]
+
+        def mix(index: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
             own = (queries.split(n_rows), keys.split(n_rows), values.split(n_rows))
-            mixed = torch.cat(
+            return torch.cat(
                 [
                     attend_rows(
                         q, *feed.cache.extend(index, k, v), mask, n_causal=feed.rows.n_causal
@@ -190,11 +187,50 @@ class GatedModel:
                     for feed, mask, q, k, v in zip(feeds, allowed, *own, strict=True)
                 ]
             )
-            x = x + _gated(layer.out, low_rank[1], mixed, canvas)
+
+        hidden = self.run(token_ids, positions, mix, canvas_rows(rows, self.device))
+        return list(hidden.split(n_rows))
+
+    def run(
+        self,
+        token_ids: Tensor,
+        positions: Tensor,
+        mix: Callable[[int, Tensor, Tensor, Tensor], Tensor],
+        gate: Gate,
+    ) -> Tensor:
+        """Run rows through all layers; return [n, width], normalised.
+
+        Args:
+            token_ids: [n] int64, as in `Rows`, on the device like all that follows.
+            positions: [n] int64.
+            mix: the attention, which keeps keys and values: called with a layer's number, queries
+                [n, n_heads, head_dim], keys and values [n, n_kv_heads, head_dim]; returns
+                [n, n_heads * head_dim].
+            gate: which rows are canvas rows.
+        """
+        config = self.config
+        n_query = config.n_heads * config.head_dim
+        n_key = config.n_kv_heads * config.head_dim
+        tables = self._rotary.tables(positions)
+        x = self._embed(token_ids)
+        adapter = None if gate is None else self.adapter
+        for index, layer in enumerate(self._layers):
+            low_rank = adapter.layers[index] if adapter else (None, None, None, None)
+            fed = rms_norm(x, layer.attention_norm, config.norm_eps)
+            qkv = gated(layer.qkv, low_rank[0], fed, gate)
+            queries, keys, values = (
+                part.unflatten(-1, (-1, config.head_dim))
+                for part in torch.split(qkv, [n_query, n_key, n_key], dim=-1)
+            )
+            if layer.query_norm is not None and layer.key_norm is not None:
+                queries = rms_norm(queries, layer.query_norm, config.norm_eps)
+                keys = rms_norm(keys, layer.key_norm, config.norm_eps)
+            mixed = mix(index, rotate(queries, tables), rotate(keys, tables), values)
+            x = x + gated(layer.out, low_rank[1], mixed, gate)
             fed = rms_norm(x, layer.mlp_norm, config.norm_eps)
-            gate, up = _gated(layer.gate_up, low_rank[2], fed, canvas).chunk(2, dim=-1)
-            x = x + _gated(layer.down, low_rank[3], functional.silu(gate) * up, canvas)
-        return list(rms_norm(x, self._final_norm, config.norm_eps).split(n_rows))
+            parts = gated(layer.gate_up, low_rank[2], fed, gate).chunk(2, dim=-1)
+            x = x + gated(layer.down, low_rank[3], functional.silu(parts[0]) * parts[1], gate)
+        return rms_norm(x, self._final_norm, config.norm_eps)
 
     def logits(self, hidden: Tensor, is_base: Tensor) -> Tensor:
         """Return [n, vocab_size] float32, on the CPU, where canvas and sampler are.
@@ -211,15 +247,20 @@ class GatedModel:
         hidden = torch.cat([rows for rows, _ in asked])
         is_base = torch.cat([kind for _, kind in asked])
         n_rows = [len(rows) for rows, _ in asked]
+        # It is on the processor, so nobody waits for what it says.
         if self.adapter is None or self.draft_head is None or bool(is_base.all()):
-            return list(self._head(hidden).float().cpu().split(n_rows))
+            # Sent as they are: to widen them is the processor's, as exact and half the way.
+            return list(fetched(self._head(hidden))[0].float().split(n_rows))
         rows = torch.full((len(hidden), self.config.vocab_size), float("-inf"))
         # Which rows are which is known here: an index, unlike a mask, is nothing to wait for.
         base, drafted = is_base.nonzero().squeeze(1), (~is_base).nonzero().squeeze(1)
+        drafts = self.draft_head(hidden[sent(drafted, self.device)])
         if len(base):
-            rows[base] = self._head(hidden[base.to(self.device)]).float().cpu()
-        drafts = self.draft_head(hidden[drafted.to(self.device)]).float().cpu()
-        rows[drafted[:, None], self._vocabulary] = drafts
+            heads, drafts = fetched(self._head(hidden[sent(base, self.device)]), drafts)
+            rows[base] = heads.float()
+        else:
+            (drafts,) = fetched(drafts)
+        rows[drafted[:, None], self._vocabulary] = drafts.float()
         return list(rows.split(n_rows))
 
     def follow(self, hidden: Tensor, previous: Tensor) -> Tensor:
@@ -234,19 +275,18 @@ class GatedModel:
         """
         if self.adapter is None:
             raise ValueError("without an adapter no canvas row can follow a token")
-        linked = self.adapter.link(hidden, self.embedding(previous.to(self.device)))
+        linked = self.adapter.link(hidden, self.embedding(sent(previous, self.device)))
         return self.logits(linked, torch.zeros(len(previous), dtype=torch.bool))
 
     def turn(self, keys: Tensor, n_positions: int) -> Tensor:
         """Return keys [..., n, n_kv_heads, head_dim] as they are `n_positions` further on."""
-        cos, sin = self._rotary.tables(torch.tensor([abs(n_positions)]))
-        tables = cos.to(self.device), (sin if n_positions >= 0 else -sin).to(self.device)
-        return rotate(keys, tables)
+        cos, sin = self._rotary.tables(sent(torch.tensor([abs(n_positions)]), self.device))
+        return rotate(keys, (cos, sin if n_positions >= 0 else -sin))
 
-    def _additive(self, visible: Tensor, dtype: torch.dtype) -> Tensor:
-        """Return a mask to add to scores."""
-        allowed = torch.zeros(visible.shape, dtype=dtype, device=self.device)
-        return allowed.masked_fill_(~visible.to(self.device), float("-inf"))
+    def additive(self, visible: Tensor) -> Tensor:
+        """Return a mask to add to scores, of `Rows.visible` on the device."""
+        allowed = torch.zeros(visible.shape, dtype=self.dtype, device=self.device)
+        return allowed.masked_fill_(~visible, float("-inf"))
 
     def _embed(self, token_ids: Tensor) -> Tensor:
         is_mask = token_ids < 0
@@ -277,29 +317,3 @@ class Embedding:
         """Map token ids [n] to [n, width]."""
         rows = self._weight[token_ids]
         return rows if self._scale is None else rows.float() * self._scale[token_ids, None]
-
-
-def _canvas_rows(feeds: Sequence[Feed], device: torch.device) -> slice | Tensor | None:
-    """Return which of the rows of a forward are canvas rows; None if there are none."""
-    rows = [feed.rows for feed in feeds]
-    if all(one.n_base == len(one.token_ids) for one in rows):
-        return None
-    if len(rows) == 1:
-        return slice(rows[0].n_base, None)
-    is_canvas = [torch.arange(len(one.token_ids)) >= one.n_base for one in rows]
-    return torch.cat(is_canvas).nonzero().squeeze(1).to(device)
-
-
-def _gated(
-    linear: Linear, low_rank: LowRank | None, x: Tensor, canvas: slice | Tensor | None
-) -> Tensor:
-    """Apply a linear map to all rows and the adapter's part to those of the canvas."""
-    y = linear(x)
-    if low_rank is None:
-        return y
-    if isinstance(canvas, Tensor):
-        return y.index_add_(0, canvas, low_rank(x[canvas]))
-    if canvas == slice(0, None):
-        return y + low_rank(x)
-    y[canvas].add_(low_rank(x[canvas]))
-    return y

@@ -70,6 +70,11 @@ class Rotary:
         self._cos = angles.cos().float().repeat(1, 2)
         self._sin = angles.sin().float().repeat(1, 2)
 
+    def to(self, device: torch.device) -> Rotary:
+        """Bring the tables to a device, and return them."""
+        self._cos, self._sin = self._cos.to(device), self._sin.to(device)
+        return self
+
     def tables(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Return cosine and sine [n, 1, head_dim] for positions [n]."""
         return self._cos[positions][:, None], self._sin[positions][:, None]

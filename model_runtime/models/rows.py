@@ -39,6 +39,7 @@ def rows_behind(
     wanted = positions - 1 - first
     token_ids, places, groups = [settled], [torch.arange(first, first + n_base)], [settled * 0]
     n_fed = n_base
+    # All this is the processor's own, and small: nothing waits for a device.
     for prefix in visible.unique().tolist():
         in_group = (visible == prefix) & (positions > prefix)
         if not bool(in_group.any()):

@@ -7,6 +7,7 @@ are checked against each other before anything is computed from them.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from model_runtime.errors import ModelLoadFailed
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 ARCHITECTURES = ("llama", "qwen2", "qwen3")
 #: By what each frequency is divided, where positions are stretched (Llama 3.1).
 ROPE_FACTORS = "rope_freqs.weight"
+#: Of a configuration: what turns and norms divide by, and what is either so or not; all else are
+#: sizes.
+_NUMBERS = ("rope_base", "norm_eps", "rope_scale")
+_SWITCHES = ("head_norms", "has_rope_factors")
 #: More of anything is no model but a damaged file.
 _MOST = 2**31
 
@@ -66,9 +71,15 @@ class BaseSource(ABC):
             ModelLoadFailed: a size that can't be, or a tensor that is missing or of another shape.
         """
         config = self.config
-        sizes = [value for value in vars(config).values() if not isinstance(value, bool | float)]
-        are_sizes = all(isinstance(size, int) and 0 < size < _MOST for size in sizes)
-        if not are_sizes or config.n_heads % config.n_kv_heads or config.head_dim % 2:
+        values = {key: value for key, value in vars(config).items() if key not in _SWITCHES}
+        numbers = [values.pop(key) for key in _NUMBERS]
+        are_numbers = all(isinstance(number, float) and 0 < number < inf for number in numbers)
+        are_sizes = all(type(size) is int and 0 < size < _MOST for size in values.values())
+        if (
+            not (are_numbers and are_sizes)
+            or config.n_heads % config.n_kv_heads
+            or config.head_dim % 2
+        ):
             raise ModelLoadFailed(f"{self.name}: sizes that can't be: {config}")
         for tensor, shape, is_needed in self._promised():
             found = self.shape(tensor)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -187,9 +187,17 @@ def _ask_hub(repository: str) -> _Listing:
         ) from error
     files = list(info.siblings or ())
     large = {
-        file.rfilename: OriginFile(file.lfs.sha256, file.lfs.size) for file in files if file.lfs
+        file.rfilename: OriginFile(file.lfs.sha256, file.lfs.size)
+        for file in files
+        if file.lfs and _stays_inside(file.rfilename)
     }
     return _Listing(info.sha, large, frozenset(file.rfilename for file in files))
+
+
+def _stays_inside(file: str) -> bool:
+    """Whether a name that the hub says leads nowhere but into the repository's folder."""
+    parts = PureWindowsPath(file)
+    return not parts.anchor and ".." not in parts.parts
 
 
 def _chosen(origin: Origin, name: str) -> str | None:
@@ -198,7 +206,7 @@ def _chosen(origin: Origin, name: str) -> str | None:
     best = [file for file in ggufs if "q8_0" in file.lower() and "-of-" not in file]
     if len(ggufs) == 1 or len(best) == 1:
         return (best or ggufs)[0]
-    if any(file.endswith(".safetensors") for file in origin.files):
+    if any(_is_whole_weights(file) for file in origin.files):
         return None
     raise ModelLoadFailed(
         f"{name} has several files; say which, like {name}:{ggufs[0]}; it has: {', '.join(ggufs)}"
@@ -207,12 +215,17 @@ def _chosen(origin: Origin, name: str) -> str | None:
     )
 
 
+def _is_whole_weights(file: str) -> bool:
+    """Whether a file is of the repository's own weights; a folder holds them in another form."""
+    return file.endswith(".safetensors") and "/" not in file
+
+
 def _fetched(origin: Origin, chosen: str | None, folder: Path, on_progress: OnProgress) -> Base:
     """Bring what is missing of a base from the hub."""
     if chosen is not None:
         path = _ensure_file(origin, chosen, folder, on_progress)
         return Base(path, origin.files[chosen].sha256, folder)
-    wanted = [file for file in sorted(origin.files) if file.endswith(".safetensors")]
+    wanted = [file for file in sorted(origin.files) if _is_whole_weights(file)]
     n_all = sum(origin.files[file].n_bytes for file in wanted)
     n_before = 0
 
@@ -234,8 +247,9 @@ def _ensure_file(origin: Origin, file: str, folder: Path, on_progress: OnProgres
     known = origin.files[file]
     source = HubFile(origin.repository, origin.revision, file)
     name = f"{origin.repository}:{file}"
-    model = NamedModel(name, Path(file).name, known.sha256, known.n_bytes, "", (source,))
-    return ensure_model(model, on_progress, folder, model.sources)
+    path = folder / file
+    model = NamedModel(name, path.name, known.sha256, known.n_bytes, "", (source,))
+    return ensure_model(model, on_progress, path.parent, model.sources)
 
 
 def _fetch_small(origin: Origin, file: str, folder: Path) -> None:

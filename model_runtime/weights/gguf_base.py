@@ -161,7 +161,7 @@ class GgufBase(BaseSource):
             head_dim=head_dim,
             mlp_width=field("feed_forward_length"),
             rope_base=float(field("rope.freq_base", 10_000.0)),
-            norm_eps=field("attention.layer_norm_rms_epsilon"),
+            norm_eps=float(field("attention.layer_norm_rms_epsilon")),
             vocab_size=embedding[0],
             max_length=field("context_length"),
             rope_scale=float(field("rope.scaling.factor", 1.0)) if scaling == "linear" else 1.0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,9 +21,13 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+    from model_runtime.settings import RuntimeSettings
+
 #: Bytes a weight, and what the libraries and a context take.
 _BYTES = {"int8": 1.1, "int4": 0.7}
 _SPARE_BYTES = 900_000_000
+#: The cache's folder for what was made of the user's own files, and its name for `remask remove`.
+OWN = "own"
 _SETTING = '{} = "{}"'
 
 
@@ -55,7 +60,7 @@ def main(arguments: argparse.Namespace) -> int:
     del arguments
     try:
         settings = load_settings()
-        sys.stdout.write("\n".join(_described(settings.model, cache_dir(settings.cache_dir))))
+        sys.stdout.write("\n".join(described(settings, cache_dir(settings.cache_dir))))
     except RuntimeFault as fault:
         sys.stderr.write(f"{fault}\n")
         return 1
@@ -72,21 +77,46 @@ def models_here(cache: Path) -> Iterator[Here]:
     names = {base.repository: name for name, base in BASES.items()}
     for folder in sorted((cache / "published").glob("*--*")):
         repository = folder.name.replace("--", "/", 1)
-        yield Here(names.get(repository, repository), (folder,))
+        kept = adapters_in(folder)
+        paths = (folder,) if not kept else tuple(set(folder.iterdir()) - set(kept))
+        if paths:
+            yield Here(names.get(repository, repository), paths)
+    if made_ready := tuple((cache / OWN).glob("*-v*")):
+        yield Here(OWN, made_ready)
 
 
-def _described(used: str, cache: Path) -> Iterator[str]:
+def adapters_in(folder: Path) -> list[Path]:
+    """Return the adapters that the user trained for bases of a folder."""
+    return sorted(folder.glob("adapter-*.safetensors"))
+
+
+def _is_named(model: Here, used: str, cache: Path) -> bool:
+    """Whether a model that is here is the one that a name means."""
+    address = address_of(used)
+    if address is None or model.name == used:
+        return model.name == used
+    folder = folder_of(address[0], cache)
+    is_of_folder = any(folder in (path, path.parent) for path in model.paths)
+    return is_of_folder and (address[1] is None or (folder / address[1]).is_file())
+
+
+def described(settings: RuntimeSettings, cache: Path) -> Iterator[str]:
+    """Yield the lines of `remask models`.
+
+    Raises:
+        BadRequest: there is no device as the settings want it.
+    """
     # Slow to import; what only takes or removes a model does without.
     from model_runtime.devices import choose_device, free_bytes  # noqa: PLC0415
 
-    device = choose_device()
+    device, used = choose_device(settings.device), settings.model
     free = free_bytes(device)
-    here = {model.name: model for model in models_here(cache)}
+    here = [(model, _is_named(model, used, cache)) for model in models_here(cache)]
     yield f"On this machine (in {cache}):"
-    for model in here.values():
-        mark = "*" if model.name == used else " "
-        yield f"{mark} {model.name}: {model.n_bytes / 1e9:.1f} GB on the disk"
-    if used not in here:
+    for model, is_used in here:
+        what = "on the disk" if model.name != OWN else "made ready from files of your own"
+        yield f"{'*' if is_used else ' '} {model.name}: {model.n_bytes / 1e9:.1f} GB {what}"
+    if not any(is_used for _, is_used in here):
         yield f"* {used}: not here yet, or a file of your own"
     yield ""
     room = "unknown" if free is None else f"{free / 1e9:.1f} GB free"
@@ -141,8 +171,7 @@ def use(arguments: argparse.Namespace) -> int:
             )
         chosen = str(path.resolve()) if path.exists() and name not in CATALOG else name
         is_diffusion = _is_diffusion(name, cache_dir(load_settings().cache_dir))
-        write_setting("model", chosen)
-        write_setting("engine", "published" if is_diffusion else "local")
+        write_settings({"model": chosen, "engine": "published" if is_diffusion else "local"})
     except (RuntimeFault, OSError) as fault:
         sys.stderr.write(f"{fault}\n")
         return 1
@@ -150,20 +179,42 @@ def use(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def write_setting(key: str, value: str) -> None:
-    """Set a key of the user's settings file; everything else in it stays as it is."""
-    path = settings_path()
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    line = _SETTING.format(key, escaped)
-    text, n_found = re.subn(
-        rf"^[ \t]*{key}[ \t]*=.*$", lambda _: line, text, count=1, flags=re.MULTILINE
-    )
-    if not n_found:
-        # Before everything: behind a table's header it would be the table's.
-        text = f"{line}\n{text}"
+def write_settings(values: dict[str, str]) -> None:
+    """Set keys of the user's settings file; everything else in it stays as it is.
+
+    Raises:
+        BadRequest: a key stands there in a way that can't be changed without the rest.
+    """
+    # A link stays one: what it leads to is written.
+    path = settings_path().resolve()
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    text, lines = before, []
+    for key, value in values.items():
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        lines.append(_SETTING.format(key, escaped))
+        text = _with_line(text, key, lines[-1])
+    try:
+        is_right = tomllib.loads(text) == tomllib.loads(before) | values
+    except ValueError:
+        is_right = False
+    if not is_right:
+        said = " and ".join(lines)
+        raise BadRequest(f"{path} can't be changed without the rest of it; write there: {said}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    # At once or not at all: it is the user's.
+    scratch = path.with_name(f"{path.name}.new")
+    scratch.write_text(text, encoding="utf-8")
+    if path.exists():
+        shutil.copymode(path, scratch)
+    scratch.replace(path)
+
+
+def _with_line(text: str, key: str, line: str) -> str:
+    """Return a settings file's text with a key's line in the place of the one that is there."""
+    place = rf"^[ \t]*([\"']?){key}\1[ \t]*=.*$"
+    text, n_found = re.subn(place, lambda _: line, text, count=1, flags=re.MULTILINE)
+    # Before everything: behind a table's header it would be the table's.
+    return text if n_found else f"{line}\n{text}"
 
 
 def _is_diffusion(name: str, cache: Path) -> bool:
@@ -200,10 +251,13 @@ def remove(arguments: argparse.Namespace) -> int:
             )
         model = here[arguments.name]
         n_bytes = model.n_bytes
+        kept = [each for path in model.paths for each in adapters_in(path.parent)]
         for path in model.paths:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     except (RuntimeFault, OSError) as fault:
         sys.stderr.write(f"{fault}\n")
         return 1
     sys.stdout.write(f"{model.name}: removed, {n_bytes / 1e9:.1f} GB\n")
+    for path in dict.fromkeys(kept):
+        sys.stdout.write(f"The adapter that you trained stays: {path}\n")
     return 0

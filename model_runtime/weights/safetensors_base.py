@@ -68,7 +68,14 @@ class SafetensorsBase(BaseSource):
                     f"{path} is cut short or damaged ({error}); download it again"
                 ) from error
             self._file_of.update(dict.fromkeys(file.keys(), file))
-        self.config = self._read_config()
+        try:
+            self.config = self._read_config()
+            if self.config.has_rope_factors:
+                _llama3_factors(self._scaling(), self.config)
+        except (ValueError, TypeError, KeyError, ArithmeticError) as error:
+            raise ModelLoadFailed(
+                f"{folder / CONFIG_FILE} says what makes no sense ({error}); download it again"
+            ) from error
 
     def shape(self, tensor: str) -> tuple[int, ...] | None:
         """See `BaseSource.shape`."""
@@ -101,6 +108,8 @@ class SafetensorsBase(BaseSource):
         path = self._folder / TOKENIZER_FILE
         try:
             made, start_ids = published(path.read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
+            raise ModelLoadFailed(f"{path} can't be read ({error}); download it again") from error
         except OSError as error:
             raise ModelLoadFailed(
                 f"{self._folder} has no {TOKENIZER_FILE}, which text is read with"
@@ -140,7 +149,7 @@ class SafetensorsBase(BaseSource):
             head_dim=self._values.get("head_dim") or value("hidden_size") // max(n_heads, 1),
             mlp_width=value("intermediate_size"),
             rope_base=float(theta),
-            norm_eps=value("rms_norm_eps"),
+            norm_eps=float(value("rms_norm_eps")),
             vocab_size=value("vocab_size"),
             max_length=value("max_position_embeddings"),
             rope_scale=float(scaling["factor"]) if kind == "linear" else 1.0,

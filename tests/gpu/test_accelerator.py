@@ -41,6 +41,17 @@ def test_hybrid_is_greedy(device: torch.device) -> None:
     assert row["the same text"] >= 7
 
 
+def test_captured_steps_say_what_plain_ones_say(device: torch.device) -> None:
+    """Replayed as launched; where nothing can be recorded, the reason is told.
+
+    Padded products may round otherwise, so one text of eight may differ.
+    """
+    with torch.inference_mode():
+        (row,) = gpu._captured_texts(device)
+    assert row["the same text"] >= 7
+    assert (device.type == "cuda") == (row["given up"] == "")
+
+
 def test_every_pairing_runs(device: torch.device) -> None:
     """Each sampler and cache of the largest families."""
     with torch.inference_mode():

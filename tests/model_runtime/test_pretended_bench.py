@@ -38,6 +38,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setitem(random_models._FAMILIES, name, (family, small))
     monkeypatch.setattr(gpu, "CONTEXTS", (32, 64))
     monkeypatch.setattr(gpu, "ROWS", (1, 4))
+    monkeypatch.setattr(gpu, "STEP_ROWS", (1, 9))
     monkeypatch.setattr(gpu, "N_RUNS", 1)
     monkeypatch.setattr(gpu, "N_WARM", 0)
     monkeypatch.setattr(gpu, "N_TOKENS", 8)
@@ -109,6 +110,9 @@ def test_the_bench_of_an_accelerator_runs(kind: str, monkeypatch: pytest.MonkeyP
     assert all(table.rows for table in tables.values())
     (equality,) = tables["Equality with the processor"].rows
     assert equality["within tolerance"] == "True"
+    (texts,) = tables["Texts of captured steps"].rows
+    assert texts["the same text"] == texts["prompts"]
+    assert (texts["given up"] == "") == (kind == "cuda")
     (hybrid,) = tables["Hybrid says what greedy says"].rows
     assert hybrid["the same text"] == hybrid["prompts"]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 import torch
 from support import tiny
@@ -18,6 +20,7 @@ from support.pretended import (
     counting,
     pretended,
 )
+from support.pretended_graph import PretendedGraph
 from support.tiny_base import CONFIG
 from support.tiny_canvas import Listener, Patience
 from support.tiny_checkpoint import checkpoint
@@ -25,11 +28,15 @@ from support.tiny_checkpoint import checkpoint
 from model_runtime.caches import CACHES
 from model_runtime.decoding.canvas import Canvas
 from model_runtime.decoding.denoise import Budget, check_pairing, denoise
+from model_runtime.devices import captures_steps
+from model_runtime.devices_command import described
 from model_runtime.engines.loading import load_default
 from model_runtime.engines.local import LocalEngine
 from model_runtime.engines.published import RULES, PublishedEngine
 from model_runtime.errors import DeviceFailed, UnsupportedPairing
 from model_runtime.models.canvas import CanvasDenoiser
+from model_runtime.models.capture import capture_of
+from model_runtime.models.captured import captured_steps
 from model_runtime.models.gated import Embedding, GatedModel, Layer
 from model_runtime.models.layers import DenseLinear
 from model_runtime.models.parts.config import parse_config
@@ -43,6 +50,7 @@ from model_runtime.training.objective import Mixture
 from model_runtime.training.parameters import AdapterParameters
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -117,21 +125,44 @@ def test_what_a_device_has_not_is_refused() -> None:
             _ = torch.ones(2, 2, dtype=torch.long, device=device) @ torch.eye(2).long().to(device)
 
 
-def test_waiting_is_counted() -> None:
-    """What the processor has to wait for counts; what it only sends there does not."""
-    with pretended() as device:
+@pytest.mark.parametrize("is_inference", [True, False])
+def test_waiting_is_counted(*, is_inference: bool) -> None:
+    """What comes back counts, and what is sent and not queued; what is queued is not there yet."""
+    with pretended() as device, torch.inference_mode(is_inference):
         there = torch.arange(4.0).to(device)
         with counting() as nothing:
-            index = torch.tensor([1, 2]).to(device)
+            index = torch.tensor([1, 2]).pin_memory().to(device, non_blocking=True)
             _ = (there[index] * 2).softmax(-1)
-        with counting() as waited:
-            float(there[0])
-            there.tolist()
-            there.cpu()
-            there[there > 1]
-            there.nonzero()
+            here = torch.empty(4, pin_memory=True)
+            here.copy_(there, non_blocking=True)
+            assert here.isnan().all()
+        waits: list[Callable[[], object]] = [
+            lambda: float(there[0]),
+            there.tolist,
+            there.max().item,
+            lambda: bool(there.max()),
+            lambda: range(int(there.max())),
+            lambda: torch.equal(there, there),
+            lambda: torch.where(there > 1),
+            there.unique,
+            lambda: there.repeat_interleave(torch.ones_like(there, dtype=torch.long)),
+            there.cpu,
+            lambda: there[there > 1],
+            there.nonzero,
+            lambda: torch.tensor([1, 2]).to(device),
+            lambda: torch.tensor([1, 2]).to(device, non_blocking=True),
+            lambda: torch.tensor([1, 2], device=device),
+            lambda: there[torch.tensor([1, 2])],
+            lambda: there.copy_(torch.zeros(4)),
+            lambda: torch.zeros(4).copy_(there),
+            torch.accelerator.current_stream().synchronize,
+        ]
+        for wait in waits:
+            with counting() as waited:
+                wait()
+            assert waited.total() == 1
     assert not nothing
-    assert waited.total() == 5
+    assert here.tolist() == [0.0, 1.0, 2.0, 3.0]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -224,6 +255,10 @@ def _attach(loaded: Any, path: Path, device: torch.device) -> None:
     adapter = load_adapter(path, model)
     head = loaded.weights["head"][adapter.vocabulary.cpu()].to(device)
     model.attach(adapter, DenseLinear(head))
+    if captures_steps("auto", device):
+        # As the engine loads it, while it fills.
+        with torch.inference_mode():
+            model.captured = captured_steps(model)
 
 
 def ask(engine: LocalEngine, **fields: Any) -> Any:
@@ -257,30 +292,95 @@ def test_the_default_family_does_all_it_can(engine: LocalEngine) -> None:
     assert len(done) == 3
 
 
-def test_a_step_waits_for_its_logits_alone(engine: LocalEngine) -> None:
-    """One wait for the checked rows and one for each draft; nothing else on the way of a step."""
+def decode(
+    engine: LocalEngine, params: HybridParams, n_tokens: int = 8
+) -> tuple[list[int], int, Counter[str]]:
+    """Fill behind a short prompt; return the tokens, the number of steps and what waited."""
     loaded = engine._model
     assert loaded is not None
     denoiser, fim = loaded.denoiser, loaded.layout.template
     prompt = fim.lay_out(fim.tokenizer.encode("def add(a, b):\n"), fim.tokenizer.encode("\n"))
-    for params, n_waits in ((HybridParams(n_drafts=0), 1), (HybridParams(from_canvas=False), 1)):
-        token_ids = torch.tensor(prompt + [denoiser.mask_id] * 8)
-        canvas = Canvas(token_ids, torch.arange(len(token_ids)) < len(prompt), denoiser.mask_id)
-        with counting() as waited:
-            n_steps = denoise(
-                denoiser, Hybrid(params), denoiser.new_cache(), canvas, Budget(), torch.Generator()
-            )
-        assert waited == {"to the processor": n_waits * n_steps}
-    # Drafts: a row each, whose next one depends on the token before it.
+    token_ids = torch.tensor(prompt + [denoiser.mask_id] * n_tokens)
     canvas = Canvas(token_ids, torch.arange(len(token_ids)) < len(prompt), denoiser.mask_id)
-    most = 1 + HybridParams().n_drafts
-    with counting() as waited:
+    with counting() as waited, torch.inference_mode():
         n_steps = denoise(
-            denoiser, Hybrid(HybridParams(threshold=0.0)), denoiser.new_cache(), canvas, Budget(),
-            torch.Generator(),
-        )  # fmt: skip
-    assert set(waited) == {"to the processor"}
-    assert n_steps <= waited.total() <= most * n_steps
+            denoiser, Hybrid(params), denoiser.new_cache(), canvas, Budget(), torch.Generator()
+        )
+    return canvas.token_ids[len(prompt) :].tolist(), n_steps, waited
+
+
+#: What a step sends before it, on a device whose memory can't be pinned: its numbers, what its rows
+#: see, and which are asked for.
+N_SENT = 3
+
+
+@pytest.mark.parametrize("captured_steps", ["off", "on"])
+def test_a_step_waits_for_its_logits_alone(engine: LocalEngine, captured_steps: str) -> None:
+    """One wait for the checked rows and one for each draft; nothing else on the way of a step."""
+    model = engine._model.denoiser.model  # type: ignore[union-attr]  # it is loaded
+    is_pinned = Pretended.kind == "cuda"
+    if captured_steps == "off":
+        model.captured = None
+    elif not is_pinned:
+        pytest.skip("Metal records nothing")
+    for params in (HybridParams(n_drafts=0), HybridParams(from_canvas=False)):
+        decode(engine, params)
+        _, n_steps, waited = decode(engine, params)
+        sent = {} if is_pinned else {"to the device": N_SENT * n_steps}
+        assert waited == {"to the processor": n_steps} | sent
+    # Drafts: a row each, whose next one depends on the token before it.
+    most = 1 + HybridParams().n_drafts
+    decode(engine, HybridParams(threshold=0.0))
+    _, n_steps, waited = decode(engine, HybridParams(threshold=0.0))
+    assert n_steps <= waited["to the processor"] <= most * n_steps
+    assert set(waited) <= {"to the processor"} | (set() if is_pinned else {"to the device"})
+
+
+def test_captured_steps_say_what_plain_ones_say(engine: LocalEngine) -> None:
+    """Recorded operation by operation: what a step reads stands in its buffers, all of it."""
+    if Pretended.kind != "cuda":
+        pytest.skip("Metal records nothing")
+    model = engine._model.denoiser.model  # type: ignore[union-attr]  # it is loaded
+    steps, n_before = model.captured, PretendedGraph.n_replays
+    assert steps is not None
+    for params in (HybridParams(n_drafts=0), HybridParams(threshold=0.0)):
+        found = [decode(engine, params, 30)[0] for _ in range(2)]
+        model.captured = None
+        expected = decode(engine, params, 30)[0]
+        model.captured = steps
+        assert found == [expected, expected]
+    assert not steps.given_up
+    assert PretendedGraph.n_replays - n_before > len(steps._steps)
+
+
+def test_a_graph_keeps_what_was_a_number_of_pythons() -> None:
+    """So a step that is not all in its buffers is found; and nobody can wait while recording."""
+    with pretended() as device:
+        capture, buffer = capture_of(device), torch.ones(3, device=device)
+        factor = 2.0
+        replay = capture(lambda: buffer * factor)
+        factor = 5.0
+        buffer.add_(1)
+        assert replay().tolist() == [4.0, 4.0, 4.0]
+        with pytest.raises(RuntimeError, match="not permitted when capturing"):
+            capture(lambda: buffer[buffer > 0])
+        assert capture(lambda: buffer + 1)().tolist() == [3.0, 3.0, 3.0]
+
+
+@pytest.mark.parametrize("wanted", ["auto", "on"])
+def test_a_device_that_records_nothing_says_so_once(
+    engine: LocalEngine, wanted: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where it was asked for; by itself it is taken where it is there alone."""
+    if Pretended.kind == "cuda":
+        pytest.skip("CUDA records")
+    settings = msgspec.structs.replace(engine._settings, captured_steps=wanted)
+    with caplog.at_level(logging.WARNING):
+        engine._model = load_default(settings, lambda *_: None)
+        for _ in range(2):
+            assert len(decode(engine, HybridParams())[0]) == 8
+    told = [one for one in caplog.records if "kernel by kernel" in one.getMessage()]
+    assert len(told) == (1 if wanted == "on" else 0)
 
 
 @pytest.mark.parametrize("name", SAMPLERS.names())
@@ -406,3 +506,19 @@ def test_a_bug_is_not_taken_for_the_device(engine: LocalEngine) -> None:
     model._head = FailingOnce(RuntimeError("shapes do not match"), model._head)
     with pytest.raises(RuntimeError, match="shapes"):
         ask(engine)
+
+
+def test_the_doctor_names_the_device() -> None:
+    """Which one, how it computes, what is free, what is fastest, and how that is known."""
+    with pretended("cuda") as device:
+        first, second = described(device, RuntimeSettings())
+    assert first == "cuda:0 (a pretended card), bf16, captured steps, 16.0 GB free"
+    assert second.startswith("fastest: device = cuda, precision = bf16 (torch ")
+    with pretended("mps") as device:
+        first, _ = described(device, RuntimeSettings(precision="fp16"))
+        _, second = described(torch.device("cpu"), RuntimeSettings(device="cpu"))
+    assert first == "mps:0, fp16, 16.0 GB free"
+    assert second.startswith("fastest: device = mps, precision = bf16")
+    first, second = described(torch.device("cpu"), RuntimeSettings(captured_steps="on"))
+    assert "captured" not in first
+    assert "torch finds no accelerator" in second

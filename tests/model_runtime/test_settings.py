@@ -88,7 +88,15 @@ def test_unknown_key_lists_the_allowed_ones(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["threads = ", 'threads = "many"', "threads = -1", "idle_exit_s = -1", "\udcff", "model = 3"],
+    [
+        "threads = ",
+        'threads = "many"',
+        "threads = -1",
+        "idle_exit_s = -1",
+        "\udcff",
+        "model = 3",
+        'captured_steps = "maybe"',
+    ],
 )
 def test_bad_file(tmp_path: Path, text: str) -> None:
     """A file that is no TOML, or a value that can't be, is an error that says what is wrong."""

@@ -30,6 +30,8 @@ from tokenizers import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
 #: What tokenizers are trained on, and what has to be cut up the same way.
@@ -200,7 +202,7 @@ def write_base_gguf(
     model: Any = None,
     *,
     has_marks: bool = True,
-    replaced: dict[str, int | str] | None = None,
+    replaced: Mapping[str, float | str] | None = None,
     **fields: Any,
 ) -> Path:
     """Write a base as llama.cpp's converter does, in 32 bits.
@@ -236,8 +238,8 @@ def write_base_gguf(
     for key, value in fields.items():
         writer.add_uint32(key, value)
     for key, value in (replaced or {}).items():
-        is_text = isinstance(value, str)
-        of_type = gguf.GGUFValueType.STRING if is_text else gguf.GGUFValueType.UINT32
+        kinds = {str: gguf.GGUFValueType.STRING, float: gguf.GGUFValueType.FLOAT32}
+        of_type = kinds.get(type(value), gguf.GGUFValueType.UINT32)
         writer.kv_data[0][key] = gguf.GGUFValue(value, of_type)
     heads = {"q": config.num_attention_heads, "k": config.num_key_value_heads}
     for name, tensor in _named(model):

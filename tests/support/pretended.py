@@ -5,8 +5,10 @@ operation, types that the device has not, and what makes the processor wait. A t
 (made on "meta", its `device` overridden); a function mode catches what makes tensors or moves them;
 every operation goes through `Pretended.__torch_dispatch__`, which checks and counts.
 
-It is stricter than a device in one place: an index on the processor into a tensor on the device is
-counted as a transfer that has to wait, though it may not have to.
+What it knows of waiting: whatever comes to the processor waits, and what goes to the device waits
+as well, until all that is queued there is done, unless it is queued itself: out of pinned memory,
+and without waiting asked for. An index on the processor is such a transfer. What comes into pinned
+memory without waiting is not there before somebody has waited: until then it holds rubbish.
 """
 
 from __future__ import annotations
@@ -14,10 +16,12 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections import Counter
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
+from support.pretended_graph import Recording, stand_ins
 from torch.overrides import TorchFunctionMode
 
 if TYPE_CHECKING:
@@ -25,24 +29,22 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-#: Operations whose result's size, or whose result, the processor has to wait for.
+#: Operations whose result's size, or whose result, the processor has to wait for; also those that
+#: are made of others, which come whole where no gradient is asked for.
 WAITING = {
-    "aten::_local_scalar_dense",
-    "aten::equal",
-    "aten::is_nonzero",
-    "aten::masked_select",
-    "aten::nonzero",
-    "aten::_unique2",
-    "aten::unique_consecutive",
-    "aten::unique_dim",
-    "aten::repeat_interleave.Tensor",
-}
+    "aten::_local_scalar_dense", "aten::item", "aten::equal", "aten::allclose", "aten::is_nonzero",
+    "aten::masked_select", "aten::nonzero", "aten::nonzero_numpy", "aten::argwhere",
+    "aten::_unique2", "aten::unique_consecutive", "aten::unique_dim", "aten::bincount",
+}  # fmt: skip
 #: They move, or look at a shape alone.
 _INDIFFERENT = {
     "aten::copy_", "aten::_to_copy", "aten::expand_as", "aten::view_as", "aten::reshape_as",
 }  # fmt: skip
 #: Products that accelerators have for floating numbers alone.
-_FLOATING = {"aten::mm", "aten::bmm", "aten::addmm", "aten::baddbmm", "aten::linear", "aten::mv"}
+_FLOATING = {
+    "aten::mm", "aten::bmm", "aten::addmm", "aten::baddbmm", "aten::linear", "aten::mv",
+    "aten::matmul", "aten::dot", "aten::einsum",
+}  # fmt: skip
 #: Not there on Metal for whole numbers of 64 bits.
 _NOT_ON_METAL = {"aten::_cummax_helper", "aten::cummax", "aten::cumprod", "aten::bincount"}
 
@@ -62,6 +64,10 @@ class Pretended(torch.Tensor):
     kind = "cuda"
     #: Operations that waited, by name, since `counting` began.
     waited: ClassVar[Counter[str]] = Counter()
+    #: What a graph is made of, if one is being recorded.
+    recording: ClassVar[Recording] = Recording()
+    #: Copies into pinned memory that nobody has waited for: where to, and what.
+    queued: ClassVar[list[tuple[Tensor, Tensor]]] = []
 
     inner: Tensor
 
@@ -104,6 +110,15 @@ class Pretended(torch.Tensor):
         """It holds something."""
         return False
 
+    @classmethod
+    def wait(cls, name: str) -> None:
+        """Count that the processor waits."""
+        cls.recording.refuse_waiting(name)
+        cls.waited[name] += 1
+        for place, content in cls.queued:
+            place.copy_(content)
+        cls.queued.clear()
+
     def __repr__(self, **_: Any) -> str:
         """Show what it holds, for a failed test."""
         return f"Pretended({self.inner!r})"
@@ -124,13 +139,13 @@ class Pretended(torch.Tensor):
             kwargs["device"] = torch.device("cpu")
         stays = target is None or torch.device(target).type in (cls.kind, "meta")
         if not stays:
-            cls.waited[f"{name} to the processor"] += 1
-        if name in WAITING:
-            cls.waited[name] += 1
-        if name in ("aten::index", "aten::index_put_") and any(
-            index is not None and index.dtype == torch.bool for index in args[1]
-        ):
-            cls.waited[f"{name} by a mask"] += 1
+            cls.wait(f"{name} to the processor")
+        if name in WAITING or _is_unsized(name, args, kwargs):
+            cls.wait(name)
+        if name in ("aten::index", "aten::index_put_"):
+            _note_indices(name, args)
+        if name == "aten::copy_" and _is_queued(args):
+            return _queue(args[0], args[1].inner)
         plain_args, plain_kwargs = _plain((args, kwargs))
         if name == "aten::where":
             # A derivative's own scalar: torch makes it where the wrapper really is. It is a zero.
@@ -142,6 +157,7 @@ class Pretended(torch.Tensor):
             result = func(plain_args[0].float(), *plain_args[1:], **plain_kwargs).to(plain_args[0])
         else:
             result = func(*plain_args, **plain_kwargs)
+        cls.recording.note(func, plain_args, plain_kwargs, result)
         if written is not None and written < len(args) and isinstance(result, torch.Tensor):
             return args[written]
         return _replaced(result, cls) if stays else result
@@ -164,6 +180,50 @@ def _replaced(value: Any, change: Callable[[Tensor], Any]) -> Any:
     if isinstance(value, dict):
         return {key: _replaced(one, change) for key, one in value.items()}
     return value
+
+
+def _note_indices(name: str, args: tuple[Any, ...]) -> None:
+    """Count the indices that are waited for, or that are sent."""
+    given = [index for index in args[1] if index is not None]
+    if any(index.dtype == torch.bool for index in given):
+        Pretended.wait(f"{name} by a mask")
+    if any(index.dim() > 0 and not isinstance(index, Pretended) for index in given):
+        Pretended.wait("an index to the device")
+
+
+def _is_queued(args: tuple[Any, ...]) -> bool:
+    """Whether a copy comes back later; count it if it crosses and is not queued."""
+    is_back, is_there = isinstance(args[1], Pretended), isinstance(args[0], Pretended)
+    is_queued = is_pinned(args[0 if is_back else 1]) and any(args[2:3])
+    if is_back != is_there and not is_queued:
+        Pretended.wait("to the processor" if is_back else "to the device")
+    return is_back and not is_there and is_queued
+
+
+def _is_unsized(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether only the content of a tensor says how large the result is."""
+    if name == "aten::repeat_interleave":
+        return isinstance(args[-1], Pretended) and kwargs.get("output_size") is None
+    # Without a choice it says where something is.
+    return name == "aten::where" and len(args) == 1
+
+
+def is_pinned(tensor: Tensor) -> bool:
+    """Whether a tensor of the processor stands in pinned memory."""
+    return hasattr(tensor, "is_pretended_pinned")
+
+
+def _pinned(tensor: Tensor) -> Tensor:
+    tensor.is_pretended_pinned = True  # type: ignore[attr-defined]  # a mark of its own
+    return tensor
+
+
+def _queue(place: Tensor, content: Tensor) -> Tensor:
+    """Copy into pinned memory, once somebody waits."""
+    Pretended.recording.refuse_waiting("a copy to the processor")
+    place.fill_(float("nan") if place.is_floating_point() else -1)
+    Pretended.queued.append((place, content.clone()))
+    return place
 
 
 def _check(name: str, args: tuple[Any, ...], tensors: list[Tensor]) -> None:
@@ -201,21 +261,30 @@ class _Moving(TorchFunctionMode):
             args = (*args[:2], torch.tensor(args[2], dtype=args[0].dtype))
         if name == "where" and isinstance(args[0], Pretended):
             args = tuple(torch.tensor(x) if _is_number(x) else x for x in args)
+        if name == "pin_memory":
+            return _pinned(args[0].clone())
+        is_pinned_memory = kwargs.pop("pin_memory", False)
         device = kwargs.get("device")
         if device is not None and torch.device(device).type == Pretended.kind:
             kwargs["device"] = "cpu"
-            if kwargs.pop("pin_memory", False):
+            if is_pinned_memory:
                 raise RuntimeError("only memory of the processor can be pinned")
+            if name in ("tensor", "as_tensor"):
+                Pretended.wait("to the device")
             made = func(*_plain(args), **kwargs)
-            return made if isinstance(made, Pretended) else Pretended(made)
-        return func(*args, **kwargs)
+            if isinstance(made, Pretended):
+                return made
+            Pretended.recording.note(func, _plain(args), kwargs, made)
+            return Pretended(made)
+        made = func(*args, **kwargs)
+        return _pinned(made) if is_pinned_memory else made
 
     def _moved(self, func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         tensor, *rest = args
         if name in ("tolist", "numpy", "item") and isinstance(tensor, Pretended):
             if name == "numpy":
                 raise TypeError("can't convert a tensor of the device to numpy")
-            Pretended.waited[name] += 1
+            Pretended.wait(name)
             return getattr(tensor.inner, name)()
         if name not in ("to", "cpu", "cuda"):
             return func(*args, **kwargs)
@@ -236,11 +305,13 @@ class _Moving(TorchFunctionMode):
         is_here = not isinstance(tensor, Pretended)
         dtype = dtypes[0] if dtypes else tensor.dtype
         if target.type == Pretended.kind:
+            if is_here and not (is_pinned(tensor) and kwargs.get("non_blocking")):
+                Pretended.wait("to the device")
             # A type that the device has not may be made on the way.
             return Pretended(tensor.to(dtype)) if is_here else tensor.to(dtype)
         if is_here:
             return func(*args, **kwargs)
-        Pretended.waited["to the processor"] += 1
+        Pretended.wait("to the processor")
         return tensor.inner.to(dtype)
 
 
@@ -259,8 +330,10 @@ def pretended(kind: str = "cuda") -> Iterator[torch.device]:
     saved = {
         (accelerator, "current_accelerator"): lambda **_: torch.device(kind),
         (accelerator, "device_count"): lambda: 1,
-        (accelerator, "current_stream"): lambda *_: SimpleNamespace(is_capturing=lambda: False),
-        (accelerator, "synchronize"): lambda *_: None,
+        (accelerator, "current_stream"): lambda *_: SimpleNamespace(
+            is_capturing=lambda: False, synchronize=partial(Pretended.wait, "to the processor")
+        ),
+        (accelerator, "synchronize"): lambda *_: Pretended.wait("for all"),
         (accelerator, "empty_cache"): lambda: None,
         (accelerator, "memory_allocated"): lambda *_: 0,
         (torch.cuda, "get_device_name"): lambda _device=None: "a pretended card",
@@ -268,6 +341,7 @@ def pretended(kind: str = "cuda") -> Iterator[torch.device]:
         (torch.cuda, "mem_get_info"): lambda _device=None: (16 * 10**9, 16 * 10**9),
         (torch.mps, "recommended_max_memory"): lambda: 16 * 10**9,
         (torch.mps, "driver_allocated_memory"): lambda: 0,
+        **stand_ins(Pretended.recording),
     }
     before = {place: getattr(*place) for place in saved}
     kind_before = Pretended.kind

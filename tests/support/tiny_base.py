@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -25,8 +27,11 @@ CONFIG = BaseConfig(
 MASK_ID = 47
 
 
-def tiny_denoiser(linear: type[Int8Linear] = Int8Linear) -> tuple[CanvasDenoiser, Tensor, Tensor]:
+def tiny_denoiser(
+    linear: type[Int8Linear] = Int8Linear, max_length: int = CONFIG.max_length
+) -> tuple[CanvasDenoiser, Tensor, Tensor]:
     """Return a random base, and the int8 weight and scales of its head."""
+    config = replace(CONFIG, max_length=max_length)
     rng = torch.Generator().manual_seed(0)
 
     def weight(n_out: int, n_in: int) -> tuple[Tensor, Tensor]:
@@ -46,5 +51,5 @@ def tiny_denoiser(linear: type[Int8Linear] = Int8Linear) -> tuple[CanvasDenoiser
     ]
     embedding = Embedding(torch.randn(CONFIG.vocab_size, width, generator=rng))
     head = weight(CONFIG.vocab_size, width)
-    model = GatedModel(CONFIG, embedding, layers, torch.ones(width), linear(*head))
-    return CanvasDenoiser(model, MASK_ID, CONFIG.max_length), *head
+    model = GatedModel(config, embedding, layers, torch.ones(width), linear(*head))
+    return CanvasDenoiser(model, MASK_ID, max_length), *head

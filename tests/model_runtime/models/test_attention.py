@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 from model_runtime.models.attention import ROWS_AT_A_TIME, attend_rows
 from model_runtime.models.layers import attend
 
-N_HEADS, N_KV_HEADS, HEAD_DIM = 14, 2, 64
+#: Heads, heads of keys, channels: Qwen2.5-Coder's, Llama 3's, and where each head has its own keys,
+#: as DeepSeek-Coder and CodeLlama have them.
+SHAPES = ((14, 2, 64), (32, 8, 128), (16, 16, 128), (4, 2, 8), (3, 3, 64))
 
 
 @settings(deadline=None)
 @given(
+    shape=st.sampled_from(SHAPES),
     n_kept=st.integers(1, 900),
     n_rows=st.integers(1, 40) | st.integers(ROWS_AT_A_TIME, 3 * ROWS_AT_A_TIME),
     n_others=st.integers(0, 60),
@@ -21,15 +24,21 @@ N_HEADS, N_KV_HEADS, HEAD_DIM = 14, 2, 64
     chosen=st.data(),
 )
 def test_a_row_is_the_same_alone_and_among_others(
-    n_kept: int, n_rows: int, n_others: int, seed: int, chosen: st.DataObject
+    shape: tuple[int, int, int],
+    n_kept: int,
+    n_rows: int,
+    n_others: int,
+    seed: int,
+    chosen: st.DataObject,
 ) -> None:
     """However many rows there are, and however many that see all of them stand behind it."""
+    n_heads, n_kv_heads, head_dim = shape
     rng = torch.Generator().manual_seed(seed)
     n_fed = n_rows + n_others
     n_keys = n_kept + n_fed
-    queries = torch.randn(n_fed, N_HEADS, HEAD_DIM, generator=rng)
-    keys = torch.randn(n_keys, N_KV_HEADS, HEAD_DIM, generator=rng)
-    values = torch.randn(n_keys, N_KV_HEADS, HEAD_DIM, generator=rng)
+    queries = torch.randn(n_fed, n_heads, head_dim, generator=rng)
+    keys = torch.randn(n_keys, n_kv_heads, head_dim, generator=rng)
+    values = torch.randn(n_keys, n_kv_heads, head_dim, generator=rng)
     allowed = torch.zeros(n_fed, n_keys)
     allowed[:n_rows].masked_fill_(
         torch.ones(n_rows, n_keys, dtype=torch.bool).triu(n_kept + 1), float("-inf")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import gguf
@@ -106,6 +107,54 @@ def test_words_where_numbers_should_be(tmp_path: Path, key: str) -> None:
     """A file may hold any kind of value under any key; it is refused, and nothing breaks."""
     path = write_base_gguf("qwen2.5-coder", tmp_path / "model.gguf", replaced={f"qwen2.{key}": "x"})
     with pytest.raises(ModelLoadFailed, match="says of itself what makes no sense"):
+        open_base(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("hidden_size", "64"),
+        ("hidden_size", [64]),
+        ("num_attention_heads", "four"),
+        ("rope_theta", [1]),
+        ("rope_scaling", {"rope_type": "linear"}),
+        ("rope_scaling", {"rope_type": "llama3", "factor": 8.0}),
+        ("rope_scaling", {"rope_type": "llama3", "factor": "x", "low_freq_factor": 1.0,
+                          "high_freq_factor": 4.0, "original_max_position_embeddings": 64}),
+        ("vocab_size", 1e9),
+        ("rms_norm_eps", "small"),
+        ("rms_norm_eps", float("nan")),
+        ("rope_theta", -1.0),
+    ],
+)  # fmt: skip
+def test_a_configuration_that_makes_no_sense(tmp_path: Path, key: str, value: object) -> None:
+    """Whatever kind of value stands under a key: one sentence, before a weight is read."""
+    folder = write_folder("qwen3", tmp_path / "model")
+    path = folder / "config.json"
+    values = json.loads(path.read_text(encoding="utf-8"))
+    # One place for it, whichever transformers wrote.
+    values.pop("rope_parameters", None)
+    path.write_text(json.dumps({"rope_theta": 1e6, **values, key: value}), encoding="utf-8")
+    with pytest.raises(ModelLoadFailed, match=r"makes no sense|sizes that can't be"):
+        open_base(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe{}", b"[]", b"{}", b'{"model": null}'])
+def test_a_tokenizer_that_is_none(tmp_path: Path, content: bytes) -> None:
+    """Damaged, of another coding, or something else: one sentence."""
+    folder = write_folder("qwen3", tmp_path / "model")
+    (folder / "tokenizer.json").write_bytes(content)
+    with pytest.raises(ModelLoadFailed, match=r"tokenizer\.json"):
+        load(folder)
+
+
+@pytest.mark.parametrize("value", [-1.0, 0.0, float("inf"), float("nan")])
+@pytest.mark.parametrize("key", ["rope.freq_base", "attention.layer_norm_rms_epsilon"])
+def test_numbers_that_nothing_turns_by(tmp_path: Path, key: str, value: float) -> None:
+    """They would make rubbish of every text without a word."""
+    replaced = {f"qwen2.{key}": value}
+    path = write_base_gguf("qwen2.5-coder", tmp_path / "model.gguf", replaced=replaced)
+    with pytest.raises(ModelLoadFailed, match="can't be"):
         open_base(path)
 
 
