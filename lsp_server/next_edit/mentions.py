@@ -105,6 +105,16 @@ def find_mentions(language: str, text: str, word: str) -> list[Mention]:
     return found
 
 
+def scope_at(language: str, text: str, offset: int) -> str:
+    """Return the scope that a variable has which is named at an offset; "" for the file."""
+    grammar, tree = find_grammar(language), parse(language, text)
+    if tree is None or grammar is None:
+        return ""
+    first = len(text[:offset].encode())
+    node = tree.root_node.descendant_for_byte_range(first, first)
+    return _scope(grammar, node, "variable") if node is not None else ""
+
+
 def _mention(grammar: Grammar, node: Node, span: Span) -> Mention:
     role = _role(node)
     is_binding = _is_binding(node, role)

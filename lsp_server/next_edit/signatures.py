@@ -19,6 +19,7 @@ from lsp_server.next_edit.functions import (
     label_of,
     name_of,
 )
+from lsp_server.next_edit.mentions import find_mentions, scope_at
 from lsp_server.next_edit.places import Candidates, Put
 from lsp_server.next_edit.source import Source
 
@@ -64,8 +65,26 @@ def follow_signature(language: str, text: str, changes: Sequence[Change]) -> lis
         if arguments is not None and not _overlaps(source.span(call), change.span):
             puts = _followed(source, call, arguments, was.parameters, now.parameters)
             (own if is_own else others).extend(puts)
-    groups = (own, False), (others, True)
+    groups = (_by_name(source, own, was, now), False), (own, False), (others, True)
     return [Candidates.of(puts, is_bound=True, is_loose=loose) for puts, loose in groups if puts]
+
+
+def _by_name(source: Source, puts: list[Put], was: Function, now: Function) -> list[Put]:
+    """Return the same places, each handed the variable that has the new parameter's name there.
+
+    None where there is a place that has no such variable.
+    """
+    come = {one.name for one in now.parameters} - {one.name for one in was.parameters}
+    if len(come) != 1 or not all(put.is_open for put in puts):
+        return []
+    (name,) = come
+    bound = {
+        one.scope for one in find_mentions(source.language, source.text, name) if one.is_binding
+    }
+    around = [scope_at(source.language, source.text, put.span.start) for put in puts]
+    if not all(scope and scope in bound for scope in around):
+        return []
+    return [Put(put.span, put.text + name + put.behind) for put in puts]
 
 
 def _overlaps(one: Span, other: Span) -> bool:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from model_runtime.protocol import Group
 
 #: Nats by which the change has to make a place less likely.
-RISE = 1.0
+RISE = 0.5
 #: Places of a group that are looked at, and characters of lines for them.
 MAX_PLACES = 6
 MAX_CHARACTERS = 400
@@ -126,9 +126,9 @@ def _denoised(job: NextEditJob, lines: Digest, known: Sequence[Spot], place: Pla
     """Return what the model puts at an open place; None where it doesn't get back to the file."""
     tokenizer = job.model.layout.template.tokenizer
     shown = lines.written(known, place.start) + place.text
-    # A blank belongs to the token behind it.
-    blank = " " if shown.endswith(" ") else ""
-    context = context_of(job, lines) + tokenizer.encode(shown.removesuffix(blank))
+    # A blank or a bracket belongs to the token behind it, and is said once more.
+    half = "" if shown[-1:].isalnum() else shown[-1:].strip("\n")
+    context = context_of(job, lines) + tokenizer.encode(shown.removesuffix(half))
     read(job, context)
     token_ids = torch.tensor([*context, *[job.model.denoiser.mask_id] * N_OPEN])
     given = torch.arange(len(token_ids)) < len(context)
@@ -140,7 +140,10 @@ def _denoised(job: NextEditJob, lines: Digest, known: Sequence[Spot], place: Pla
         return tokenizer.decode_whole(canvas.token_ids[len(context) :][:settled].tolist())
 
     def is_closed() -> bool:
-        return met(said().removeprefix(blank), behind) is not None
+        text = said()
+        return bool(text) and (
+            not text.startswith(half) or met(text[len(half) :], behind) is not None
+        )
 
     n_before = job.cache.n_forwards
     denoise(
@@ -155,9 +158,11 @@ def _denoised(job: NextEditJob, lines: Digest, known: Sequence[Spot], place: Pla
         is_closed=is_closed,
     )
     job.n_forwards += job.cache.n_forwards - n_before
-    end = met(text := said().removeprefix(blank), behind)
+    text = said()
+    end = met(text[len(half) :], behind) if text.startswith(half) else None
     if not end:
         return None
+    text = text[len(half) :]
     job.n_tokens += len(tokenizer.encode(text[:end]))
     return place.text + text[:end] + place.behind
 

@@ -44,7 +44,8 @@ def next_edits(job: NextEditJob) -> list[Proposal]:
         key=lambda proposal: proposal.confidence,
         reverse=True,
     )
-    return list(_apart(likely))
+    # Where all is asked for, all is told.
+    return list(_apart(likely)) if least else likely
 
 
 def _apart(proposals: list[Proposal]) -> Iterator[Proposal]:

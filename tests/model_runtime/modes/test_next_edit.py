@@ -14,8 +14,8 @@ from support.tiny_canvas import Impatience, Listener, Patience, engine
 
 from model_runtime.errors import Cancelled
 from model_runtime.modes.digest import Spot, are_apart, digest_of, nearest
-from model_runtime.modes.next_edit import MAX_ROWS, NextEditJob, context_of, likelihoods
-from model_runtime.modes.wanted import chance, confidence_of
+from model_runtime.modes.judging import MAX_ROWS, NextEditJob, context_of, likelihoods
+from model_runtime.modes.wanted import NAMES, chance, confidence_of
 from model_runtime.protocol import Change, Group, NextEditRequest, Place
 from model_runtime.text.fim import FimTemplate
 from model_runtime.text.layout import CanvasLayout
@@ -90,7 +90,7 @@ def test_differences_are_those_of_the_whole_texts() -> None:
         float(
             one.model.denoiser.judge_several(
                 prefix,
-                [tokenizer.encode(one.request.text[: lines.start] + lines.written(way))],
+                [tokenizer.encode(lines.before + lines.written(way))],
                 one.model.denoiser.new_cache(),
             )[0].own.sum()
         )
@@ -108,7 +108,7 @@ def test_what_stands_before_is_read_in_any_order_of_marks() -> None:
     template = FimTemplate(layout.template.tokenizer, marks)
     one.model = replace(one.model, layout=CanvasLayout(template, 512))
     lines = digest_of(one.request.text, [Spot(12, 13, "c")])
-    before = template.tokenizer.encode(one.request.text[: lines.start])
+    before = template.tokenizer.encode(lines.before)
     assert context_of(one, lines) == [3, marks.prefix_id, *before]
 
 
@@ -154,4 +154,4 @@ def test_more_evidence_makes_nothing_less_likely(gain: float, due: float, more: 
     before = confidence_of((CHANGE,), GROUP, gain, due)
     assert 0 <= before <= confidence_of((CHANGE,), GROUP, gain + more, due) <= 1
     assert before <= confidence_of((CHANGE,), GROUP, gain, due + more)
-    assert math.isclose(chance((0.0,) * 9), 0.5)
+    assert math.isclose(chance((0.0,) * len(NAMES)), 0.5)
