@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from model_runtime.protocol import NextEditRequest
 
 #: Tokens before the first line that are read, too; cut in steps of as many, see `text.window`.
-N_CONTEXT = 128
+N_CONTEXT = 64
 #: Rows of one forward: ghost text that comes meanwhile waits for so many at the most.
 MAX_ROWS = 64
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from model_runtime.protocol import Place
 
 #: Characters of lines judged together: the places farthest from the change follow the others.
-MAX_JUDGED = 320
+MAX_JUDGED = 240
 #: Groups looked at.
 MAX_GROUPS = 4
 
