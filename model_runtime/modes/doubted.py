@@ -197,7 +197,9 @@ def met(text: str, behind: str) -> int | None:
 
 
 def _is_whole(text: str, at: int, target: str) -> bool:
-    """Say whether a word begins and ends where it was found."""
+    """Say whether a word begins and ends where it was found, as far as is known by now."""
     end = at + len(target)
     starts = not (target[:1].isalnum() and text[at - 1 : at].isalnum())
-    return starts and not (target[-1:].isalnum() and text[end : end + 1].isalnum())
+    return starts and not (
+        target[-1:].isalnum() and (end == len(text) or text[end : end + 1].isalnum())
+    )
