@@ -3,8 +3,8 @@
 `for i in range(len(items)):` became `for item in items:`, or an import has another form: the line
 binds other names than it did, and the uses of the one that is gone stand for nothing. What stands
 in their place may be the name that came instead, or may have to be said otherwise: `items[i]` is
-`item` now. So two groups are asked about, one with the new name throughout, and one of the
-expressions that the uses are part of, for the model to say anew. Where a name is gone and none
+`item` now. So two groups are asked about, one of the expressions that the uses are part of, for the
+model to say anew, and one with the new name throughout. Where a name is gone and none
 came, nothing is asked: nobody knows what was meant to stand there.
 """
 
@@ -63,16 +63,15 @@ def follow_unbound(language: str, text: str, changes: Sequence[Change]) -> list[
     uses = _uses(language, text, lines, word, was[word])
     if not 0 < len(uses) <= MAX_USES:
         return []
-    found = []
-    if len(come) == 1:
-        (name,) = come
-        found.append(Candidates.of((Put(use.span, name) for use in uses), is_bound=True))
     source = Source(language, text)
     spans = sorted({_expression(source, use) for use in uses})
+    found = []
     if all(first.end <= second.start for first, second in pairwise(spans)):
-        puts = [Put(span, "", is_open=True) for span in spans]
-        found.append(Candidates.of(puts, is_bound=True))
-    return found
+        found.append([Put(span, "", is_open=True) for span in spans])
+    if len(come) == 1:
+        (name,) = come
+        found.append([Put(use.span, name) for use in uses])
+    return [Candidates.of(puts, is_bound=True) for puts in found]
 
 
 def _lines(text: str, start: int, end: int) -> Span:

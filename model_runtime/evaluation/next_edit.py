@@ -63,6 +63,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     language: str
     n_wanted: int
+    #: In the order in which they are looked at.
     groups: tuple[Judged, ...]
     #: What a request took as an editor makes it, its context cached; of the processor, too, and
     #: counted in what is the same on every machine.
@@ -72,12 +73,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     n_forwards: int
 
     def offered(self, bound: float) -> list[Judged]:
-        """Return the groups that are offered from a confidence on: of two for a place one."""
-        likely = [group for group in self.groups if chance(group.features) >= bound]
+        """Return the groups that are offered from a confidence on: of two for a place the first."""
         found: list[Judged] = []
-        for group in sorted(likely, key=lambda group: chance(group.features), reverse=True):
+        for group in self.groups:
             spots = [Spot(*span, "") for one in [*found, group] for span in one.spans]
-            if are_apart(spots):
+            if chance(group.features) >= bound and are_apart(spots):
                 found.append(group)
         return found
 
@@ -134,7 +134,7 @@ def ask(engine: NextEditEngine, task: NextEditTask, *, is_timed: bool = True) ->
         seconds, processor_s = time.perf_counter() - started[0], time.process_time() - started[1]
     wanted = set(task.wanted)
     groups = []
-    for proposal in found.proposals:
+    for proposal in sorted(found.proposals, key=lambda proposal: proposal.group):
         places = {(place.start, place.end, place.text) for place in proposal.places}
         group = request.groups[proposal.group]
         groups.append(

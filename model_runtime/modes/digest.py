@@ -110,9 +110,9 @@ def nearest(
 
 
 def are_apart(spots: Iterable[Spot]) -> bool:
-    """Return whether no two spots overlap."""
+    """Return whether no two spots overlap, or put something in at the same place."""
     ordered = sorted((spot.start, spot.end) for spot in spots)
-    return all(first[1] <= second[0] for first, second in pairwise(ordered))
+    return all(first[1] <= second[0] and first != second for first, second in pairwise(ordered))
 
 
 def _lines(text: str, spot: Spot) -> tuple[int, int]:

@@ -21,8 +21,6 @@ from model_runtime.modes.wanted import MOST, confidence_of
 from model_runtime.protocol import Proposal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from model_runtime.modes.digest import Digest
     from model_runtime.modes.judging import NextEditJob
     from model_runtime.protocol import Place
@@ -34,28 +32,23 @@ MAX_GROUPS = 4
 
 
 def next_edits(job: NextEditJob) -> list[Proposal]:
-    """Return what is likely enough to be wanted, the likeliest first."""
+    """Return what is likely enough to be wanted, the likeliest first.
+
+    Of groups that put something at the same place the first one that is likely enough is taken,
+    and the others are not looked at; where everything is wanted, all of them are.
+    """
     started = time.monotonic()
-    judged = [_judged(job, index) for index in range(len(job.request.groups[:MAX_GROUPS]))]
+    least, taken = job.request.least_confidence, list[Spot]()
+    found = list[Proposal]()
+    for index, group in enumerate(job.request.groups[:MAX_GROUPS]):
+        if least and not are_apart([*taken, *map(_spot, group.places)]):
+            continue
+        proposal = _judged(job, index)
+        if proposal is not None and proposal.confidence >= least:
+            found.append(proposal)
+            taken += map(_spot, proposal.places)
     job.seconds = time.monotonic() - started
-    least = job.request.least_confidence
-    likely = sorted(
-        (proposal for proposal in judged if proposal and proposal.confidence >= least),
-        key=lambda proposal: proposal.confidence,
-        reverse=True,
-    )
-    # Where all is asked for, all is told.
-    return list(_apart(likely)) if least else likely
-
-
-def _apart(proposals: list[Proposal]) -> Iterator[Proposal]:
-    """Yield the proposals that put nothing where a likelier one does."""
-    taken = list[Spot]()
-    for proposal in proposals:
-        spots = [_spot(place) for place in proposal.places]
-        if are_apart([*taken, *spots]):
-            taken += spots
-            yield proposal
+    return sorted(found, key=lambda proposal: proposal.confidence, reverse=True)
 
 
 def _spot(place: Place) -> Spot:

@@ -119,16 +119,16 @@ def test_calls_that_fit_stay(language: str, marked: str) -> None:
     ("language", "marked", "expected"),
     [
         ("python", "def f(xs):\n    for ⟦i in range(len(xs))→x in xs⟧:\n        print(xs[i])\n",
-         [["print(xs[«i→x»])"], ["print(«xs[i]→…»)"]]),
+         [["print(«xs[i]→…»)"], ["print(xs[«i→x»])"]]),
         ("python", "import numpy⟦→ as np⟧\n\nx = numpy.ones(1)\n",
-         [["x = «numpy→np».ones(1)"], ["x = «numpy.ones→…»(1)"]]),
+         [["x = «numpy.ones→…»(1)"], ["x = «numpy→np».ones(1)"]]),
         ("python", "⟦import random→from random import choice⟧\n\nx = random.choice(y)\n",
-         [["x = «random→choice».choice(y)"], ["x = «random.choice→…»(y)"]]),
+         [["x = «random.choice→…»(y)"], ["x = «random→choice».choice(y)"]]),
         ("python", "from a import ⟦b→(c, d)⟧\n\nx = b()\n", [["x = «b→…»()"]]),
     ],
 )  # fmt: skip
 def test_uses_without_a_binding(language: str, marked: str, expected: list[list[str]]) -> None:
-    """The new name throughout, or the expressions that they are part of said anew."""
+    """The expressions that they are part of said anew, or the new name throughout."""
     before, after = edited(marked)
     assert told(after, follow_unbound(language, after, meant(before, after))) == expected
 

@@ -56,6 +56,35 @@ def test_a_digest_holds_its_spots_and_whole_lines(data: st.DataObject) -> None:
     assert len(digest.written([])) >= len(digest)
 
 
+def test_two_texts_at_one_place_are_not_apart() -> None:
+    """Of two that are put in at the same place only one can be."""
+    assert not are_apart([Spot(5, 5, "a"), Spot(5, 5, "b")])
+    assert are_apart([Spot(5, 5, "a"), Spot(6, 6, "b"), Spot(6, 8, "c")])
+
+
+def test_lines_that_are_read_first_stand_first() -> None:
+    """And what stands before them is read from behind those that are read later."""
+    text = "aa = 1\n" + "filler = 'filler filler filler filler'\n" * 3 + "bb = 2\n"
+    lines = digest_of(text, [Spot(0, 2, "cc")], [Spot(len(text) - 7, len(text) - 5, "dd")])
+    assert lines.written([]) == "bb = 2\naa = 1\n"
+    assert lines.written([Spot(0, 2, "cc")], up_to=2) == "bb = 2\ncc"
+    assert lines.before == text[7:-7]
+
+
+def test_of_two_groups_for_a_place_the_first_is_taken() -> None:
+    """Where it is likely enough; where everything is wanted, both are told."""
+    both = (GROUP, Group(places=tuple(place(p.start, "bb") for p in GROUP.places)))
+    found = engine().next_edits(request(groups=both), Listener(), Patience()).proposals
+    assert {proposal.group for proposal in found} == {0, 1}
+    least = min(proposal.confidence for proposal in found) / 2
+    found = (
+        engine()
+        .next_edits(request(groups=both, least_confidence=least), Listener(), Patience())
+        .proposals
+    )
+    assert [proposal.group for proposal in found] == [0]
+
+
 def test_the_nearest_places_are_judged() -> None:
     """As many as have room; never none."""
     text = "a = 1\n" + "filler filler filler filler filler\n" * 40 + "b = a\n"
