@@ -120,7 +120,8 @@ def _words(language: str, text: str, changes: Sequence[Change]) -> list[Candidat
         groups.append(
             Candidates(
                 tuple(Put(member.span, _text(member, old, new)) for member in members),
-                is_bound=first.is_binding and is_same,
+                # What an expression stands for now is no other name for the same.
+                is_bound=first.is_binding and is_same and new.isidentifier(),
                 is_known=is_known,
                 is_text=members[0].role == "prose",
                 is_loose=first.role == "literal",

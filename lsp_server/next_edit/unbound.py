@@ -49,8 +49,9 @@ def follow_unbound(language: str, text: str, changes: Sequence[Change]) -> list[
     if len(changes) != 1:
         return []
     (change,) = changes
-    if _WORD.fullmatch(change.old) and _WORD.fullmatch(change.new):
-        # The same replacement elsewhere: see `candidates`.
+    is_replacement = _WORD.fullmatch(change.old) and _WORD.fullmatch(change.new)
+    if is_replacement or "\n" in change.old + change.new:
+        # The same replacement elsewhere is for `candidates`; several lines are too much to tell.
         return []
     before = text[: change.start] + change.old + text[change.end :]
     was = _bound(language, before, _lines(before, change.start, change.start + len(change.old)))
