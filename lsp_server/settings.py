@@ -93,7 +93,7 @@ class NextEditSettings(msgspec.Struct, frozen=True, rename="camel"):
 
     enabled: bool = True
     #: Milliseconds of quiet after a change before the model is asked.
-    debounce_ms: Count = 250
+    debounce_ms: Count = 150
     #: After so many seconds nobody wants it any more.
     deadline_seconds: Seconds | None = 10.0
     #: Whether the other open files of the language are looked at, too.

@@ -180,6 +180,9 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     start: int
     end: int
     text: str
+    #: Whether the text is only how it begins: the model goes on, up to `behind`, which ends it.
+    is_open: bool = False
+    behind: str = ""
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -192,6 +195,8 @@ class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     is_known: bool = False
     #: Whether the places stand in comments or strings.
     is_text: bool = False
+    #: Whether only some of the places may be concerned: those that became doubtful by the change.
+    is_loose: bool = False
 
 
 class NextEditRequest(Message, kw_only=True, frozen=True):
@@ -348,6 +353,8 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Places that no longer fit, and what to put there."""
 
     places: tuple[Place, ...]
+    #: Which of the request's groups they are of.
+    group: int = 0
     #: How likely it is wanted: 0 to 1.
     confidence: float
     #: Nats by which the file with them is likelier than the file as it stands; and how many of

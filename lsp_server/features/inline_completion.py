@@ -12,7 +12,7 @@ import contextlib
 import re
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
@@ -24,6 +24,7 @@ from lsp_server.fill.prefetch import Prefetch
 from lsp_server.fill.prompts import build_infill, choose_context
 from lsp_server.fill.silences import Silences
 from lsp_server.fill.suggestions import Suggestions
+from lsp_server.newest import Newest
 from lsp_server.protocol_ext import ACCEPTED, InfillParams
 from model_runtime.protocol import AFTER_A_MISS, LEAST_CONFIDENCE
 
@@ -45,40 +46,6 @@ _MIN_TYPED = 3
 _PARTS = re.compile(
     r"[()\[\]{},;:]|[\"'`](?=\W|$)|/?>|</|/\*|(?:^|(?<=\s))(?:#|//|--)(?=\s|$|\w)|<!--"
 )
-
-
-T = TypeVar("T")
-
-
-class Newest:
-    """One running task a document: a newer one ends the older."""
-
-    def __init__(self) -> None:
-        self._running: dict[str, asyncio.Task[Any]] = {}
-
-    async def run(self, uri: str, work: Coroutine[Any, Any, T]) -> T | None:
-        """Await `work`; None where a newer one, or `drop`, ends it before it is done.
-
-        Raises:
-            asyncio.CancelledError: the client gave this request up itself.
-        """
-        self.drop(uri)
-        task = asyncio.create_task(work)
-        self._running[uri] = task
-        try:
-            return await task
-        except asyncio.CancelledError:
-            if self._running.get(uri) is task:
-                raise
-            return None
-        finally:
-            if self._running.get(uri) is task:
-                del self._running[uri]
-
-    def drop(self, uri: str) -> None:
-        """End a document's task, if it has one."""
-        if task := self._running.pop(uri, None):
-            task.cancel()
 
 
 def _in_the_way(rest: str) -> str:

@@ -17,9 +17,9 @@ import msgspec
 from lsprotocol import types
 
 from lsp_server.errors import InfillFailed, ServerFault
-from lsp_server.features.inline_completion import Newest
 from lsp_server.features.scores import plain
 from lsp_server.fill.edits import check_current, to_newlines
+from lsp_server.newest import Newest
 from lsp_server.next_edit.asking import build_request, build_request_elsewhere
 from lsp_server.next_edit.recent import RecentEdits
 from lsp_server.paths import relative_path

@@ -7,14 +7,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lsp_server.next_edit.candidates import find_candidates, find_elsewhere
+from lsp_server.next_edit.declared import follow_type
+from lsp_server.next_edit.members import follow_member
+from lsp_server.next_edit.signatures import follow_signature
+from lsp_server.next_edit.unbound import follow_unbound
 from model_runtime.protocol import Change as MadeChange
 from model_runtime.protocol import Group, NextEditRequest, Place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lsp_server.next_edit.candidates import Candidates
     from lsp_server.next_edit.changes import Change
+    from lsp_server.next_edit.places import Candidates
 
 
 def build_request(
@@ -30,8 +34,13 @@ def build_request(
             of one supersedes the older; `least_confidence`, from which a group is wanted;
             `deadline_s`, seconds after which nobody wants it any more.
     """
-    found = find_candidates(language, text, changes)
+    every = [group for find in _FINDS for group in find(language, text, changes)]
+    found = list({group.puts: group for group in reversed(every)}.values())[::-1]
     return _request(language, text, changes, found, **values) if found else None
+
+
+#: What may follow from a change, the likeliest to be meant first.
+_FINDS = (follow_signature, follow_unbound, follow_type, follow_member, find_candidates)
 
 
 def build_request_elsewhere(
@@ -69,12 +78,19 @@ def _request(
         groups=tuple(
             Group(
                 places=tuple(
-                    Place(start=span.start, end=span.end, text=text)
-                    for span, text in zip(group.spans, group.texts, strict=True)
+                    Place(
+                        start=put.span.start,
+                        end=put.span.end,
+                        text=put.text,
+                        is_open=put.is_open,
+                        behind=put.behind,
+                    )
+                    for put in group.puts
                 ),
                 is_bound=group.is_bound,
                 is_known=group.is_known,
                 is_text=group.is_text,
+                is_loose=group.is_loose,
             )
             for group in found
         ),

@@ -8,11 +8,12 @@ all; comments and strings are a group of their own. Which of them are right is f
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lsp_server.documents import Span
 from lsp_server.next_edit.mentions import find_mentions
+from lsp_server.next_edit.places import Candidates, Put
 from lsp_server.syntax.languages import parse
 
 if TYPE_CHECKING:
@@ -26,20 +27,10 @@ _WORD = re.compile(r"\w+\Z")
 MAX_TEXT = 80
 #: An expression has so many characters, or it stands everywhere.
 MIN_EXPRESSION = 4
+#: Languages in which a method says the members of its class without an object before them.
+IMPLICIT = frozenset({"java", "cpp", "c++"})
 #: A word that comments and strings have oftener is one of the language that people speak.
 MAX_PROSE = 12
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """Places, in order; flags as in `protocol.Group`."""
-
-    spans: tuple[Span, ...]
-    #: What is put at each.
-    texts: tuple[str, ...]
-    is_bound: bool = False
-    is_known: bool = False
-    is_text: bool = False
 
 
 def find_candidates(language: str, text: str, changes: Sequence[Change]) -> list[Candidates]:
@@ -78,7 +69,7 @@ def find_elsewhere(
     old, new = changes[0].old, changes[0].new
     if old not in other:
         return []
-    first = _meaning(language, text, changes)
+    first = meaning(language, text, changes)
     if first is None or (first.scope and first.role != "member"):
         return []
     alike = [one for one in find_mentions(language, other, old) if one.role == first.role]
@@ -90,17 +81,16 @@ def find_elsewhere(
         return []
     return [
         Candidates(
-            tuple(one.span for one in found),
-            tuple(_text(one, old, new) for one in found),
+            tuple(Put(one.span, _text(one, old, new)) for one in found),
             is_bound=first.is_binding,
             is_known=any(one.role == first.role for one in find_mentions(language, other, new)),
         )
     ]
 
 
-def _meaning(language: str, text: str, changes: Sequence[Change]) -> Mention | None:
+def meaning(language: str, text: str, changes: Sequence[Change]) -> Mention | None:
     """Return what the changed word meant before the change, where it is bound if it is."""
-    before, here = _taken_back(text, changes)
+    before, here = taken_back(text, changes)
     mentions = find_mentions(language, before, changes[0].old)
     own = [mention for mention in mentions if mention.span.start in here]
     return next((mention for mention in own if mention.is_binding), own[0] if own else None)
@@ -110,30 +100,31 @@ def _words(language: str, text: str, changes: Sequence[Change]) -> list[Candidat
     old, new = changes[0].old, changes[0].new
     changed = {change.start for change in changes}
     # What the changed word means shows in the tree of the text before the change.
-    before, here = _taken_back(text, changes)
-    first = _meaning(language, text, changes)
+    before, here = taken_back(text, changes)
+    first = meaning(language, text, changes)
     if first is None or first.role == "other":
         return []
     others = [
-        _moved(mention, changes)
+        moved(mention, changes)
         for mention in find_mentions(language, before, old)
         if mention.span.start not in here
     ]
     known = find_mentions(language, text, new) if _WORD.match(new) else []
     known = [mention for mention in known if mention.span.start not in changed]
     groups = []
-    for members, is_same in _grouped(first, others):
+    for members, is_same in _grouped(first, others, is_implicit=language in IMPLICIT):
         scopes = {member.scope for member in members}
         is_known = any(
             mention.role == members[0].role and mention.scope in scopes for mention in known
         )
         groups.append(
             Candidates(
-                tuple(member.span for member in members),
-                tuple(_text(member, old, new) for member in members),
-                is_bound=first.is_binding and is_same,
+                tuple(Put(member.span, _text(member, old, new)) for member in members),
+                # What an expression stands for now is no other name for the same.
+                is_bound=first.is_binding and is_same and new.isidentifier(),
                 is_known=is_known,
                 is_text=members[0].role == "prose",
+                is_loose=first.role == "literal",
             )
         )
     return groups
@@ -144,11 +135,16 @@ def _text(mention: Mention, old: str, new: str) -> str:
     return f"{old}: {new}" if mention.is_shorthand else new
 
 
-def _grouped(first: Mention, others: Sequence[Mention]) -> list[tuple[list[Mention], bool]]:
+def _grouped(
+    first: Mention, others: Sequence[Mention], *, is_implicit: bool
+) -> list[tuple[list[Mention], bool]]:
     """Return what can mean the same as the changed word, and what may; True for the former."""
     alike = [mention for mention in others if mention.role == first.role]
     bound_in = {mention.scope for mention in alike if mention.is_binding and mention.scope}
-    if first.scope:
+    if first.owner and first.role == "variable" and not first.scope and not is_implicit:
+        # Of a class: reached through an object, see `members`.
+        same, is_own = [], True
+    elif first.scope:
         same = [mention for mention in alike if mention.scope == first.scope]
         is_own = first.is_binding or first.scope in bound_in
     else:
@@ -163,7 +159,8 @@ def _grouped(first: Mention, others: Sequence[Mention]) -> list[tuple[list[Menti
     prose = [
         mention
         for mention in others
-        if mention.role == "prose" != first.role and mention.scope == first.scope
+        if mention.role == "prose" != first.role
+        and (mention.scope == first.scope or (first.role == "literal" and not first.scope))
     ]
     labels = [
         mention
@@ -195,7 +192,7 @@ def _expressions(language: str, text: str, changes: Sequence[Change]) -> list[Ca
             if len(old.strip()) >= MIN_EXPRESSION and is_telling:
                 spans = _occurrences(text, old, new)
                 if spans:
-                    return [Candidates(tuple(spans), (new,) * len(spans))]
+                    return [Candidates(tuple(Put(span, new) for span in spans))]
         node = node.parent
     return []
 
@@ -212,7 +209,7 @@ def _occurrences(text: str, old: str, new: str) -> list[Span]:
     ]
 
 
-def _taken_back(text: str, changes: Sequence[Change]) -> tuple[str, set[int]]:
+def taken_back(text: str, changes: Sequence[Change]) -> tuple[str, set[int]]:
     """Return the text before some changes, and where in it they were made."""
     pieces, starts, end, length = [], set(), 0, 0
     for change in changes:
@@ -225,7 +222,7 @@ def _taken_back(text: str, changes: Sequence[Change]) -> tuple[str, set[int]]:
     return "".join([*pieces, text[end:]]), starts
 
 
-def _moved(mention: Mention, changes: Sequence[Change]) -> Mention:
+def moved(mention: Mention, changes: Sequence[Change]) -> Mention:
     """Return a mention of the text before some changes as it stands in the text behind them."""
     start, end = mention.span
     for change in changes:

@@ -39,6 +39,13 @@ _LABEL_PARENTS = frozenset({"keyword_argument", "labeled_argument"})
 _MAX_CHILDREN = 64
 _SELF = frozenset({"self", "this", "cls", "Self"})
 _CLASSES = ("class", "impl_item", "struct", "interface", "trait_item")
+#: What declares a member of a class.
+_DECLARATIONS = frozenset(
+    {
+        "public_field_definition", "field_definition", "property_signature", "method_signature",
+        "method_definition", "field_declaration",
+    }
+)  # fmt: skip
 #: Fields of a node in which a name is bound, not used.
 _BINDING_FIELDS = frozenset({"left", "pattern", "name", "declarator", "parameter", "alias"})
 _USING_FIELDS = frozenset({"value", "type", "default_value", "right", "object", "function"})
@@ -73,6 +80,8 @@ class Mention:
     is_binding: bool
     #: Of a parameter its function's name, of a label the name that is called; else empty.
     callee: str = ""
+    #: The class that declares it here, as `scope` tells classes; else empty.
+    owner: str = ""
     #: Whether it stands for a label and its value at once, as `{size}` for `{size: size}` does.
     is_shorthand: bool = False
 
@@ -96,6 +105,16 @@ def find_mentions(language: str, text: str, word: str) -> list[Mention]:
     return found
 
 
+def scope_at(language: str, text: str, offset: int) -> str:
+    """Return the scope that a variable has which is named at an offset; "" for the file."""
+    grammar, tree = find_grammar(language), parse(language, text)
+    if tree is None or grammar is None:
+        return ""
+    first = len(text[:offset].encode())
+    node = tree.root_node.descendant_for_byte_range(first, first)
+    return _scope(grammar, node, "variable") if node is not None else ""
+
+
 def _mention(grammar: Grammar, node: Node, span: Span) -> Mention:
     role = _role(node)
     is_binding = _is_binding(node, role)
@@ -104,7 +123,22 @@ def _mention(grammar: Grammar, node: Node, span: Span) -> Mention:
         callee = _callee(grammar, node, role)
     kinds = (node.type, node.parent.type if node.parent else "")
     is_shorthand = any(kind.startswith("shorthand_") for kind in kinds)
-    return Mention(span, role, _scope(grammar, node, role), is_binding, callee, is_shorthand)
+    is_declared = is_binding or kinds[1] in _DECLARATIONS
+    owner = _owner(grammar, node) if is_declared and role in ("variable", "member") else ""
+    scope = _scope(grammar, node, role)
+    return Mention(span, role, scope, is_binding or bool(owner), callee, owner, is_shorthand)
+
+
+def _owner(grammar: Grammar, node: Node) -> str:
+    """Return the class in whose body a name is declared."""
+    child = node
+    for around in _ancestors(node):
+        if around.type in grammar.functions and not _names(around, child, node):
+            return ""
+        if any(kind in around.type for kind in _CLASSES):
+            return "" if _names(around, child, node) else f"class {around.start_byte}"
+        child = around
+    return ""
 
 
 def _callee(grammar: Grammar, node: Node, role: Role) -> str:
@@ -164,15 +198,21 @@ def _is_binding(node: Node, role: Role) -> bool:
     if role == "member" and node.parent is not None and "declar" not in node.parent.type:
         node = node.parent
     if node.parent is not None and node.parent.type == "dotted_name":
-        # Of an import: it binds what it names last.
-        node = node.parent
-        return node.parent is not None and "import_from" in node.parent.type
+        return _is_imported(node, node.parent)
     parent, field = node.parent, _field(node)
     if parent is None or field in _USING_FIELDS or any(p in parent.type for p in _NO_BINDING):
         return False
     if parent.type == "expression_list":
         return _field(parent) == "left"
     return field in _BINDING_FIELDS or any(part in parent.type for part in _BINDING_PARENTS)
+
+
+def _is_imported(node: Node, dotted: Node) -> bool:
+    """Return whether a name of an import is bound: `import a.b` binds a, `from a import b` b."""
+    if dotted.parent is None or _field(dotted) != "name":
+        return False
+    is_statement = dotted.parent.type in ("import_statement", "import_from_statement")
+    return is_statement and dotted.named_children[:1] == [node]
 
 
 def _scope(grammar: Grammar, node: Node, role: Role) -> str:

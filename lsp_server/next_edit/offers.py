@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from lsp_server.documents import LINE_END, Span
 from lsp_server.fill.edits import Replacement
+from lsp_server.syntax.check import find_new_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -74,6 +75,8 @@ class Offers:
     ) -> Offer | None:
         """Keep and return the first proposal that was not dismissed; None where there is none.
 
+        What would break the file's syntax is none.
+
         Args:
             snapshot: the document; proposals are places of its text with line feeds for line ends.
             changes: what they follow from.
@@ -90,7 +93,9 @@ class Offers:
             )
             cause = (changes[0].old, changes[0].new)
             offer = Offer(snapshot, edits, cause, proposal.confidence, source or snapshot.uri)
-            if edits and not is_typed_at and offer.key not in dismissed:
+            if is_typed_at or offer.key in dismissed or not edits:
+                continue
+            if not _breaks(snapshot, edits):
                 self._by_uri[snapshot.uri] = offer
                 return offer
         return None
@@ -118,6 +123,16 @@ class Offers:
         self.withdraw(uri)
         self._by_uri.pop(uri, None)
         self._dismissed.pop(uri, None)
+
+
+def _breaks(snapshot: DocumentSnapshot, edits: Sequence[Replacement]) -> bool:
+    """Say whether a document parses worse with some edits than without."""
+    pieces, at = list[str](), 0
+    for edit in edits:
+        pieces += [snapshot.text[at : edit.span.start], edit.text]
+        at = edit.span.end
+    after = "".join([*pieces, snapshot.text[at:]])
+    return bool(find_new_faults(snapshot.language, snapshot.text, after))
 
 
 def _placed(snapshot: DocumentSnapshot, places: Sequence[Place]) -> Iterable[Replacement]:

@@ -55,6 +55,9 @@ class Editor:
         self.request("shutdown", None)
         self.notify("exit", None)
         self._process.wait(timeout=10)
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
 
     @property
     def _stdout(self) -> IO[bytes]:

@@ -20,8 +20,9 @@ from model_runtime.models.side_by_side import SideBySide
 from model_runtime.modes.glance import glancing, is_worth_it, read
 from model_runtime.modes.infill import holes, infill
 from model_runtime.modes.job import Job
+from model_runtime.modes.judging import NextEditJob
 from model_runtime.modes.limits import MAX_SEED, check_request
-from model_runtime.modes.next_edit import NextEditJob, next_edits
+from model_runtime.modes.next_edit import next_edits
 from model_runtime.modes.repair import repair
 from model_runtime.modes.rewrite import rewrite
 from model_runtime.modes.score import unchanged
@@ -167,7 +168,12 @@ class LocalEngine:
             id=request.id,
             proposals=proposals,
             model=self._settings.model,
-            usage=Usage(n_tokens=job.n_tokens, n_forwards=job.n_forwards, denoise_s=job.seconds),
+            usage=Usage(
+                n_context_tokens=job.n_read,
+                n_tokens=job.n_tokens,
+                n_forwards=job.n_forwards,
+                denoise_s=job.seconds,
+            ),
         )
 
     @torch.inference_mode()

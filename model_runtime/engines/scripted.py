@@ -110,7 +110,10 @@ class ScriptedEngine:
         listener: Listener,  # noqa: ARG002  # NextEditEngine's
         cancel: CancelToken,
     ) -> NextEdits:
-        """Offer every group, if the first reply that fits what stands up to the change says so."""
+        """Offer every group, if the first reply that fits what stands up to the change says so.
+
+        But those whose texts a model would have to say.
+        """
         change = request.changes[0]
         reply = self._reply(request.text[: change.start + len(change.new)])
         while reply.endless:
@@ -119,11 +122,17 @@ class ScriptedEngine:
         if reply.crash is not None:
             os._exit(reply.crash)
         is_wanted = reply.next_edit and reply.next_edit >= request.least_confidence
+        whole = [
+            (index, group.places)
+            for index, group in enumerate(request.groups if is_wanted else ())
+            if not any(place.is_open for place in group.places)
+        ]
+        sure = reply.next_edit
         return NextEdits(
             id=request.id,
             proposals=tuple(
-                Proposal(places=group.places, confidence=reply.next_edit, gain=0.0, due=0.0)
-                for group in (request.groups if is_wanted else ())
+                Proposal(places=places, group=index, confidence=sure, gain=0.0, due=0.0)
+                for index, places in whole
             ),
             model="scripted",
             usage=Usage(),

@@ -32,7 +32,7 @@ class Spot:
 
 @dataclass(frozen=True)
 class Digest:
-    """Stretches of a file, in order and apart from each other."""
+    """Stretches of a file, apart from each other; in the order in which they are read."""
 
     text: str
     stretches: tuple[tuple[int, int], ...]
@@ -42,40 +42,53 @@ class Digest:
         return sum(end - start for start, end in self.stretches)
 
     @property
-    def start(self) -> int:
-        """Where the first one begins."""
-        return self.stretches[0][0]
+    def before(self) -> str:
+        """The file before the stretch that is read first, from behind those that are read later."""
+        start = self.stretches[0][0]
+        return self.text[max((end for _, end in self.stretches if end <= start), default=0) : start]
 
-    def written(self, spots: Iterable[Spot]) -> str:
-        """Return the stretches, a line or more each, with some spots' other texts in them."""
+    def written(self, spots: Iterable[Spot], up_to: int | None = None) -> str:
+        """Return the stretches, a line or more each, with some spots' other texts in them.
+
+        Args:
+            spots: apart from each other.
+            up_to: an offset of the file that is in one of the stretches: no more than what is read
+                before it; None for all.
+        """
         ordered = sorted(spots, key=lambda spot: spot.start)
         pieces: list[str] = []
         for start, end in self.stretches:
+            is_last = up_to is not None and start <= up_to <= end
+            stop = up_to if is_last and up_to is not None else end
             at = start
             for spot in ordered:
-                if start <= spot.start and spot.end <= end:
+                if start <= spot.start and spot.end <= stop:
                     pieces += [self.text[at : spot.start], spot.text]
                     at = spot.end
-            pieces.append(self.text[at:end])
+            pieces.append(self.text[at:stop])
+            if is_last:
+                break
             if not self.text[start:end].endswith("\n"):
                 pieces.append("\n")
         return "".join(pieces)
 
 
-def digest_of(text: str, spots: Sequence[Spot]) -> Digest:
+def digest_of(text: str, spots: Sequence[Spot], first: Sequence[Spot] = ()) -> Digest:
     """Return the lines that hold some spots.
 
     Args:
         text: the file.
         spots: at least one.
+        first: spots whose lines are read before the others; those are read in the file's order.
     """
-    lines = sorted(_lines(text, spot) for spot in spots)
+    lines = sorted(_lines(text, spot) for spot in [*spots, *first])
     merged = [lines[0]]
     for start, end in lines[1:]:
         if start - merged[-1][1] <= MAX_GAP:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
             merged.append((start, end))
+    merged.sort(key=lambda line: not any(line[0] <= spot.start <= line[1] for spot in first))
     return Digest(text, tuple(merged))
 
 
@@ -97,9 +110,9 @@ def nearest(
 
 
 def are_apart(spots: Iterable[Spot]) -> bool:
-    """Return whether no two spots overlap."""
+    """Return whether no two spots overlap, or put something in at the same place."""
     ordered = sorted((spot.start, spot.end) for spot in spots)
-    return all(first[1] <= second[0] for first, second in pairwise(ordered))
+    return all(first[1] <= second[0] and first != second for first, second in pairwise(ordered))
 
 
 def _lines(text: str, spot: Spot) -> tuple[int, int]:

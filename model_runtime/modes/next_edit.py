@@ -11,135 +11,81 @@ interaction: the change and the group belong together where each makes the other
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 from model_runtime.modes.digest import Spot, are_apart, digest_of, nearest
+from model_runtime.modes.doubted import doubted
+from model_runtime.modes.judging import likelihoods
 from model_runtime.modes.wanted import MOST, confidence_of
 from model_runtime.protocol import Proposal
-from model_runtime.text.window import stepped, tail
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from model_runtime.caches.causal import CausalCache
-    from model_runtime.engines.base import CancelToken
-    from model_runtime.engines.loading import LoadedModel
     from model_runtime.modes.digest import Digest
-    from model_runtime.protocol import Group, NextEditRequest
+    from model_runtime.modes.judging import NextEditJob
+    from model_runtime.protocol import Place
 
-#: Tokens before the first line that are read, too; cut in steps of as many, see `text.window`.
-N_CONTEXT = 128
 #: Characters of lines judged together: the places farthest from the change follow the others.
-MAX_JUDGED = 320
-#: Rows of one forward: ghost text that comes meanwhile waits for so many at the most.
-MAX_ROWS = 64
+MAX_JUDGED = 240
 #: Groups looked at.
 MAX_GROUPS = 4
 
 
-@dataclass
-class NextEditJob:
-    """One request on its way."""
-
-    request: NextEditRequest
-    model: LoadedModel
-    cache: CausalCache
-    cancel: CancelToken
-    n_tokens: int = 0
-    n_forwards: int = 0
-    seconds: float = field(default=0.0)
-
-    @property
-    def changes(self) -> list[Spot]:
-        """What was changed, with what stood there before."""
-        return [
-            Spot(change.start, change.start + len(change.new), change.old)
-            for change in self.request.changes
-        ]
-
-
 def next_edits(job: NextEditJob) -> list[Proposal]:
-    """Return what is likely enough to be wanted, the likeliest first."""
+    """Return what is likely enough to be wanted, the likeliest first.
+
+    Of groups that put something at the same place the first one that is likely enough is taken,
+    and the others are not looked at; where everything is wanted, all of them are.
+    """
     started = time.monotonic()
-    judged = [_judged(job, group) for group in job.request.groups[:MAX_GROUPS]]
+    least, taken = job.request.least_confidence, list[Spot]()
+    found = list[Proposal]()
+    for index, group in enumerate(job.request.groups[:MAX_GROUPS]):
+        if least and not are_apart([*taken, *map(_spot, group.places)]):
+            continue
+        proposal = _judged(job, index)
+        if proposal is not None and proposal.confidence >= least:
+            found.append(proposal)
+            taken += map(_spot, proposal.places)
     job.seconds = time.monotonic() - started
-    least = job.request.least_confidence
-    return sorted(
-        (proposal for proposal in judged if proposal and proposal.confidence >= least),
-        key=lambda proposal: proposal.confidence,
-        reverse=True,
-    )
+    return sorted(found, key=lambda proposal: proposal.confidence, reverse=True)
 
 
-def _judged(job: NextEditJob, group: Group) -> Proposal | None:
+def _spot(place: Place) -> Spot:
+    return Spot(place.start, place.end, place.text)
+
+
+def _judged(job: NextEditJob, index: int) -> Proposal | None:
     """Judge a group; None where it can't be one, or won't be likely enough whatever is found."""
     request, changes = job.request, job.changes
-    places = [Spot(place.start, place.end, place.text) for place in group.places]
+    group = request.groups[index]
+    places = [_spot(place) for place in group.places]
     if not changes or not places or not are_apart([*changes, *places]):
         return None
     confidence = partial(confidence_of, request.changes, group)
-    least = request.least_confidence
-    if confidence(MOST, MOST) < least:
+    if confidence(MOST, MOST) < request.least_confidence:
         return None
+    if group.is_loose or any(place.is_open for place in group.places):
+        put, lines = doubted(job, group)
+        return _proposal(job, index, lines, [_spot(place) for place in put], tuple(put))
     judged = nearest(request.text, changes, places, MAX_JUDGED)
-    lines = digest_of(request.text, [*changes, *judged])
+    lines = digest_of(request.text, judged, changes)
+    return _proposal(job, index, lines, judged, group.places)
+
+
+def _proposal(
+    job: NextEditJob, index: int, lines: Digest, judged: list[Spot], places: tuple[Place, ...]
+) -> Proposal | None:
+    """Judge some spots of a group with what was changed; None where that won't be enough."""
+    if not judged:
+        return None
+    changes, least = job.changes, job.request.least_confidence
+    confidence = partial(confidence_of, job.request.changes, job.request.groups[index])
     stands, put_right = likelihoods(job, lines, ([], judged))
     gain = put_right - stands
     if confidence(gain, MOST) < least:
         return None
     before, wrong = likelihoods(job, lines, (changes, [*changes, *judged]))
     due = gain - (wrong - before)
-    return Proposal(places=group.places, confidence=confidence(gain, due), gain=gain, due=due)
-
-
-def likelihoods(job: NextEditJob, lines: Digest, ways: Sequence[Sequence[Spot]]) -> list[float]:
-    """Return the log-probability in nats of some lines, each time with other spots changed.
-
-    What the ways begin alike with counts for none of them: only differences mean something.
-    """
-    tokenizer = job.model.layout.template.tokenizer
-    context = context_of(job, lines)
-    texts = [tokenizer.encode(lines.written(spots)) for spots in ways]
-    n_shared = 0
-    shortest = min(map(len, texts)) - 1
-    while n_shared < shortest and len({text[n_shared] for text in texts}) == 1:
-        n_shared += 1
-    context += texts[0][:n_shared]
-    found = []
-    for text in texts:
-        head, total = list(context), 0.0
-        rest = text[n_shared:]
-        for start in range(0, len(rest), MAX_ROWS):
-            job.cancel.check()
-            part = rest[start : start + MAX_ROWS]
-            _read(job, head)
-            before = job.cache.n_forwards
-            (judgement,) = job.model.denoiser.judge_several(head, [part], job.cache)
-            job.n_forwards += job.cache.n_forwards - before
-            job.n_tokens += len(part)
-            total += float(judgement.own.sum())
-            head += part
-        found.append(total)
-    return found
-
-
-def context_of(job: NextEditJob, lines: Digest) -> list[int]:
-    """Return the tokens before the lines [n], at least one."""
-    template = job.model.layout.template
-    before = template.tokenizer.encode(tail(job.request.text[: lines.start], 2 * N_CONTEXT))
-    before = before[stepped(len(before) - 2 * N_CONTEXT, N_CONTEXT) :]
-    return template.before_span(template.lay_out(before, []))
-
-
-def _read(job: NextEditJob, context: list[int]) -> None:
-    """Encode a context in pieces, so that what is more urgent need not wait for all of it."""
-    job.cache.drop_inexact()
-    wanted = context[:-1]
-    while (n_read := job.cache.n_common(wanted)) < len(wanted):
-        job.cancel.check()
-        if len(wanted) - n_read <= MAX_ROWS:
-            return
-        job.model.denoiser.encode(wanted[: n_read + MAX_ROWS], job.cache)
-        job.n_forwards += 1
+    sure = confidence(gain, due)
+    return Proposal(places=places, group=index, confidence=sure, gain=gain, due=due)

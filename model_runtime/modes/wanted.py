@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 MOST = 25.0
 NAMES = (
     "bias", "gain", "due", "bound", "known", "text", "names", "letters", "places",
+    "open", "put in", "loose",
 )  # fmt: skip
-WEIGHTS = (-6.0, 0.3, 0.12, 5.5, -3.0, -1.5, 0.0, 0.5, 0.0)
+WEIGHTS = (-6.0, 0.3, 0.12, 5.5, -3.0, -1.5, 0.0, 0.5, 0.0, -1.5, -1.5, -1.0)
 #: Letters of a word from which on it is not said by chance.
 LETTERS = 12
 
@@ -44,6 +45,9 @@ def features(changes: Sequence[Change], group: Group, gain: float, due: float) -
         float(old.isidentifier() and new.isidentifier()),
         min(len(old.strip()), LETTERS) / LETTERS,
         math.log(len(group.places)),
+        float(any(place.is_open for place in group.places)),
+        float(any(place.is_open and place.start == place.end for place in group.places)),
+        float(group.is_loose),
     )
 
 

@@ -12,7 +12,7 @@ export const settings = {
   /** Whether all results are; the server says it of single ones. */
   review: (): boolean => isTrue(get<unknown>('review', 'never')),
   nextEdit: (): boolean => get('nextEdit.enabled', true),
-  nextEditDebounce: (): number => get('nextEdit.debounceMs', 250),
+  nextEditDebounce: (): number => get('nextEdit.debounceMs', 150),
 };
 
 function get<T>(name: string, fallback: T): T {

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lsp_server.next_edit.releases import real
-from lsp_server.next_edit.tasks import main, rename, silence
+from lsp_server.next_edit.tasks.__main__ import main
+from lsp_server.next_edit.tasks.arguments import argument
+from lsp_server.next_edit.tasks.releases import real
+from lsp_server.next_edit.tasks.renames import rename
+from lsp_server.next_edit.tasks.silence import silence
 from model_runtime.protocol import NextEditTask
 
 if TYPE_CHECKING:
@@ -108,4 +111,23 @@ def test_the_command_writes_the_same_for_the_same(tmp_path: Path) -> None:
     decoder = msgspec.json.Decoder(NextEditTask)
     lines = gzip.decompress((tmp_path / "a").read_bytes())
     tasks = [decoder.decode(line) for line in lines.splitlines()]
-    assert {task.kind.split()[0] for task in tasks} == {"rename", "silence"}
+    assert {task.kind.split()[0] for task in tasks} == {"rename", "silence", "argument"}
+
+
+def test_a_parameter_is_put_in_or_taken_out_and_the_calls_follow() -> None:
+    """Put right, the file is what it was, or what it is with the parameter nowhere in a call."""
+    kinds = set()
+    for seed in range(20):
+        task = argument(document(), NAMES, random.Random(seed))
+        assert task is not None
+        assert task.wanted
+        kinds.add(task.kind)
+        if task.kind == "argument added":
+            assert put_right(task) == TEXT
+        else:
+            assert before(task) == TEXT
+            assert put_right(task).count("width") + put_right(task).count("height") < 10
+        groups = [one for one in task.request.groups if one.is_bound and not one.is_loose]
+        for group in groups:
+            assert [(p.start, p.end) for p in group.places] == [w[:2] for w in task.wanted]
+    assert kinds == {"argument added", "argument removed"}

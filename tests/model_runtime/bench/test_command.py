@@ -38,7 +38,7 @@ def test_only_some_parts_in_their_own_order() -> None:
 
 def test_unknown_part_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """A part that is none is refused with the list of those there are."""
-    with pytest.raises(UnknownName, match=r"unknown part 'speed'.*clients, fills, forwards"):
+    with pytest.raises(UnknownName, match=r"unknown part 'speed'.*clients, fills, following"):
         chosen_parts("fills,speed")
     assert main(parse("--only", "speed")) == 1
     assert "unknown part 'speed'" in capsys.readouterr().err

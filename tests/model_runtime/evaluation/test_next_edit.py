@@ -11,6 +11,7 @@ from support.tiny_canvas import engine
 
 from model_runtime.errors import BadRequest
 from model_runtime.evaluation.next_edit import Asked, Judged, ask, fit, page, read_tasks
+from model_runtime.modes.wanted import NAMES
 from model_runtime.protocol import Change, Group, NextEditRequest, NextEditTask, Place
 
 if TYPE_CHECKING:
@@ -39,15 +40,18 @@ TASK = NextEditTask(
 
 def judged(score: float, n_right: int, n_places: int = 2) -> Judged:
     """Return a group; its confidence rises with the score."""
-    features = (0.0, 0.0, score, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    return Judged(n_places=n_places, n_right=n_right, gain=0.0, due=score, features=features)
+    features = tuple(score if name == "due" else 0.0 for name in NAMES)
+    spans = tuple((2 * at, 2 * at + 1) for at in range(n_places))
+    return Judged(
+        spans=spans, n_places=n_places, n_right=n_right, gain=0.0, due=score, features=features
+    )
 
 
 def asked(name: str, kind: str, n_wanted: int, *groups: Judged) -> Asked:
     """Return what came of a task."""
     return Asked(
         id=name, kind=kind, language="go", n_wanted=n_wanted, groups=groups,
-        seconds=0.1, n_tokens=9,
+        seconds=0.1, processor_s=0.1, n_rows=9, n_forwards=2,
     )  # fmt: skip
 
 

@@ -14,8 +14,8 @@ from support.tiny_canvas import Impatience, Listener, Patience, engine
 
 from model_runtime.errors import Cancelled
 from model_runtime.modes.digest import Spot, are_apart, digest_of, nearest
-from model_runtime.modes.next_edit import MAX_ROWS, NextEditJob, context_of, likelihoods
-from model_runtime.modes.wanted import chance, confidence_of
+from model_runtime.modes.judging import MAX_ROWS, NextEditJob, context_of, likelihoods
+from model_runtime.modes.wanted import NAMES, chance, confidence_of
 from model_runtime.protocol import Change, Group, NextEditRequest, Place
 from model_runtime.text.fim import FimTemplate
 from model_runtime.text.layout import CanvasLayout
@@ -56,6 +56,35 @@ def test_a_digest_holds_its_spots_and_whole_lines(data: st.DataObject) -> None:
     assert len(digest.written([])) >= len(digest)
 
 
+def test_two_texts_at_one_place_are_not_apart() -> None:
+    """Of two that are put in at the same place only one can be."""
+    assert not are_apart([Spot(5, 5, "a"), Spot(5, 5, "b")])
+    assert are_apart([Spot(5, 5, "a"), Spot(6, 6, "b"), Spot(6, 8, "c")])
+
+
+def test_lines_that_are_read_first_stand_first() -> None:
+    """And what stands before them is read from behind those that are read later."""
+    text = "aa = 1\n" + "filler = 'filler filler filler filler'\n" * 3 + "bb = 2\n"
+    lines = digest_of(text, [Spot(0, 2, "cc")], [Spot(len(text) - 7, len(text) - 5, "dd")])
+    assert lines.written([]) == "bb = 2\naa = 1\n"
+    assert lines.written([Spot(0, 2, "cc")], up_to=2) == "bb = 2\ncc"
+    assert lines.before == text[7:-7]
+
+
+def test_of_two_groups_for_a_place_the_first_is_taken() -> None:
+    """Where it is likely enough; where everything is wanted, both are told."""
+    both = (GROUP, Group(places=tuple(place(p.start, "bb") for p in GROUP.places)))
+    found = engine().next_edits(request(groups=both), Listener(), Patience()).proposals
+    assert {proposal.group for proposal in found} == {0, 1}
+    least = min(proposal.confidence for proposal in found) / 2
+    found = (
+        engine()
+        .next_edits(request(groups=both, least_confidence=least), Listener(), Patience())
+        .proposals
+    )
+    assert [proposal.group for proposal in found] == [0]
+
+
 def test_the_nearest_places_are_judged() -> None:
     """As many as have room; never none."""
     text = "a = 1\n" + "filler filler filler filler filler\n" * 40 + "b = a\n"
@@ -90,7 +119,7 @@ def test_differences_are_those_of_the_whole_texts() -> None:
         float(
             one.model.denoiser.judge_several(
                 prefix,
-                [tokenizer.encode(one.request.text[: lines.start] + lines.written(way))],
+                [tokenizer.encode(lines.before + lines.written(way))],
                 one.model.denoiser.new_cache(),
             )[0].own.sum()
         )
@@ -108,7 +137,7 @@ def test_what_stands_before_is_read_in_any_order_of_marks() -> None:
     template = FimTemplate(layout.template.tokenizer, marks)
     one.model = replace(one.model, layout=CanvasLayout(template, 512))
     lines = digest_of(one.request.text, [Spot(12, 13, "c")])
-    before = template.tokenizer.encode(one.request.text[: lines.start])
+    before = template.tokenizer.encode(lines.before)
     assert context_of(one, lines) == [3, marks.prefix_id, *before]
 
 
@@ -154,4 +183,4 @@ def test_more_evidence_makes_nothing_less_likely(gain: float, due: float, more: 
     before = confidence_of((CHANGE,), GROUP, gain, due)
     assert 0 <= before <= confidence_of((CHANGE,), GROUP, gain + more, due) <= 1
     assert before <= confidence_of((CHANGE,), GROUP, gain, due + more)
-    assert math.isclose(chance((0.0,) * 9), 0.5)
+    assert math.isclose(chance((0.0,) * len(NAMES)), 0.5)

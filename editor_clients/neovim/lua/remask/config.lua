@@ -16,7 +16,7 @@ M.defaults = {
   drafts = true,
   review = false,
   next_edit = true,
-  next_edit_wait = 250,
+  next_edit_wait = 150,
   retries = 5,
 }
 

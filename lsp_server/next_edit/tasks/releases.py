@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Iterator
 
+    from model_runtime.protocol import Place
+
 #: More single changes, and it is another file; a longer one is left out.
 _MAX_STEPS = 400
 _MAX_CHARACTERS = 100_000
@@ -64,8 +66,10 @@ def real(
         for place in places:
             moved = shift if place.start >= step.start else 0
             start, end = place.start - moved, place.end - moved
-            if _becomes(old, start, end, [one for one in steps if one is not step]) == place.text:
-                wanted.append((place.start, place.end, place.text))
+            becomes = _becomes(old, start, end, [one for one in steps if one is not step])
+            if becomes is not None and _fits(place, becomes):
+                wanted.append((place.start, place.end, becomes))
+        wanted = sorted(set(wanted))
         yield NextEditTask(
             id=f"real/{document}",
             kind="real" if wanted else "real alone",
@@ -100,10 +104,17 @@ def _steps(old: str, new: str) -> list[_Step]:
     return steps
 
 
-def _becomes(old: str, start: int, end: int, steps: list[_Step]) -> str:
-    """Return what the steps make of a stretch of the old release; "" where none is in it."""
+def _fits(place: Place, text: str) -> bool:
+    """Say whether a text is what is put at a place, or may be what the model puts there."""
+    if not place.is_open:
+        return text == place.text
+    return text != place.text and text.startswith(place.text) and text.endswith(place.behind)
+
+
+def _becomes(old: str, start: int, end: int, steps: list[_Step]) -> str | None:
+    """Return what the steps make of a stretch of the old release; None where none is in it."""
     inside = [step for step in steps if start <= step.start and step.end <= end]
     text = old[start:end]
     for step in reversed(inside):
         text = text[: step.start - start] + step.text + text[step.end - start :]
-    return text if inside else ""
+    return text if inside else None
