@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from model_runtime.caches.causal import CausalCache
+from model_runtime.models.canvas import CanvasDenoiser
 from model_runtime.modes.digest import Spot, are_apart, digest_of, nearest
 from model_runtime.modes.wanted import MOST, confidence_of
 from model_runtime.protocol import Proposal
@@ -23,10 +25,10 @@ from model_runtime.text.window import stepped, tail
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from model_runtime.caches.causal import CausalCache
+    from model_runtime.caches.base import Cache
     from model_runtime.engines.base import CancelToken
-    from model_runtime.engines.loading import LoadedModel
     from model_runtime.modes.digest import Digest
+    from model_runtime.modes.model import Model
     from model_runtime.protocol import Group, NextEditRequest
 
 #: Tokens before the first line that are read, too; cut in steps of as many, see `text.window`.
@@ -44,8 +46,8 @@ class NextEditJob:
     """One request on its way."""
 
     request: NextEditRequest
-    model: LoadedModel
-    cache: CausalCache
+    model: Model
+    cache: Cache
     cancel: CancelToken
     n_tokens: int = 0
     n_forwards: int = 0
@@ -135,11 +137,14 @@ def context_of(job: NextEditJob, lines: Digest) -> list[int]:
 
 def _read(job: NextEditJob, context: list[int]) -> None:
     """Encode a context in pieces, so that what is more urgent need not wait for all of it."""
-    job.cache.drop_inexact()
+    denoiser, cache = job.model.denoiser, job.cache
+    if not isinstance(cache, CausalCache) or not isinstance(denoiser, CanvasDenoiser):
+        return
+    cache.drop_inexact()
     wanted = context[:-1]
-    while (n_read := job.cache.n_common(wanted)) < len(wanted):
+    while (n_read := cache.n_common(wanted)) < len(wanted):
         job.cancel.check()
         if len(wanted) - n_read <= MAX_ROWS:
             return
-        job.model.denoiser.encode(wanted[: n_read + MAX_ROWS], job.cache)
+        denoiser.encode(wanted[: n_read + MAX_ROWS], cache)
         job.n_forwards += 1
