@@ -42,6 +42,7 @@ PARTS = {
     "fills": ("model_runtime.bench.fills", "fills by length, context and decoder"),
     "typing": ("model_runtime.bench.keystrokes", "the first draft and the text at each keystroke"),
     "moving": ("model_runtime.bench.moving", "ghost text at one line after another"),
+    "around": ("model_runtime.bench.around", "families that see the file: rows and forwards"),
     "peers": ("model_runtime.bench.peers", "others with the same weights, where installed"),
     "clients": ("model_runtime.bench.clients", "1, 4 and 16 clients at once"),
     "memory": ("model_runtime.bench.memory", "memory over many requests"),

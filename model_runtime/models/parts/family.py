@@ -121,8 +121,7 @@ class Family(Denoiser):
             return super().judge_each(context, text, cache, n_best, check, behind=behind)
         return judge_each(self, context, text, behind, cache, n_best, check)
 
-    @staticmethod
-    def count(cache: Cache, n_rows: int) -> None:
+    def count(self, cache: Cache, n_rows: int) -> None:
         """Note a forward of so many rows."""
         cache.n_forwards += 1
         cache.n_rows += n_rows
