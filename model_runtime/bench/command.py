@@ -50,6 +50,7 @@ PARTS = {
 #: Measured only where they are asked for: they take long, much room, or a graphics card.
 EXTRA = {
     "size": ("model_runtime.bench.size", "a base of 1.5B at full size; takes 5 GB of disk"),
+    "whole": ("model_runtime.bench.whole", "a family that sees the file, 0.5B at full size"),
     "gpu": ("model_runtime.bench.gpu", "an accelerator, all that matters once; also --gpu"),
 }
 REPEAT = 3

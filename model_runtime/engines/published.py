@@ -17,6 +17,7 @@ import torch
 from model_runtime.devices import DTYPES, PRECISIONS, choose_device, published_dtype
 from model_runtime.engines.local import LocalEngine
 from model_runtime.errors import BadRequest, ModelLoadFailed, UnsupportedPairing
+from model_runtime.models.int8 import kernel
 from model_runtime.models.parts.load import load_family
 from model_runtime.text.calibration import Calibration
 from model_runtime.text.chat import ChatTemplate
@@ -172,5 +173,7 @@ def _precision(wanted: str, device: torch.device) -> tuple[torch.dtype, WeightBi
     """
     if wanted != "auto" and wanted not in PRECISIONS:
         raise BadRequest(f"precision {wanted!r}: allowed are auto, {', '.join(PRECISIONS)}")
+    if wanted == "auto" and device.type == "cpu" and kernel() is not None:
+        wanted = "int8"
     bits: dict[str, WeightBits] = {"int8": 8, "int4": 4}
     return DTYPES.get(wanted, published_dtype(device)), bits.get(wanted)
