@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from model_runtime.bench.base import Table
 from model_runtime.bench.made import SIZES
 from model_runtime.errors import ModelLoadFailed
-from model_runtime.models.dream import Dream
+from model_runtime.models.dream import Dream, DreamConfig
 from model_runtime.models.parts.checkpoint import Plan
 from model_runtime.models.parts.config import parse_config
 from model_runtime.weights.bases import find_base
@@ -100,8 +100,8 @@ def measure(setup: Setup) -> list[Table]:
     ]  # fmt: skip
     says = (
         f"Open-dCoder's shape ({SIZE.upper()}), its weights random (written in {written:.0f} s), "
-        "in the precision that `auto` takes here. Random weights are never sure: what a trained one "
-        "settles at once takes the most steps here. Measured once, one after another."
+        "in the precision that `auto` takes here. Random weights are never sure: what a trained "
+        "one settles at once takes the most steps here. Measured once, one after another."
     )
     return [Table(part="whole", title="A family that sees the file, at full size", says=says,
                   rows=tuple(rows))]  # fmt: skip
@@ -119,7 +119,7 @@ def write_random_checkpoint(folder: Path, cache: Path) -> float:
         "eos_token_id": 151_643, "tie_word_embeddings": shape.is_tied,
     }  # fmt: skip
     plan = Plan()
-    Dream(parse_config(values, Dream.config_type), plan)
+    Dream(parse_config(values, DreamConfig), plan)
     rng = torch.Generator().manual_seed(0)
     tensors = {}
     for name, size in plan.shapes.items():
