@@ -326,6 +326,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     n_tokens: int = 0
     #: Model evaluations (the papers' NFE), the context's own included.
     n_forwards: int = 0
+    #: Rows that were computed in them: what a request costs, whatever computes it.
+    n_rows: int = 0
     #: Tokens that stood on the canvas as drafts until a step decided on them, and those it kept.
     n_drafted: int = 0
     n_accepted: int = 0

@@ -58,6 +58,9 @@ class RuntimeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     idle_exit_s: float = 1800.0
     #: The most tokens of context one request may have; what is farther from the span is cut.
     max_context_tokens: int = 2048
+    #: Of these, tokens around the span for families that see the whole file at once: each is a row
+    #: of the first forward. 0 takes 512 on a processor, 2048 on an accelerator.
+    around_tokens: int = 0
     #: Tokens that ghost text is content with while the rest of a long file is being read, where
     #: there is no GPU; 0 waits for all of it. See `modes/glance.py`.
     glance_tokens: int = 512
@@ -140,8 +143,8 @@ def _check(settings: RuntimeSettings) -> None:
             f"settings: captured_steps {settings.captured_steps!r}: allowed are "
             + ", ".join(CAPTURED_STEPS)
         )
-    if settings.glance_tokens < 0:
-        raise BadRequest("settings: glance_tokens can't be negative")
+    if settings.glance_tokens < 0 or settings.around_tokens < 0:
+        raise BadRequest("settings: glance_tokens and around_tokens can't be negative")
     if not 1 <= settings.requests_at_once <= MAX_AT_ONCE:
         raise BadRequest(f"settings: requests_at_once must be from 1 to {MAX_AT_ONCE}")
     if settings.remote_timeout_s <= 0 or settings.remote_tries < 1:

@@ -43,6 +43,7 @@ PARTS = {
     "typing": ("model_runtime.bench.keystrokes", "the first draft and the text at each keystroke"),
     "moving": ("model_runtime.bench.moving", "ghost text at one line after another"),
     "following": ("model_runtime.bench.following", "next edits, through server and runtime"),
+    "around": ("model_runtime.bench.around", "families that see the file: rows and forwards"),
     "peers": ("model_runtime.bench.peers", "others with the same weights, where installed"),
     "clients": ("model_runtime.bench.clients", "1, 4 and 16 clients at once"),
     "memory": ("model_runtime.bench.memory", "memory over many requests"),
@@ -50,6 +51,7 @@ PARTS = {
 #: Measured only where they are asked for: they take long, much room, or a graphics card.
 EXTRA = {
     "size": ("model_runtime.bench.size", "a base of 1.5B at full size; takes 5 GB of disk"),
+    "whole": ("model_runtime.bench.whole", "a family that sees the file, 0.5B at full size"),
     "gpu": ("model_runtime.bench.gpu", "an accelerator, all that matters once; also --gpu"),
 }
 REPEAT = 3

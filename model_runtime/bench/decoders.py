@@ -9,6 +9,8 @@ from model_runtime.engines.local import LocalEngine
 from model_runtime.samplers.low_confidence import LowConfidence
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import torch
 
     from model_runtime.decoding.canvas import Block
@@ -54,7 +56,9 @@ class HalfAsManySteps(LowConfidence):
 class BenchEngine(LocalEngine):
     """The local engine, with one more way to decode."""
 
-    def _sampler(self, request: InfillRequest) -> Sampler[Any, Any]:
+    def _sampler(
+        self, request: InfillRequest, usual: str, params: Mapping[str, Any]
+    ) -> Sampler[Any, Any]:
         if request.sampler == HALF_AS_MANY_STEPS:
             return HalfAsManySteps.from_mapping(request.params)
-        return super()._sampler(request)
+        return super()._sampler(request, usual, params)

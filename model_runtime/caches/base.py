@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from model_runtime.decoding.canvas import Block, Canvas, Update
 
 
@@ -33,6 +35,9 @@ class Rows:
     settled: Tensor
     #: [n_rows] bool: its output is asked for, so it has to be fed.
     needed: Tensor
+    #: (keys [..., n_rows, heads, channels], places [n_rows]) -> the keys as they are where each row
+    #: stands so many places further on; None where a family's keys can't be turned.
+    turn: Callable[[Tensor, Tensor], Tensor] | None = None
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -51,6 +56,11 @@ class Cache(ABC):
     error: ClassVar[float] = 0.0
     #: Forwards that were made with it: what a request costs is the difference.
     n_forwards: int = 0
+    #: Rows that were computed in them.
+    n_rows: int = 0
+
+    def drop_inexact(self) -> None:  # noqa: B027  # most caches live no longer than a request
+        """Forget what an earlier request left that is not just right for another one."""
 
     def begin(self, block: Block) -> None:  # noqa: B027  # most caches don't care
         """Learn that the loop moves on to a block."""
@@ -84,6 +94,11 @@ class KeptRows(Cache):
     token, position and horizon; so nothing stale is used when a canvas was changed in between.
     """
 
+    #: Whether rows are taken along where a canvas grows or shrinks before them; else all is
+    #: forgotten then. Rotary keys depend on their place by a turn alone (Su et al. 2021, arXiv
+    #: 2104.09864, eq. 16), so it is the new neighbours that such a row has not seen, and no more.
+    moves: ClassVar[bool] = False
+
     def __init__(self) -> None:
         self._keys: list[Tensor] = []
         self._values: list[Tensor] = []
@@ -91,6 +106,7 @@ class KeptRows(Cache):
         self._seen: Tensor | None = None
         self._settled: Tensor | None = None
         self._fed: Tensor | None = None
+        self._turn: Callable[[Tensor, Tensor], Tensor] | None = None
 
     @abstractmethod
     def keep(self, rows: Rows, same: Tensor, settled: Tensor) -> Tensor:
@@ -113,6 +129,7 @@ class KeptRows(Cache):
         self._seen = identity
         self._settled = torch.where(fed, rows.settled, settled)
         self._fed = fed.nonzero().squeeze(1)
+        self._turn = rows.turn
         return self._fed
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
@@ -128,9 +145,38 @@ class KeptRows(Cache):
         return self._keys[layer][..., :n_rows, :, :], self._values[layer][..., :n_rows, :, :]
 
     def settle(self, canvas: Canvas, update: Update) -> None:
-        """Forget everything when positions moved; a changed token shows by itself."""
+        """Move rows along, or forget them, where positions moved; a changed token shows itself."""
         del canvas
-        if update.source is not None:
+        if update.source is not None and self.moves:
+            self.move(update.source)
+        elif update.source is not None:
+            self.forget()
+
+    def move(self, source: Tensor) -> None:
+        """Let rows stand where others do now, their keys turned to their new places.
+
+        Args:
+            source: [n_rows] int64: the row that each new one was, -1 for one that is new.
+        """
+        if self._seen is None or self._settled is None or self._turn is None:
+            self.forget()
+            return
+        source = source.to(self._seen.device)
+        n_old, places = self._seen.shape[1], torch.arange(len(source), device=source.device)
+        is_kept, old = (source >= 0) & (source < n_old), source.clamp(0, n_old - 1)
+        moved = (places - old).where(is_kept, 0)
+        token_ids, _, horizon = self._seen[:, old]
+        # A row that saw all there was goes on seeing all there is.
+        horizon = horizon.where(horizon != n_old, len(source))
+        self._seen = torch.stack((token_ids.where(is_kept, -1), places, horizon))
+        self._settled = self._settled[old] & is_kept
+        for layer, keys in enumerate(self._keys):
+            self._keys[layer] = self._turn(keys[..., old, :, :], moved)
+            self._values[layer] = self._values[layer][..., old, :, :]
+
+    def drop_inexact(self) -> None:
+        """Forget everything: it saw another canvas."""
+        if not self.exact:
             self.forget()
 
     def forget(self) -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 from model_runtime.errors import UnsupportedPairing
 
@@ -47,6 +47,19 @@ class Query:
     n_at_once: int | None = None
     #: [n_rows, vocab] float: the last logits, for families that condition on them.
     self_conditioning: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Region:
+    """A text between two others, and which of its places are asked about.
+
+    Args:
+        token_ids: [n] it, masks in it.
+        places: [n_asked] where in it, ascending.
+    """
+
+    token_ids: Sequence[int]
+    places: Sequence[int]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,6 +74,10 @@ class LoadedModel:
     device_text: str
     #: What the model's own probabilities are worth.
     calibration: Calibration = Calibration()  # noqa: RUF009  # it is frozen
+
+    def within(self, n_tokens: int) -> LoadedModel:
+        """See `modes.model.Model`."""
+        return replace(self, layout=self.layout.within(n_tokens))
 
 
 def load_default(

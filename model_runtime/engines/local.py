@@ -1,4 +1,4 @@
-"""The local engine: a base model with a canvas, on this machine."""
+"""The local engine: a model on this machine, and what it keeps from request to request."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ import torch
 from model_runtime.decoding.denoise import check_pairing
 from model_runtime.devices import told_failures
 from model_runtime.engines.base import EngineDescription
-from model_runtime.engines.loading import LoadedModel, load_default
+from model_runtime.engines.loading import load_default
+from model_runtime.models.canvas import CanvasDenoiser
 from model_runtime.models.side_by_side import SideBySide
+from model_runtime.modes.context import own_copy
 from model_runtime.modes.glance import glancing, is_worth_it, read
 from model_runtime.modes.infill import holes, infill
 from model_runtime.modes.job import Job
 from model_runtime.modes.judging import NextEditJob
 from model_runtime.modes.limits import MAX_SEED, check_request
 from model_runtime.modes.next_edit import next_edits
+from model_runtime.modes.offered import check_offered
 from model_runtime.modes.repair import repair
 from model_runtime.modes.rewrite import rewrite
 from model_runtime.modes.score import unchanged
@@ -36,8 +39,10 @@ from model_runtime.text.one_line import as_meant
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from model_runtime.caches.causal import CausalCache
+    from model_runtime.caches.base import Cache
     from model_runtime.engines.base import CancelToken, Listener
+    from model_runtime.models.base import Denoiser
+    from model_runtime.modes.model import Model
     from model_runtime.protocol import Alternative, InfillRequest, NextEditRequest, Task
     from model_runtime.samplers.base import Sampler
     from model_runtime.settings import RuntimeSettings
@@ -81,10 +86,10 @@ class LocalEngine:
     def __init__(self, settings: RuntimeSettings, *, calibrated: bool = True) -> None:
         self._settings = settings
         self._calibrated = calibrated
-        self._model: LoadedModel | None = None
+        self._model: Model | None = None
         #: Those that no request works on, and those that one does.
-        self._caches: OrderedDict[ContextKey, CausalCache] = OrderedDict()
-        self._lent: dict[ContextKey, CausalCache] = {}
+        self._caches: OrderedDict[ContextKey, Cache] = OrderedDict()
+        self._lent: dict[ContextKey, Cache] = {}
         self._side_by_side = SideBySide()
         #: Whose context was only glanced at.
         self._unread: Job | None = None
@@ -102,7 +107,7 @@ class LocalEngine:
         self._model = None
         self.forget()
 
-    def _lose_device(self, model: LoadedModel) -> None:
+    def _lose_device(self, model: Model) -> None:
         """Let go of a device that failed: a process can't have it back."""
         if self._model is model:
             self._lost, self._model = str(model.denoiser.device), None
@@ -122,8 +127,10 @@ class LocalEngine:
         check_request(request)
         request = unmarked(as_meant(_opened(request)))
         # Before the model is loaded: what can't be is told at once.
-        sampler = self._sampler(request)
+        self.check(request)
         model = self._load(listener, cancel)
+        check_offered(request, model.denoiser)
+        sampler = self.sampler_for(request, model)
         with told_failures(model.denoiser.device, self.forget, partial(self._lose_device, model)):
             return self._infill(request, listener, cancel, model, sampler)
 
@@ -132,11 +139,9 @@ class LocalEngine:
         request: InfillRequest,
         listener: Listener,
         cancel: CancelToken,
-        model: LoadedModel,
+        model: Model,
         sampler: Sampler[Any, Any],
     ) -> Finished:
-        if model.denoiser.model.adapter is None:
-            sampler = _without_adapter(sampler)
         seed = secrets.randbelow(MAX_SEED) if request.seed is None else request.seed
         rng = torch.Generator().manual_seed(seed)
         key, n_glance = _context_key(request, model), self._settings.glance_tokens
@@ -144,6 +149,8 @@ class LocalEngine:
             self._unread = None
         with self._cache(key, model) as cache:
             check_pairing(model.denoiser, sampler, cache)
+            if request.lane != "inline":
+                cache.drop_inexact()
             job = Job(request, listener, cancel, model, cache, rng, sampler)
             if not is_worth_it(job, n_glance):
                 return self._fill(job, seed)
@@ -204,20 +211,46 @@ class LocalEngine:
             scores=tuple(job.scores),
         )
 
-    def _sampler(self, request: InfillRequest) -> Sampler[Any, Any]:
-        name = request.sampler or self._settings.sampler or DEFAULT_SAMPLER
-        return SAMPLERS.load(name).from_mapping(request.params)
+    def check(self, request: InfillRequest) -> None:
+        """Refuse what no model of this engine could do, before one is loaded.
 
-    def _load(self, listener: Listener, cancel: CancelToken) -> LoadedModel:
+        Raises:
+            UnknownName: no such sampler.
+            BadRequest: it has no such parameters.
+        """
+        self._sampler(request, DEFAULT_SAMPLER, {})
+
+    def sampler_for(self, request: InfillRequest, model: Model) -> Sampler[Any, Any]:
+        """Return the rule that settles a request's canvases."""
+        sampler = self._sampler(request, DEFAULT_SAMPLER, {})
+        return sampler if _has_adapter(model.denoiser) else _without_adapter(sampler)
+
+    def load(self, listener: Listener, cancel: CancelToken) -> Model:
+        """Bring the model up; asked once."""
+        model = load_default(self._settings, listener.notice, cancel.check)
+        return model if self._calibrated else replace(model, calibration=Calibration())
+
+    def _sampler(
+        self, request: InfillRequest, usual: str, params: Mapping[str, Any]
+    ) -> Sampler[Any, Any]:
+        """Return the rule that is asked for, else the usual one with its usual parameters."""
+        name = request.sampler or self._settings.sampler
+        rule = SAMPLERS.load(name or usual)
+        usual_params = {
+            key: value for key, value in params.items()
+            if key in rule.params_type.__struct_fields__
+        }  # fmt: skip
+        return rule.from_mapping(usual_params | request.params)
+
+    def _load(self, listener: Listener, cancel: CancelToken) -> Model:
         if self._model is None:
-            self._model = load_default(self._settings, listener.notice, cancel.check)
-            if not self._calibrated:
-                self._model = replace(self._model, calibration=Calibration())
-        self._model.denoiser.model.side_by_side = self._side_by_side
+            self._model = self.load(listener, cancel)
+        if isinstance(self._model.denoiser, CanvasDenoiser):
+            self._model.denoiser.model.side_by_side = self._side_by_side
         return self._model
 
     @contextmanager
-    def _cache(self, key: ContextKey, model: LoadedModel) -> Iterator[CausalCache]:
+    def _cache(self, key: ContextKey, model: Model) -> Iterator[Cache]:
         """Lend a cache: what the last request of its kind encoded need not be encoded again.
 
         While another request has it, a copy.
@@ -225,7 +258,7 @@ class LocalEngine:
         cache = self._caches.pop(key, None)
         if cache is None:
             lent = self._lent.get(key)
-            cache = model.denoiser.new_cache() if lent is None else lent.copy()
+            cache = own_copy(lent, model.denoiser)
         self._lent[key] = cache
         try:
             yield cache
@@ -253,6 +286,10 @@ class _Until:
             raise _SomebodyAsks
 
 
+def _has_adapter(denoiser: Denoiser) -> bool:
+    return not isinstance(denoiser, CanvasDenoiser) or denoiser.model.adapter is not None
+
+
 def _without_adapter(sampler: Sampler[Any, Any]) -> Sampler[Any, Any]:
     """Return the sampler for a base whose canvas rows were not trained: they draft nothing."""
     if not isinstance(sampler, Hybrid):
@@ -268,7 +305,7 @@ def _opened(request: InfillRequest) -> InfillRequest:
     return request
 
 
-def _context_key(request: InfillRequest, model: LoadedModel) -> ContextKey:
+def _context_key(request: InfillRequest, model: Model) -> ContextKey:
     files = tuple(file.path for file in request.context)
     form = model.layout.form_of(request, request.spans[0])
     return ContextKey(request.document, form, files)

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from model_runtime.caches.base import Cache
     from model_runtime.evaluation.base import EvalTask
     from model_runtime.models.base import Denoiser
-    from model_runtime.text.fim import FimTemplate
+    from model_runtime.text.template import Template
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ def measure(
     tasks: Iterable[EvalTask],
     denoiser: Denoiser,
     new_cache: Callable[[], Cache],
-    template: FimTemplate,
+    template: Template,
     *,
     n_draws: int = 8,
     seed: int = 0,

@@ -10,8 +10,7 @@ Alignment: the base predicts the next token, so the row that predicts position i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 
 import torch
 from torch import Tensor
@@ -19,7 +18,7 @@ from torch import Tensor
 from model_runtime.caches.causal import CausalCache
 from model_runtime.decoding.canvas import Prediction
 from model_runtime.errors import CanvasTooLong
-from model_runtime.models.base import Denoiser
+from model_runtime.models.base import Denoiser, Judgement
 from model_runtime.models.crossing import sent
 from model_runtime.models.gated import GatedModel, Rows
 from model_runtime.models.rows import Trie, base_rows, mask_depths, rows_behind, rows_of_texts
@@ -35,17 +34,7 @@ if TYPE_CHECKING:
 PREFILL_ROWS = 512
 #: Rows whose whole distribution is held at a time.
 JUDGED_ROWS = 64
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What the base thinks of tokens, each given all to its left."""
-
-    #: [n] float32: log-probability of the tokens themselves.
-    own: Tensor
-    #: [n, n_best] float32 and int64: the likeliest tokens' log-probabilities, and which they are.
-    best: Tensor
-    best_ids: Tensor
+R = TypeVar("R")
 
 
 class CanvasDenoiser(Denoiser):
@@ -61,6 +50,8 @@ class CanvasDenoiser(Denoiser):
     kinds: ClassVar[frozenset[PredictionKind]] = frozenset({"logits"})
     caches: ClassVar[frozenset[str]] = frozenset({"causal"})
     ordered: ClassVar[bool] = True
+    sees: ClassVar[Literal["file", "blocks", "left"]] = "left"
+    judges: ClassVar[bool] = True
 
     def __init__(self, model: GatedModel, mask_id: int, max_length: int) -> None:
         self.model = model
@@ -68,6 +59,10 @@ class CanvasDenoiser(Denoiser):
         self.vocab_size = model.config.vocab_size
         self.max_length = max_length
         self.device = model.device
+
+    def each(self, works: Sequence[Callable[[], R]]) -> list[R]:
+        """Do pieces of work side by side: what they ask of the model is computed together."""
+        return self.model.side_by_side.each(works)
 
     def new_cache(self) -> CausalCache:
         """Return an empty cache that fits the base."""
@@ -119,8 +114,7 @@ class CanvasDenoiser(Denoiser):
         Rows have no order but the canvas's own here: a query with another one is answered from the
         canvas as it stands, which holds the same clean tokens.
         """
-        if not isinstance(cache, CausalCache):  # check_pairing lets no other through
-            raise TypeError(f"the canvas family can't use {cache.name!r}")
+        cache = _causal(cache)
         positions, visible = query.positions, query.visible
         if visible is None or query.order is not None:
             masked = canvas.token_ids == self.mask_id
@@ -134,9 +128,11 @@ class CanvasDenoiser(Denoiser):
         self,
         context: list[int],
         texts: Sequence[Sequence[int]],
-        cache: CausalCache,
+        cache: Cache,
         n_best: int = 1,
         check: Callable[[], None] = lambda: None,
+        *,
+        behind: Sequence[int] = (),
     ) -> list[Judgement]:
         """Say how likely the base finds each token of each text, given all to its left.
 
@@ -150,7 +146,11 @@ class CanvasDenoiser(Denoiser):
             cache: what it holds of the context is not computed again.
             n_best: how many of the likeliest tokens to name.
             check: called before every forward; raises to stop in between.
+            behind: nothing: what follows a text stands in the context here.
         """
+        if behind:
+            raise ValueError("a causal family can't be asked about a text with one behind it")
+        cache = _causal(cache)
         judged: list[Judgement] = []
         while len(judged) < len(texts):
             trie, paths = Trie(), list[list[int]]()
@@ -256,3 +256,9 @@ class CanvasDenoiser(Denoiser):
         hidden = self.model.hidden(rows, cache)[wanted]
         is_base = torch.zeros(len(positions), dtype=torch.bool)
         return Prediction("logits", self.model.logits(hidden, is_base))
+
+
+def _causal(cache: Cache) -> CausalCache:
+    if not isinstance(cache, CausalCache):  # check_pairing lets no other through
+        raise TypeError(f"the canvas family can't use {cache.name!r}")
+    return cache

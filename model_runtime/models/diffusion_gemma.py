@@ -130,8 +130,8 @@ class DiffusionGemma(Family):
         Raises:
             BadRequest: nothing stands before the block.
         """
-        del cache
         self.check_length(canvas)
+        self.count(cache, canvas.length)
         token_ids, asked = canvas.token_ids.to(self.device), query.positions.to(self.device)
         start, end = int(asked.min()), int(asked.max()) + 1
         if start == 0:

@@ -80,6 +80,7 @@ class Eso(Family):
     kinds: ClassVar[frozenset[PredictionKind]] = frozenset({"logits"})
     caches: ClassVar[frozenset[str]] = frozenset({"none", "eso"})
     ordered: ClassVar[bool] = True
+    judges: ClassVar[bool] = True
     architectures: ClassVar[frozenset[str]] = frozenset({"EsoLM"})
     config_type: ClassVar[type[Config]] = EsoConfig
 
@@ -165,6 +166,7 @@ class Eso(Family):
         asked = rank[query.positions.to(self.device)]
         rows, allowed, row_of = self._lay_out(token_ids, order, asked, visible.minimum(asked))
         fed = cache.feed(rows)
+        self.count(cache, len(fed))
         hidden = self._hidden(
             rows.token_ids[None, fed], rows.positions[None, fed], allowed[None, fed], cache
         )

@@ -161,6 +161,7 @@ class GatedModel:
         side share the forward.
         """
         cache.n_forwards += 1
+        cache.n_rows += len(rows.token_ids)
         return self.side_by_side.call(self.forward, Feed(rows, cache), for_all=True)
 
     def forward(self, feeds: Sequence[Feed]) -> list[Tensor]:

@@ -126,7 +126,10 @@ class Int8Linear:
         self._bias = bias
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Map [n, n_in] float32 to [n, n_out] float32."""
+        """Map [..., n, n_in] float32 to [..., n, n_out] float32."""
+        if x.dim() > 2:  # noqa: PLR2004  # several canvases
+            mapped: Tensor = self(x.flatten(0, -2)).unflatten(0, x.shape[:-1])
+            return mapped
         row_scale = x.abs().amax(dim=-1, keepdim=True).div_(LEVELS).clamp_min_(1e-12)
         y = self._kernel.product(self._packed, (x / row_scale).round_(), self._scale)
         y.mul_(row_scale)

@@ -7,7 +7,7 @@ the forward: what tells them apart (editing, deleting, splitting) is a sampler's
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 
@@ -72,6 +72,7 @@ class Llada2(MaskedTransformer):
     architectures: ClassVar[frozenset[str]] = frozenset({"LLaDA2MoeModelLM"})
     config_type: ClassVar[type[Config]] = Llada2Config
     caches: ClassVar[frozenset[str]] = BLOCK_CAUSAL_CACHES
+    sees: ClassVar[Literal["file", "blocks", "left"]] = "blocks"
 
     def __init__(self, config: Llada2Config, weights: Weights) -> None:
         super().__init__(config, weights)

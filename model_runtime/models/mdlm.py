@@ -47,6 +47,7 @@ class Mdlm(TimedTransformer):
 
     name: ClassVar[str] = "mdlm"
     kinds: ClassVar[frozenset[PredictionKind]] = frozenset({"logits"})
+    judges: ClassVar[bool] = True
     architectures: ClassVar[frozenset[str]] = frozenset({"MDLM"})
     config_type: ClassVar[type[Config]] = MdlmConfig
 
@@ -104,8 +105,8 @@ class Mdlm(TimedTransformer):
 
     def predict(self, canvas: Canvas, query: Query, cache: Cache) -> Prediction:
         """Evaluate the whole canvas; see `Denoiser`."""
-        del cache
         self.check_length(canvas)
+        self.count(cache, canvas.length)
         level = None if query.noise_level is None else torch.tensor([query.noise_level])
         rows = self.predict_all(canvas.token_ids[None], noise_level=level)
         rows = rows[0, query.positions.to(self.device)]

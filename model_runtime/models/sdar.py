@@ -7,7 +7,7 @@ from the start of the canvas. What stands behind a block is invisible to it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from model_runtime.models.parts.config import PACKAGING, Config
 from model_runtime.models.parts.experts import Mixture, SoftmaxRouter, load_experts
@@ -74,6 +74,7 @@ class Sdar(MaskedTransformer):
     architectures: ClassVar[frozenset[str]] = frozenset(_VARIANTS)
     config_type: ClassVar[type[Config]] = SdarConfig
     caches: ClassVar[frozenset[str]] = BLOCK_CAUSAL_CACHES
+    sees: ClassVar[Literal["file", "blocks", "left"]] = "blocks"
 
     def __init__(self, config: SdarConfig, weights: Weights) -> None:
         super().__init__(config, weights)

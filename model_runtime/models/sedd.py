@@ -137,8 +137,8 @@ class Sedd(TimedTransformer):
         Raises:
             UnsupportedPairing: the sampler gives no noise level.
         """
-        del cache
         self.check_length(canvas)
+        self.count(cache, canvas.length)
         level = None if query.noise_level is None else torch.tensor([query.noise_level])
         rows = self.predict_all(canvas.token_ids[None], noise_level=level)
         rows = rows[0, query.positions.to(self.device)]

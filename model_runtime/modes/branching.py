@@ -9,6 +9,7 @@ and what they share with the fill costs nothing. (Drawn at random most would be 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from model_runtime.text.chance import Chance
@@ -39,7 +40,8 @@ def n_branches(job: Job) -> int:
     # What is said in words no score knows of; and a whole body is found by the chat prompt, or by
     # none: the likeliest of a few is right no oftener than the first.
     is_in_chat = job.model.layout.form_of(request, span) != "fim"
-    if n_asked or not request.best_only or is_in_chat:
+    # And a departure costs a whole fill where nothing checks drafts.
+    if n_asked or not request.best_only or is_in_chat or job.model.layout.is_sized:
         return n_asked
     return N_OTHER_LINES if span.single_line else N_OTHER_BLOCKS
 
@@ -64,12 +66,16 @@ def branches(job: Job, laid_out: LaidOut, fill: Fill, n_branches: int) -> Iterat
     untried = departures(job, laid_out, fill)[: n_branches * N_TRIES]
     while untried and (n_missing := n_branches + 1 - len(seen)):
         heads, untried = untried[:n_missing], untried[n_missing:]
-        n_open = laid_out.canvas.length - laid_out.span_start
+        # As long as the fill where its length was found.
+        n_open = len(fill.token_ids) if laid_out.is_sized else laid_out.n_open
         # Behind another token mostly the same follows: with a sampler that checks a text, it is few
         # forwards.
         text_ids = fill.token_ids if job.sampler.takes_text else []
         canvases = [
-            laid_out.resumed(head, n_open - len(head), text_ids[len(head) :], known)
+            replace(
+                laid_out.resumed(head, n_open - len(head), text_ids[len(head) :], known),
+                is_fitted=laid_out.is_sized,
+            )
             for head, known in heads
         ]
         for other in job.settle_each(canvases):
@@ -84,7 +90,7 @@ def departures(job: Job, laid_out: LaidOut, fill: Fill) -> list[tuple[list[int],
     Beside each, how likely its tokens are, where that is known of the fill's.
     """
     decode = job.model.layout.template.tokenizer.decode
-    judged = job.judge(laid_out.context, fill.token_ids, N_BEST)
+    judged = job.judge(laid_out.context, fill.token_ids, N_BEST, behind=laid_out.behind)
     before = judged.own.cumsum(0) - judged.own
     total, least = float(judged.own.sum()), -math.inf
     if job.request.best_only:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from model_runtime.models.canvas import Judgement
+    from model_runtime.models.base import Judgement
     from model_runtime.modes.proposals import JudgedText
     from model_runtime.text.spelling import Syntax
 
@@ -75,10 +75,15 @@ def change_of(first: JudgedText, text: JudgedText) -> Change:
     """Return what makes a text of the one that stands there."""
     old, new = first.token_ids, text.token_ids
     head, tail = ends(old, new)
+    gain = text.score - first.score
+    # Where a text is judged by what it changes, that is what it gains there.
+    is_here = text.relative is not None
     return Change(
         text=text,
-        gain=text.score - first.score,
-        gain_here=_gain_here(first, head, len(new) - tail, tail, text.judged.own),
+        gain=gain,
+        gain_here=gain
+        if is_here
+        else _gain_here(first, head, len(new) - tail, tail, text.judged.own),
         start=head,
         end=len(old) - tail,
         n_new=len(new) - tail - head,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from model_runtime.decoding.denoise import Step
-    from model_runtime.models.canvas import Judgement
+    from model_runtime.models.base import Judgement
     from model_runtime.text.calibration import Calibration
     from model_runtime.text.chance import Chance
     from model_runtime.text.laid_out import LaidOut

@@ -13,6 +13,7 @@ class Cost:
     n_cached_tokens: int = 0
     n_tokens: int = 0
     n_forwards: int = 0
+    n_rows: int = 0
     n_drafted: int = 0
     n_accepted: int = 0
     context_s: float = 0.0
@@ -24,5 +25,6 @@ class Cost:
         self.n_cached_tokens += other.n_cached_tokens
         self.n_tokens += other.n_tokens
         self.n_forwards += other.n_forwards
+        self.n_rows += other.n_rows
         self.n_drafted += other.n_drafted
         self.n_accepted += other.n_accepted

@@ -10,6 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from model_runtime.caches.causal import CausalCache
+from model_runtime.models.canvas import CanvasDenoiser
+from model_runtime.modes.context import n_missing
+
 if TYPE_CHECKING:
     from model_runtime.modes.job import Job
 
@@ -29,20 +33,26 @@ def is_worth_it(job: Job, n_tokens: int) -> bool:
     request = job.request
     if not n_tokens or not request.may_glance or job.model.denoiser.device.type != "cpu":
         return False
+    if not isinstance(job.cache, CausalCache):
+        return False
     context = job.lay_out([""] * len(request.spans), 0).context
-    return job.n_missing(context) > MUCH * n_tokens
+    missing = n_missing(request, job.model.layout.template, context, job.cache)
+    return missing > MUCH * n_tokens
 
 
 def glancing(job: Job, n_tokens: int) -> Job:
     """Return the job with only so many tokens of its context."""
-    return replace(job, model=replace(job.model, layout=job.model.layout.within(n_tokens)))
+    return replace(job, model=job.model.within(n_tokens))
 
 
 def read(job: Job) -> None:
     """Encode the whole of a request's context; what is done stays, if its token stops it."""
+    denoiser, cache = job.model.denoiser, job.cache
+    if not isinstance(cache, CausalCache) or not isinstance(denoiser, CanvasDenoiser):
+        return
     context = job.lay_out([""] * len(job.request.spans), 0).context
     # The last token stands for what comes next: it is encoded with the first step.
     wanted = context[:-1]
-    while (n_read := job.cache.n_common(wanted)) < len(wanted):
+    while (n_read := cache.n_common(wanted)) < len(wanted):
         job.cancel.check()
-        job.model.denoiser.encode(wanted[: n_read + READ_ROWS], job.cache)
+        denoiser.encode(wanted[: n_read + READ_ROWS], cache)

@@ -7,6 +7,8 @@ base finds likelier is gone on with. Then each hole is filled again, given the o
 are and starting from what it holds, until none changes: what stays is checked at many tokens a
 forward. It is coordinate ascent on the text's likelihood (iterated conditional modes, Besag 1986,
 section 2.5), and so it ends; a bound on its rounds guards against a tie.
+
+A family that sees the whole file fills them all at once instead: see `together`.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import msgspec
 from model_runtime.modes.branching import branches, is_greedy, n_branches
 from model_runtime.modes.job import MARK
 from model_runtime.modes.ranking import ranked
+from model_runtime.modes.together import can_join, fill_together
 from model_runtime.protocol import Alternative
 from model_runtime.text.markers import holds_marker, unmarked
 
@@ -67,6 +70,8 @@ def fill_holes(job: Job, sampler: AnySampler, n_rounds: int) -> Alternative:
         sampler: decides.
         n_rounds: how often a span is filled at most.
     """
+    if can_join(job):
+        return fill_together(job, sampler)
     n_spans = len(job.request.spans)
     orders: list[Iterable[int]] = [range(n_spans)]
     if not (is_greedy(sampler) and sampler.takes_text):

@@ -1,20 +1,25 @@
-"""A request on its way through the local engine, and what all modes do: settle a canvas."""
+"""A request on its way through the local engine, and what all modes do: settle a canvas.
+
+A mode asks a model for two things (`models.base`): to denoise a canvas, and how likely a text is
+somewhere. What it is made of, no mode knows.
+"""
 
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
-from model_runtime.decoding.denoise import Budget, Step, denoise
-from model_runtime.models.canvas import PREFILL_ROWS
-from model_runtime.modes.carried import carriable, carry
+from model_runtime.decoding.denoise import Step, denoise
+from model_runtime.modes import context as contexts
 from model_runtime.modes.confidence import Confidence
 from model_runtime.modes.cost import Cost
 from model_runtime.modes.drafted import DraftCount
+from model_runtime.modes.sizing import budget_of, fitted
 from model_runtime.protocol import StepReport
 from model_runtime.text.chance import chance_of_token, chances_spelled
 from model_runtime.text.healing import own_tokens, spell
@@ -26,25 +31,24 @@ from model_runtime.text.syntax import syntax_of
 from model_runtime.text.trim import at_indentation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import torch
 
-    from model_runtime.caches.causal import CausalCache
+    from model_runtime.caches.base import Cache
     from model_runtime.engines.base import CancelToken, Listener
-    from model_runtime.engines.loading import LoadedModel
-    from model_runtime.models.canvas import Judgement
-    from model_runtime.modes.carried import Stretch
+    from model_runtime.models.base import Judgement
+    from model_runtime.modes.model import Model
     from model_runtime.protocol import InfillRequest, TokenScore
     from model_runtime.samplers.base import Sampler
     from model_runtime.text.chance import Chance
     from model_runtime.text.laid_out import LaidOut
 
 MARK = "░"
-#: Positions settled together by rules that look at a whole block at once.
-BLOCK_LENGTH = 16
 #: The likeliest tokens among which one is looked for that spells a half token.
 N_HEALING = 64
+#: Masks shown behind a half token to a family that sees what follows the span.
+N_AHEAD = 8
 #: Tokens looked at, beside each of a text that is judged afterwards, for those that begin like it.
 N_ALIKE = 8
 #: For alternatives after the first one, which is the most probable text.
@@ -60,8 +64,8 @@ class Job:
     request: InfillRequest
     listener: Listener
     cancel: CancelToken
-    model: LoadedModel
-    cache: CausalCache
+    model: Model
+    cache: Cache
     rng: torch.Generator
     sampler: AnySampler
     cost: Cost = field(default_factory=Cost)
@@ -97,26 +101,28 @@ class Job:
         reader, denoiser, cost = self.model.layout.reader, self.model.denoiser, self.cost
         started = time.monotonic()
         context = laid_out.context
-        cost.n_context_tokens += len(context)
-        n_earlier, n_before = cost.n_forwards, self.cache.n_forwards
-        cost.n_cached_tokens += self._warm(context)
-        laid_out = self._healed(laid_out, is_one_line=self.request.spans[index].single_line)
+        cost.n_context_tokens += len(context) + laid_out.n_behind
+        earlier, before = (cost.n_forwards, cost.n_rows), (self.cache.n_forwards, self.cache.n_rows)
+        cost.n_cached_tokens += contexts.warm(
+            self.request, self.model.layout.template, laid_out, denoiser, self.cache,
+            self.cancel.check,
+        )  # fmt: skip
+        laid_out = self.healed(laid_out, is_one_line=self.request.spans[index].single_line)
+        laid_out, sampler = fitted(self, laid_out, sampler)
         context = laid_out.context
         drafts = DraftCount(laid_out.canvas)
-        prefix, suffix = self.around(texts, index)
         confidence, least = self._confidence(laid_out, index), self.request.least_confidence
         if least and (ahead := confidence.ahead()) < least:
             # The forward that spelled the half token has shown that nothing sure will follow.
             cost.context_s += time.monotonic() - started
             return Fill("", "doubt", [], confidence=silence(ahead))
         first_draft: list[float] = []
-        if len(context) - self.cache.n_common(context) > PREFILL_ROWS:
-            # The last stretch is encoded in the first denoising step's own forward.
-            denoiser.encode(context[:-PREFILL_ROWS], self.cache, self.cancel.check)
+        contexts.read(context, denoiser, self.cache, self.cancel.check)
 
         def on_step(step: Step) -> None:
             first_draft.append(time.monotonic())
-            cost.n_forwards = n_earlier + self.cache.n_forwards - n_before
+            cost.n_forwards = earlier[0] + self.cache.n_forwards - before[0]
+            cost.n_rows = earlier[1] + self.cache.n_rows - before[1]
             drafts.see(step.canvas)
             confidence.see(step)
             if self.request.stream:
@@ -128,7 +134,7 @@ class Job:
             sampler,
             self.cache,
             laid_out.canvas,
-            Budget(block_length=None if sampler.ordered else BLOCK_LENGTH),
+            budget_of(laid_out, sampler),
             self.rng,
             check=self.cancel.check,
             on_step=on_step,
@@ -136,18 +142,38 @@ class Job:
                 reader.is_closed(laid_out) or not (least is None or confidence.reaches(least))
             ),
         )
-        fill = reader.read(laid_out)
-        if least is not None and fill.token_ids and not confidence.chances(len(fill.token_ids)):
-            # Of this decoding rule's numbers none means what is asked here.
-            judged = self.judge(laid_out.context, fill.token_ids, N_ALIKE)
-            confidence.judge(fill.token_ids, judged)
-        cost.n_tokens += len(fill.token_ids)
         cost.n_drafted += drafts.n_drafted
         cost.n_accepted += drafts.n_accepted
         ended = time.monotonic()
         draft_at = first_draft[0] if first_draft else ended
         cost.context_s += draft_at - started
         cost.denoise_s += ended - draft_at
+        return self.read(laid_out, texts, index, confidence)
+
+    def read(
+        self,
+        laid_out: LaidOut,
+        texts: Sequence[str],
+        index: int,
+        confidence: Confidence | None = None,
+    ) -> Fill:
+        """Return what was settled as it belongs into the file: what is new there, and sure enough.
+
+        Args:
+            laid_out: settled.
+            texts: of all the spans, as they stand.
+            index: of the span that was settled.
+            confidence: what is known of its tokens; None where nothing is yet.
+        """
+        confidence, least = (
+            confidence or self._confidence(laid_out, index), self.request.least_confidence
+        )  # fmt: skip
+        fill = self.model.layout.reader.read(laid_out)
+        if least is not None and fill.token_ids and not confidence.chances(len(fill.token_ids)):
+            # Of this decoding rule's numbers none means what is asked here.
+            confidence.judge(fill.token_ids, self._judged_in_place(laid_out, fill))
+        self.cost.n_tokens += len(fill.token_ids)
+        prefix, suffix = self.around(texts, index)
         span = self.request.spans[index]
         before, text = span.text, within_function(fill.text, prefix, span.enclosing)
         if text != before:
@@ -157,7 +183,11 @@ class Job:
             text = at_indentation(text, prefix)
         chances = confidence.chances(len(fill.token_ids))
         sure = confidence.stretches(fill.token_ids, text)
-        return _sure(replace(fill, text=text, chances=chances, confidence=sure), least)
+        shown = replace(fill, text=text, chances=chances, confidence=sure)
+        return _sure(shown, self.request.least_confidence)
+
+    def _judged_in_place(self, laid_out: LaidOut, fill: Fill) -> Judgement:
+        return self.judge(laid_out.context, fill.token_ids, N_ALIKE, behind=laid_out.behind)
 
     def _confidence(self, laid_out: LaidOut, index: int) -> Confidence:
         span, layout = self.request.spans[index], self.model.layout
@@ -177,9 +207,9 @@ class Job:
         started = time.monotonic()
         unseen = msgspec.structs.replace(self.request, stream=False)
         apart = [
-            replace(self, request=unseen, cache=self.cache.copy(), cost=Cost()) for _ in canvases
+            replace(self, request=unseen, cache=self.own_cache(), cost=Cost()) for _ in canvases
         ]
-        fills = self.model.denoiser.model.side_by_side.each(
+        fills = self.model.denoiser.each(
             [
                 partial(job.settle, self.sampler, laid_out, [""], 0)
                 for job, laid_out in zip(apart, canvases, strict=True)
@@ -190,44 +220,29 @@ class Job:
         self.cost.denoise_s += time.monotonic() - started
         return fills
 
-    def n_missing(self, context: list[int]) -> int:
-        """Return how many of the tokens will have to be encoded."""
-        carried = self._carriable(context)
-        n_carried = 0 if carried is None else carried.n_tokens
-        return len(context) - self.cache.n_common(context) - n_carried
+    def own_cache(self) -> Cache:
+        """Return a cache for work beside this."""
+        return contexts.own_copy(self.cache, self.model.denoiser)
 
-    def _warm(self, context: list[int]) -> int:
-        """Make the most of what the cache holds; return how many of the tokens that is."""
-        if self.request.lane != "inline":
-            self.cache.drop_inexact()
-        n_cached, carried = self.cache.n_common(context), self._carriable(context)
-        if carried is not None:
-            carry(self.model.denoiser, context, carried, self.cache, self.cancel.check)
-            n_cached += carried.n_tokens
-        return n_cached
-
-    def _carriable(self, context: list[int]) -> Stretch | None:
-        """Return what is nearly right; see `carried`. Ghost text takes it, an edit does not."""
-        template = self.model.layout.template
-        suffix_id = template.suffix_id
-        # Where the file behind the cursor comes first, nothing of it moves.
-        has_tail = suffix_id in context and not template.marks.is_suffix_first
-        if self.request.lane != "inline" or not has_tail:
-            return None
-        # The last token stands for what comes next: it is encoded with the first step.
-        return carriable(context[:-1], context.index(suffix_id), self.cache)
-
-    def _healed(self, laid_out: LaidOut, *, is_one_line: bool) -> LaidOut:
+    def healed(self, laid_out: LaidOut, *, is_one_line: bool) -> LaidOut:
         """Let the base spell what a span has to begin with; see `healing`."""
-        has_begun = bool(laid_out.canvas.given[laid_out.span_start :].any())
+        tokenizer = self.model.layout.template.tokenizer
+        has_begun = bool(laid_out.canvas.given[laid_out.span].any())
         half, head_ids = "" if has_begun else laid_out.lead, list[int]()
+        if half and not self.model.denoiser.judges:
+            # It can't say how a word goes on: the file's own tokens stay, and the fill begins so.
+            return laid_out.resumed(tokenizer.encode(half), laid_out.n_open)
         known: list[Chance] = []
         ahead: tuple[int, Chance] | None = None
-        tokenizer = self.model.layout.template.tokenizer
+        # Where the fill's end is seen, what is not said yet stands before it as masks.
+        behind = laid_out.canvas.token_ids[laid_out.span_start :].tolist()
+        behind = behind[:N_AHEAD] + laid_out.behind if laid_out.is_sized else []
         while half:
             own_ids = own_tokens(tokenizer, half)
             # One more, whichever: what is said behind them comes at the price of a row.
-            judged = self.judge([*laid_out.context, *head_ids], [*own_ids, own_ids[-1]], N_HEALING)
+            judged = self.judge(
+                [*laid_out.context, *head_ids], [*own_ids, own_ids[-1]], N_HEALING, behind=behind
+            )
             likeliest, chances = judged.best_ids.tolist(), judged.best.exp().tolist()
             is_indented = bool(laid_out.opening)
             chosen, rest = spell(tokenizer, half, likeliest[:-1], is_indented=is_indented)
@@ -245,23 +260,54 @@ class Job:
         text_ids, n_head = laid_out.text_ids, len(head_ids)
         # A text that begins with other tokens is no draft for what follows these.
         text_ids = text_ids[n_head:] if text_ids[:n_head] == head_ids else []
-        n_open = laid_out.canvas.length - laid_out.span_start
+        n_open = laid_out.n_open
         return replace(laid_out.resumed(head_ids, n_open, text_ids, known), ahead=ahead)
 
-    def judge(self, context: list[int], token_ids: Sequence[int], n_best: int = 1) -> Judgement:
-        """Ask the base about tokens behind a context; see `CanvasDenoiser.judge_several`."""
-        return self.judge_several(context, [token_ids], n_best)[0]
+    def judge(
+        self,
+        context: list[int],
+        token_ids: Sequence[int],
+        n_best: int = 1,
+        *,
+        behind: Sequence[int] = (),
+    ) -> Judgement:
+        """Ask about tokens behind a context, and before another; see `Denoiser.judge_several`."""
+        return self.judge_several(context, [token_ids], n_best, behind=behind)[0]
 
     def judge_several(
-        self, context: list[int], texts: Sequence[Sequence[int]], n_best: int = 1
+        self,
+        context: list[int],
+        texts: Sequence[Sequence[int]],
+        n_best: int = 1,
+        *,
+        behind: Sequence[int] = (),
     ) -> list[Judgement]:
-        """Ask the base about texts behind a context; see `CanvasDenoiser.judge_several`."""
-        denoiser, started = self.model.denoiser, time.monotonic()
-        n_before = self.cache.n_forwards
-        judged = denoiser.judge_several(context, texts, self.cache, n_best, self.cancel.check)
-        self.cost.n_forwards += self.cache.n_forwards - n_before
+        """Ask about texts behind a context, and before another; see `Denoiser.judge_several`."""
+        with self.counted():
+            return self.model.denoiser.judge_several(
+                context, texts, self.cache, n_best, self.cancel.check, behind=behind
+            )
+
+    def judge_each(self, laid_out: LaidOut, n_best: int = 1) -> Judgement:
+        """Ask about each token of the text that stands on a canvas, given all the others.
+
+        Its end, where it has one there, is no token of the text to a family that sees it behind.
+        """
+        with self.counted():
+            return self.model.denoiser.judge_each(
+                laid_out.context, laid_out.text_ids, self.cache, n_best, self.cancel.check,
+                behind=laid_out.behind,
+            )  # fmt: skip
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count what is asked of the model inside of the context."""
+        started = time.monotonic()
+        n_forwards, n_rows = self.cache.n_forwards, self.cache.n_rows
+        yield
+        self.cost.n_forwards += self.cache.n_forwards - n_forwards
+        self.cost.n_rows += self.cache.n_rows - n_rows
         self.cost.denoise_s += time.monotonic() - started
-        return judged
 
     def _report(self, step: Step, laid_out: LaidOut, texts: Sequence[str], index: int) -> None:
         reader = self.model.layout.reader
@@ -274,7 +320,7 @@ class Job:
                 id=self.request.id,
                 step_index=self.n_steps,
                 n_forwards=self.cost.n_forwards,
-                n_committed=int(step.canvas.committed.sum()) - laid_out.span_start,
+                n_committed=int(step.canvas.committed[laid_out.span].sum()),
                 drafts=tuple(drafts),
                 committed=tuple(committed),
                 mark=MARK,

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from model_runtime.caches.causal import CausalCache
+from model_runtime.models.canvas import CanvasDenoiser
 from model_runtime.models.rows import Trie
 from model_runtime.modes.digest import Spot
 from model_runtime.text.trim import n_shared
@@ -18,10 +20,10 @@ from model_runtime.text.window import stepped, tail
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from model_runtime.caches.causal import CausalCache
+    from model_runtime.caches.base import Cache
     from model_runtime.engines.base import CancelToken
-    from model_runtime.engines.loading import LoadedModel
     from model_runtime.modes.digest import Digest
+    from model_runtime.modes.model import Model
     from model_runtime.protocol import NextEditRequest
 
 #: Tokens before the first line that are read, too; cut in steps of as many, see `text.window`.
@@ -35,8 +37,8 @@ class NextEditJob:
     """One request on its way."""
 
     request: NextEditRequest
-    model: LoadedModel
-    cache: CausalCache
+    model: Model
+    cache: Cache
     cancel: CancelToken
     #: Rows that were read as context, and those that were judged or denoised.
     n_read: int = 0
@@ -117,7 +119,8 @@ def _judged(job: NextEditJob, head: list[int], texts: list[list[int]]) -> list[l
         return []
     read(job, head)
     job.cancel.check()
-    before, n_head = job.cache.n_forwards, job.cache.n_common(head)
+    before, cache = job.cache.n_forwards, job.cache
+    n_head = cache.n_common(head) if isinstance(cache, CausalCache) else 0
     judged = job.model.denoiser.judge_several(head, texts, job.cache)
     job.n_forwards += job.cache.n_forwards - before
     job.n_read += len(head) - n_head
@@ -135,12 +138,15 @@ def context_of(job: NextEditJob, lines: Digest) -> list[int]:
 
 def read(job: NextEditJob, context: list[int]) -> None:
     """Encode a context in pieces, so that what is more urgent need not wait for all of it."""
-    job.cache.drop_inexact()
+    denoiser, cache = job.model.denoiser, job.cache
+    if not isinstance(cache, CausalCache) or not isinstance(denoiser, CanvasDenoiser):
+        return
+    cache.drop_inexact()
     wanted = context[:-1]
-    while (n_read := job.cache.n_common(wanted)) < len(wanted):
+    while (n_read := cache.n_common(wanted)) < len(wanted):
         job.cancel.check()
         if len(wanted) - n_read <= MAX_ROWS:
             return
-        job.model.denoiser.encode(wanted[: n_read + MAX_ROWS], job.cache)
+        denoiser.encode(wanted[: n_read + MAX_ROWS], cache)
         job.n_read += MAX_ROWS
         job.n_forwards += 1

@@ -2,7 +2,8 @@
 
 A token is suspicious where the base, given all to its left and the file behind the span, would far
 rather say another. There another token is put in its place or before it, or it is left out; and the
-text is denoised again from there, and spliced back into what stood behind it.
+text is denoised again from there, and spliced back into what stood behind it. A family that sees
+both sides is given all of it but the suspicious tokens, and denoises these jointly.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+import torch
+
 from model_runtime.samplers.hybrid import Hybrid, HybridParams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from model_runtime.models.canvas import Judgement
+    from model_runtime.models.base import Judgement
     from model_runtime.modes.job import Job
     from model_runtime.text.laid_out import LaidOut
 
@@ -34,15 +37,34 @@ N_AGAIN = 16
 
 @dataclass(frozen=True)
 class JudgedText:
-    """A text, and what the base thinks of it."""
+    """A text, and what the model thinks of it.
+
+    Args:
+        token_ids: the text, its end included where it has one.
+        judged: each token of it.
+        relative: by how much its log-probability is above that of the text that stands there; None
+            where that of the whole text is known.
+    """
 
     token_ids: tuple[int, ...]
     judged: Judgement
+    relative: float | None = None
 
     @property
     def score(self) -> float:
-        """Its log-probability, the end's included."""
-        return float(self.judged.own.sum())
+        """Its log-probability, the end's included, or what is known of it."""
+        return float(self.judged.own.sum()) if self.relative is None else self.relative
+
+    def a_token(self, first: JudgedText) -> float:
+        """Return its log-probability a token.
+
+        Args:
+            first: the text that stands there.
+        """
+        if self.relative is None:
+            return float(self.judged.own.mean())
+        before = float(first.judged.own.sum())
+        return (before + self.score - first.score) / max(1, len(self.token_ids))
 
 
 def propose(
@@ -63,6 +85,11 @@ def propose(
         chosen += [at for at in worst if told[0] <= at < told[1]][:N_SUSPECTS]
     # A wrong name may begin like the right one.
     suspects = sorted({*chosen, *(_word(job, text.token_ids, at)[0] for at in chosen)})
+    if laid_out.is_sized or not job.model.denoiser.ordered:
+        yield from _remasked(job, laid_out, text, suspects)
+        for at in suspects:
+            yield from _at(text, at, _word(job, text.token_ids, at)[1])
+        return
     again = _denoised_again(job, laid_out, text.token_ids, suspects)
     for at, token_ids in zip(suspects, again, strict=True):
         yield from _at(text, at, _word(job, text.token_ids, at)[1])
@@ -120,6 +147,24 @@ def _denoised_again(
         for at in places
     ]
     for fill in replace(job, sampler=Hybrid(HybridParams())).settle_each(canvases):
+        yield tuple(fill.token_ids)
+
+
+def _remasked(
+    job: Job, laid_out: LaidOut, text: JudgedText, suspects: list[int]
+) -> Iterator[tuple[int, ...]]:
+    """Yield the text with all that is suspicious masked at once and denoised given both sides.
+
+    What is wrong in several places that belong together is put right in none of them alone.
+    """
+    words = sorted({
+        place for at in suspects for place in range(*_word(job, text.token_ids, at))
+    })  # fmt: skip
+    if not words:
+        return
+    opened = [laid_out.opened(text.token_ids, torch.tensor(places)) for places in (words, suspects)]
+    n_ways = 1 if words == suspects else 2
+    for fill in job.settle_each(opened[:n_ways]):
         yield tuple(fill.token_ids)
 
 

@@ -30,16 +30,17 @@ def ranked(job: Job, alternatives: Iterable[Alternative]) -> list[Alternative]:
     """
     layout, request, found = job.model.layout, job.request, distinct(alternatives)
     wanted = slice(None if request.best_only else request.n_alternatives)
-    if len(found) == 1 or not request.suffix.strip():
+    if len(found) == 1 or not request.suffix.strip() or not job.model.denoiser.judges:
         return found[wanted]
-    context, texts = layout.lay_out_plain(request, [list(one.texts) for one in found])
+    context, texts, behind = layout.lay_out_plain(request, [list(one.texts) for one in found])
     n_tokens = max(map(len, texts))
     # Judged elsewhere: the cache goes on holding what follows the span, for the next request.
-    apart = replace(job, cache=job.cache.copy())
+    apart = replace(job, cache=job.own_cache())
+    judged_texts = apart.judge_several(context, texts, behind=behind)
     scored = [
         # Divided by the same number, or a longer text would have an advantage.
         msgspec.structs.replace(one, score=float(judged.own.sum()) / n_tokens)
-        for one, judged in zip(found, apart.judge_several(context, texts), strict=True)
+        for one, judged in zip(found, judged_texts, strict=True)
     ]
     scored.sort(key=lambda one: one.score or 0.0, reverse=True)
     return scored[wanted]

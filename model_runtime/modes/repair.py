@@ -1,10 +1,11 @@
-"""Repair: what the base finds much likelier than what stands there, and clearly so at the place.
+"""Repair: what the model finds much likelier than what stands there, and clearly so at the place.
 
 Proposals (see `proposals`) are scored by the base, so what comes after a token has its say too: of
 the texts that differ in one place the likeliest is the likeliest token there given all others. That
 is a step of coordinate ascent (iterated conditional modes, Besag 1986); of a line it is repeated
 while it pays. A proposal is first judged by what it changes and a few tokens behind it, for that
-takes few rows; the best are judged as whole texts.
+takes few rows; the best are judged as whole texts. A family that sees both sides of a change judges
+it by what changes alone, given all the rest (see `in_place`).
 
 Of what is likelier, `change` says how likely it is to be right. The others come behind the
 unchanged text: whoever knows the language's syntax may prefer one of them where that text does not
@@ -17,6 +18,7 @@ import math
 from typing import TYPE_CHECKING
 
 from model_runtime.modes.change import N_BEHIND, Change, change_of, ends, is_same, worth_here
+from model_runtime.modes.in_place import both_sides, judged_in_place
 from model_runtime.modes.proposals import N_PROPOSED, JudgedText, propose, tokens_of
 from model_runtime.protocol import Alternative, Stretch
 from model_runtime.text.syntax import syntax_of
@@ -38,19 +40,41 @@ def repair(job: Job) -> list[Alternative]:
     """Return the text of the one span, and what it might better be."""
     (span,) = job.request.spans
     laid_out = job.lay_out([span.text], 0, text=span.text)
-    (first,) = found = _judge(job, laid_out, [tuple(laid_out.text_ids)])
+    if not laid_out.text_ids:
+        return [Alternative(texts=(span.text,), finish="unchanged")]
+    first = _first(job, laid_out)
+    found = [first]
     told = _told(job, laid_out, first)
     best, known = first, {first.token_ids}
     for _ in range(N_ROUNDS if len(first.token_ids) <= SHORT else 1):
         proposed = dict.fromkeys(propose(job, laid_out, best, told))
         new = [one for one in proposed if one not in known]
         known |= set(new)
-        found += _judge(job, laid_out, _shortlist(job, laid_out, best, new))
+        found += _judged(job, laid_out, best, new)
         likeliest = max(found, key=lambda text: change_of(first, text).worth)
         if change_of(first, likeliest).worth < change_of(first, best).worth + PAYS:
             break
         best = likeliest
+        if laid_out.is_sized:
+            best = both_sides(job, laid_out, best.token_ids, best.score)
     return _ranked(job, first, found, told)
+
+
+def _first(job: Job, laid_out: LaidOut) -> JudgedText:
+    """Return the text that stands there, judged."""
+    token_ids = tuple(laid_out.text_ids)
+    if laid_out.is_sized:
+        return both_sides(job, laid_out, token_ids, 0.0)
+    return _judge(job, laid_out, [token_ids])[0]
+
+
+def _judged(
+    job: Job, laid_out: LaidOut, best: JudgedText, new: list[tuple[int, ...]]
+) -> list[JudgedText]:
+    """Return the proposals that are worth it, judged beside the text they were made of."""
+    if laid_out.is_sized:
+        return judged_in_place(job, laid_out, best, new)
+    return _judge(job, laid_out, _shortlist(job, laid_out, best, new))
 
 
 def _ranked(
@@ -67,24 +91,20 @@ def _ranked(
             said not in changes or change.gain > changes[said].gain
         ):
             changes[said] = change
-    unchanged = Alternative(
-        texts=(span.text,), score=float(first.judged.own.mean()), finish="unchanged"
-    )
+    unchanged = Alternative(texts=(span.text,), score=first.a_token(first), finish="unchanged")
     ranked = [(0.0, unchanged)]
     for said, change in changes.items():
         logit = change.logit(
             is_line="\n" not in span.text.strip(), is_told=_is_told(job, change, told)
         )
-        ranked.append((logit, _alternative(said, change, logit)))
+        ranked.append((logit, _alternative(said, first, change, logit)))
     ranked.sort(key=lambda pair: pair[0], reverse=True)
     return [alternative for _, alternative in ranked][: job.request.n_alternatives]
 
 
-def _alternative(said: str, change: Change, logit: float) -> Alternative:
+def _alternative(said: str, first: JudgedText, change: Change, logit: float) -> Alternative:
     sure = Stretch(n_chars=len(said), confidence=1 / (1 + math.exp(-max(logit, -50.0))))
-    return Alternative(
-        texts=(said,), score=float(change.text.judged.own.mean()), confidence=((sure,),)
-    )
+    return Alternative(texts=(said,), score=change.text.a_token(first), confidence=((sure,),))
 
 
 def _is_told(job: Job, change: Change, told: tuple[int, int] | None) -> bool:

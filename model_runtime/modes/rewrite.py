@@ -3,19 +3,17 @@
 How certain a token is says its probability against that of the best one in its place. `hybrid`
 checks the text as its first draft and holds every token that is more certain than the open ones,
 again at every place given what the text has become: so it can grow and shrink. Other rules get the
-open tokens as masks among the rest, and the length stays.
+open tokens as masks among the rest, and the length stays, but for rules that make room. A family
+that sees both sides of a token says how certain it is given both.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
-import torch
 
-from model_runtime.decoding.canvas import Canvas
 from model_runtime.errors import UnsupportedPairing
 from model_runtime.modes.job import warmer
 from model_runtime.modes.ranking import ranked
@@ -45,7 +43,11 @@ def rewrite(job: Job) -> list[Alternative]:
 def _rewrite(job: Job, sampler: AnySampler) -> Alternative:
     (span,) = job.request.spans
     texts = [span.text]
-    laid_out = job.lay_out(texts, 0, text=span.text)
+    is_free = job.model.layout.is_sized and (job.request.strength == 1 or not span.text.strip())
+    # Where nothing is held, the length is open as well.
+    laid_out = job.lay_out(texts, 0, text=None if is_free else span.text)
+    if is_free:
+        return _rewritten(job, sampler, laid_out)
     if sampler.takes_text:
         lenience = _lenience(job, laid_out)
         params = msgspec.structs.replace(sampler.params, lenience=lenience)
@@ -57,7 +59,12 @@ def _rewrite(job: Job, sampler: AnySampler) -> Alternative:
         )
     else:
         laid_out = _opened(job, laid_out)
-    fill = job.settle(sampler, laid_out, texts, 0)
+    return _rewritten(job, sampler, laid_out)
+
+
+def _rewritten(job: Job, sampler: AnySampler, laid_out: LaidOut) -> Alternative:
+    (span,) = job.request.spans
+    fill = job.settle(sampler, laid_out, [span.text], 0)
     finish = "unchanged" if fill.text == span.text else fill.finish
     return Alternative(texts=(fill.text,), finish=finish)
 
@@ -72,7 +79,7 @@ def _lenience(job: Job, laid_out: LaidOut) -> float:
     n_open = _n_open(job, len(text_ids))
     if n_open == len(text_ids):
         return 1.0
-    judged = job.judge(laid_out.context, text_ids)
+    judged = job.judge_each(laid_out)
     certainty = (judged.own - judged.best[:, 0]).sort().values
     bound = float(certainty[n_open].exp())
     return bound * _ROUNDING if bound < 1 else 1.0
@@ -82,11 +89,5 @@ def _opened(job: Job, laid_out: LaidOut) -> LaidOut:
     """Return a canvas of the text's length with its least certain tokens masked, the rest given."""
     text_ids = laid_out.text_ids
     n_text = len(text_ids) - laid_out.n_end
-    certainty = job.judge(laid_out.context, text_ids).own[:n_text]
-    opened = laid_out.span_start + certainty.argsort()[: _n_open(job, n_text)]
-    token_ids = torch.tensor([*laid_out.context, *text_ids])
-    mask_id = job.model.denoiser.mask_id
-    given = torch.ones(len(token_ids), dtype=torch.bool).index_fill(0, opened, 0)
-    return replace(
-        laid_out, canvas=Canvas(token_ids.index_fill(0, opened, mask_id), given, mask_id)
-    )
+    certainty = job.judge_each(laid_out).own[:n_text]
+    return laid_out.opened(text_ids, certainty.argsort()[: _n_open(job, n_text)])

@@ -1,7 +1,7 @@
 """Score: nothing is changed; every token of the span is told how much the model doubts it.
 
-It is what repair looks at first: how much likelier the base finds another token there, given all
-to its left and the file behind the span.
+It is what repair looks at first: how much likelier the model finds another token there, given all
+to its left and the file behind the span, or, where its family sees that, all others on both sides.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ def unchanged(job: Job) -> list[Alternative]:
     (span,) = job.request.spans
     if span.text:
         laid_out = job.lay_out([span.text], 0, text=span.text)
-        judged = job.judge(laid_out.context, laid_out.text_ids)
+        judged = job.judge_each(laid_out)
         doubts = (judged.best[:, 0] - judged.own).tolist()
         instead = judged.best_ids[:, 0].tolist()
-        job.scores += _scores(job, laid_out.text_ids[: -laid_out.n_end], doubts, instead)
+        n_text = len(laid_out.text_ids) - laid_out.n_end
+        job.scores += _scores(job, laid_out.text_ids[:n_text], doubts, instead)
     return [Alternative(texts=(span.text,), finish="unchanged")]
 
 

@@ -54,6 +54,11 @@ class Sampler(ABC, Generic[StateT, ParamsT]):
     #: Whether a block may begin with a text, which the rule checks before it drafts its own; its
     #: parameter `lenience` says how readily that stays.
     takes_text: ClassVar[bool] = False
+    #: Whether the rule makes its block longer and shorter, up to its parameter `max_tokens`.
+    grows: ClassVar[bool] = False
+    #: Whether the rule commits the surest tokens first, as many as the steps it is given make it,
+    #: and with its parameter `threshold` all that are surer than that.
+    surest_first: ClassVar[bool] = False
     #: The struct of the rule's parameters.
     params_type: ClassVar[type[Params]]
 

@@ -39,6 +39,8 @@ class EntropyParams(Params, frozen=True):
     top_k: Count = 0
     #: Positions are drawn from softmax(certainty / alg_temp); 0 takes the surest.
     alg_temp: NonNegative = 0.0
+    #: Commit every token at least this probable, besides the share.
+    threshold: Share | None = None
     #: The time at which the last step begins.
     eps: Positive = 1e-3
 
@@ -49,6 +51,7 @@ class Entropy(Sampler[Filling, EntropyParams]):
     name: ClassVar[str] = "entropy"
     accepts: ClassVar[frozenset[PredictionKind]] = frozenset({"logits"})
     params_type: ClassVar[type[Params]] = EntropyParams
+    surest_first: ClassVar[bool] = True
 
     def begin(self, block: Block, n_steps: int, rng: torch.Generator) -> Filling:
         """See `Sampler.begin`."""
@@ -72,6 +75,8 @@ class Entropy(Sampler[Filling, EntropyParams]):
         while state.steps_left > 1 and not bool(chosen.any()):
             state.steps_left -= 1
             chosen = self._choose(confidence, state)
+        if params.threshold is not None:
+            chosen = chosen | (at(probabilities, tokens) >= params.threshold)
         return state.commit(token_ids, tokens, confidence, chosen)
 
     def _choose(self, confidence: Tensor, state: Filling) -> Tensor:

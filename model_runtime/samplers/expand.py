@@ -1,7 +1,8 @@
 """Fill masks in a canvas that grows and shrinks.
 
-DreamOn (Wu et al. 2026, arXiv 2602.01326): one mask is committed at each step, the surest; one that
-becomes the expand token turns into two masks, and one that becomes end-of-text is deleted. With
+DreamOn (Wu et al. 2026, arXiv 2602.01326): one mask is committed at each step, the surest, and with
+a `threshold` all that are sure (as in Fast-dLLM, arXiv 2505.22618, section 3.3); one that becomes
+the expand token turns into two masks, and one that becomes end-of-text is deleted. With
 `pad_eos_right`, an end-of-text makes all masks to its right end-of-text as well. Expanding stops at
 `max_tokens` open positions and after `n_expansions` of them: the token is impossible then, as it is
 in the last step.
@@ -13,13 +14,15 @@ given, such as one between files in the prefix, does not count, nor does one in 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
+import msgspec
 import torch
 
 from model_runtime.decoding.canvas import Block, Prediction, PredictionKind, Query, Update
 from model_runtime.decoding.choose import (
     Certainty,
+    at,
     certainty,
     clean_logits,
     narrowed,
@@ -47,6 +50,10 @@ class ExpandParams(Params, frozen=True):
     #: None allows as many as `max_tokens`.
     n_expansions: Count | None = None
     kind: Certainty = "entropy"
+    #: Commit every token at least this probable, expansions and deletions among them.
+    threshold: Share | None = None
+    #: The least number of masks that a step commits.
+    n_at_once: Annotated[int, msgspec.Meta(ge=1)] = 1
     #: 0 takes the most probable token.
     temperature: NonNegative = 0.0
     top_p: Share = 1.0
@@ -75,6 +82,8 @@ class Expand(Sampler[Growing, ExpandParams]):
     name: ClassVar[str] = "expand"
     accepts: ClassVar[frozenset[PredictionKind]] = frozenset({"logits"})
     params_type: ClassVar[type[Params]] = ExpandParams
+    grows: ClassVar[bool] = True
+    surest_first: ClassVar[bool] = True
 
     def begin(self, block: Block, n_steps: int, rng: torch.Generator) -> Growing:
         """See `Sampler.begin`."""
@@ -98,12 +107,14 @@ class Expand(Sampler[Growing, ExpandParams]):
         """Commit the surest tokens, then expand and delete."""
         asked, n_room = state.masked, self._n_room(state)
         mask_id = state.block.require_mask()
-        tokens, confidence = self._draw(prediction.rows, n_room, state)
-        n_commit = quota(len(asked), state.steps_left)
+        tokens, confidence, chances = self._draw(prediction.rows, n_room, state)
+        n_commit = max(quota(len(asked), state.steps_left), self.params.n_at_once)
         if self.params.alg_temp > 0:
             chosen = top_at_random(confidence / self.params.alg_temp, n_commit, state.rng)
         else:
             chosen = top(confidence, n_commit)
+        if self.params.threshold is not None:
+            chosen = chosen | (chances >= self.params.threshold)
         token_ids = token_ids.index_copy(0, asked[chosen], tokens[chosen])
 
         filled = torch.zeros_like(state.open).index_fill(0, asked, 1)
@@ -133,8 +144,8 @@ class Expand(Sampler[Growing, ExpandParams]):
             source=source.masked_fill(second, -1),
         )
 
-    def _draw(self, rows: Tensor, n_room: int, state: Growing) -> tuple[Tensor, Tensor]:
-        """Return a token a mask, and how sure each is; both [n_masked]."""
+    def _draw(self, rows: Tensor, n_room: int, state: Growing) -> tuple[Tensor, Tensor, Tensor]:
+        """Return a token a mask, how sure each is and how probable; all [n_masked]."""
         params = self.params
         mask_id = state.block.mask_id
         if n_room == 0:
@@ -142,7 +153,8 @@ class Expand(Sampler[Growing, ExpandParams]):
         clean = narrowed(clean_logits(rows, mask_id), params.temperature, params.top_p, 0)
         tokens = pick(clean, params.temperature, state.rng)
         probabilities = narrowed(rows, params.temperature, params.top_p, 0)
-        return tokens, certainty(probabilities, tokens, params.kind, mask_id)
+        sure = certainty(probabilities, tokens, params.kind, mask_id)
+        return tokens, sure, at(probabilities, tokens)
 
     def _n_room(self, state: Growing) -> int:
         """Return how many masks may still become two."""

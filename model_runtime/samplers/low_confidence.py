@@ -49,6 +49,7 @@ class LowConfidence(Sampler[Filling, LowConfidenceParams]):
     name: ClassVar[str] = "low_confidence"
     accepts: ClassVar[frozenset[PredictionKind]] = frozenset({"logits"})
     params_type: ClassVar[type[Params]] = LowConfidenceParams
+    surest_first: ClassVar[bool] = True
 
     def begin(self, block: Block, n_steps: int, rng: torch.Generator) -> Filling:
         """See `Sampler.begin`."""

@@ -1,7 +1,9 @@
-"""The base model's chat prompt: for what is asked for in words, and for whole bodies.
+"""A model's chat prompt: for what is asked for in words, and for whole bodies.
 
-Published with Qwen2.5 (Qwen team 2024, arXiv 2412.15115): turns between `<|im_start|>` and
-`<|im_end|>`. The reply is opened for the model, up to the code block that the canvas fills.
+Two forms are known, by their marks: Qwen2.5's (Qwen team 2024, arXiv 2412.15115), which Dream-Coder
+and its like have as well, with turns between `<|im_start|>` and `<|im_end|>`; and LLaDA's (Nie et
+al. 2025, arXiv 2502.09992), where a header names who speaks and `<|eot_id|>` ends a turn. The reply
+is opened for the model, up to the code block that the canvas fills.
 
 What the user wrote and what stands in the file is text, whatever it spells: only the turns' own
 marks are control tokens, and the code blocks are fenced wider than any fence inside of them.
@@ -11,7 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from model_runtime.text.tokenizer import CodeTokenizer
@@ -106,16 +108,20 @@ class ChatTemplate:
         tokenizer: of the base.
     """
 
+    #: The marks that its vocabulary has to have.
+    marks: ClassVar[tuple[str, ...]] = ("<|im_start|>", "<|im_end|>")
+
     def __init__(self, tokenizer: CodeTokenizer) -> None:
         self._tokenizer = tokenizer
-        self._start_id = tokenizer.control("<|im_start|>")
-        self._end_id = tokenizer.control("<|im_end|>")
+        self._ids = [tokenizer.control(mark) for mark in self.marks]
 
-    @classmethod
-    def of(cls, tokenizer: CodeTokenizer) -> Self | None:
-        """Return the base's chat prompt; None where its vocabulary has no marks for one."""
-        has_marks = None not in (tokenizer.find("<|im_start|>"), tokenizer.find("<|im_end|>"))
-        return cls(tokenizer) if has_marks else None
+    @staticmethod
+    def of(tokenizer: CodeTokenizer) -> ChatTemplate | None:
+        """Return the model's chat prompt; None where its vocabulary has no marks for one."""
+        for form in (ChatTemplate, HeaderTemplate):
+            if None not in [tokenizer.find(mark) for mark in form.marks]:
+                return form(tokenizer)
+        return None
 
     def lay_out(self, task: ChatTask) -> list[int]:
         """Return the prompt [n] whose continuation is the new code, up to the fence."""
@@ -129,13 +135,34 @@ class ChatTemplate:
     def _lay_out(
         self, system: str, question: str, task: _Task, lead: str = "", begun: str = ""
     ) -> list[int]:
-        answer = f"assistant\n{lead}{task.fence}{task.language}\n{begun}"
         turns = [*self._turn("system", system), *self._turn("user", question)]
-        return [*turns, self._start_id, *self._tokenizer.encode(answer)]
+        return [*turns, *self._opened(f"{lead}{task.fence}{task.language}\n{begun}")]
 
     def _turn(self, role: str, text: str) -> list[int]:
+        start_id, end_id = self._ids
         encode = self._tokenizer.encode
-        return [self._start_id, *encode(f"{role}\n{text}"), self._end_id, *encode("\n")]
+        return [start_id, *encode(f"{role}\n{text}"), end_id, *encode("\n")]
+
+    def _opened(self, answer: str) -> list[int]:
+        """Return the model's turn, begun."""
+        return [self._ids[0], *self._tokenizer.encode(f"assistant\n{answer}")]
+
+
+class HeaderTemplate(ChatTemplate):
+    """Turns under headers, as LLaDA-Instruct has them."""
+
+    marks = ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
+
+    def _turn(self, role: str, text: str) -> list[int]:
+        return [*self._headed(role, text), self._ids[2]]
+
+    def _opened(self, answer: str) -> list[int]:
+        return self._headed("assistant", answer)
+
+    def _headed(self, role: str, text: str) -> list[int]:
+        start_id, end_id, _ = self._ids
+        encode = self._tokenizer.encode
+        return [start_id, *encode(role), end_id, *encode(f"\n\n{text}")]
 
 
 def _question(task: ChatTask) -> str:

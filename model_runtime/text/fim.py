@@ -35,9 +35,10 @@ class FimTemplate:
         #: Where a span ends.
         self.end_id = self.marks.end_id
         #: Every token that ends a span: the base says it in several ways, and none is text.
-        self.end_ids = tokenizer.control_ids
+        self.end_ids = tokenizer.control_ids - {self.marks.mask_id}
         #: Stands for a mask on a canvas. No text encodes to it, and the base never says it.
-        self.mask_id = self.marks.mask_id
+        self.mask_id: int = self.marks.mask_id
+        self.lead = self.marks.lead
 
     def lay_out(
         self, prefix: Sequence[int], suffix: Sequence[int], others: Sequence[int] = ()
@@ -62,6 +63,11 @@ class FimTemplate:
         if not self.marks.is_suffix_first:
             return context[:at]
         return context[:at] + context[context.index(self.marks.prefix_id, at) : -1]
+
+    def tail_start(self, context: list[int]) -> int | None:
+        """Return where in a prompt the suffix begins; None where it comes first."""
+        has_tail = self.suffix_id in context and not self.marks.is_suffix_first
+        return context.index(self.suffix_id) if has_tail else None
 
     def open_file(self, path: str) -> list[int]:
         """Return the name of the file being edited [n], between other files and the prompt."""

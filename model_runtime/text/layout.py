@@ -1,4 +1,4 @@
-"""Request to canvas, for the default family; `reading` is the way back.
+"""Request to canvas, for models that read from left to right; `reading` is the way back.
 
 The context is the base's own fill-in-the-middle prompt, other files of the repository before it,
 or its chat prompt; see `forms`. Behind it stands the span: every position a mask, as long as the
@@ -10,8 +10,8 @@ or the function is over, else see `ending`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import torch
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from model_runtime.protocol import Enclosing, InfillRequest, MaskSpan
-    from model_runtime.text.fim import FimTemplate
     from model_runtime.text.forms import Form
+    from model_runtime.text.template import Template
 
 #: Tokens of a span that the request sets no bound for.
 MAX_TOKENS_ONE_LINE = 64
@@ -61,8 +61,8 @@ N_BEHIND = 16
 
 
 @dataclass(frozen=True)
-class _Frame:
-    """What stands before a span, and what ends it; see `LaidOut`."""
+class Frame:
+    """What stands before a span and behind it, and what ends it; see `LaidOut`."""
 
     context: list[int]
     end: list[int]
@@ -70,6 +70,7 @@ class _Frame:
     blanks: str = ""
     half: str = ""
     opening: str = ""
+    behind: list[int] = field(default_factory=list)
 
 
 class CanvasLayout:
@@ -82,34 +83,44 @@ class CanvasLayout:
             of a block indented, see `indentation`.
         ends_early: whether a span may end though the model goes on; see `ending`.
         forms: which prompt suits which span; a base without a chat template has one.
+        span_room: positions that the model has beside them.
+        takes_words: whether it was trained to be asked, if its vocabulary has the marks.
     """
+
+    #: Whether a span is as long as the fill; else the canvas says where it ends.
+    is_sized: ClassVar[bool] = False
 
     def __init__(
         self,
-        template: FimTemplate,
+        template: Template,
         max_context_tokens: int,
         *,
         heals: bool = True,
         ends_early: bool = True,
         forms: Forms | None = None,
+        span_room: int = SPAN_ROOM,
+        takes_words: bool = True,
     ) -> None:
         self.template = template
         self.reader = CanvasReader(template)
         #: None where the base was not trained to be asked in words.
-        self.chat = ChatTemplate.of(template.tokenizer)
+        self.chat = ChatTemplate.of(template.tokenizer) if takes_words else None
         self.forms = Forms() if forms is None else forms
-        self._max_context_tokens = max_context_tokens
+        self.max_context_tokens = max_context_tokens
         self._heals = heals
         self._ends_early = ends_early
+        self._span_room = span_room
 
-    def within(self, max_context_tokens: int) -> CanvasLayout:
+    def within(self, max_context_tokens: int) -> Self:
         """Return the same layout with less room."""
-        return CanvasLayout(
+        return type(self)(
             self.template,
             max_context_tokens,
             heals=self._heals,
             ends_early=self._ends_early,
             forms=self.forms,
+            span_room=self._span_room,
+            takes_words=self.chat is not None,
         )
 
     def form_of(self, request: InfillRequest, span: MaskSpan) -> Form:
@@ -138,31 +149,52 @@ class CanvasLayout:
             CanvasTooLong: more text than fits the canvas.
         """
         frame = self._framed(request, span, prefix, suffix)
-        n_open = span.max_tokens or (
-            MAX_TOKENS_ONE_LINE if span.single_line else MAX_TOKENS_MANY_LINES
-        )
+        n_context, n_behind = len(frame.context), len(frame.behind)
+        n_open = self.n_open(span, n_context + n_behind)
         text_ids: list[int] = []
         if text is not None:
             lead = frame.half + frame.blanks
             text_ids = [*self._encode_text(lead + text, request.mode), *frame.end]
         if request.mode in ("rewrite", "repair", "score"):
-            n_open = max(n_open, int(len(text_ids) * GROWTH) + MORE_TOKENS)
-        n_context = len(frame.context)
-        # However much is wanted, the model has no positions for more.
-        n_open = min(n_open, max(1, self._max_context_tokens + SPAN_ROOM - n_context))
-        token_ids = torch.tensor(frame.context + [self.template.mask_id] * n_open)
-        given = torch.arange(len(token_ids)) < n_context
+            n_wanted = max(n_open, int(len(text_ids) * GROWTH) + MORE_TOKENS)
+            n_open = min(n_wanted, self._room_beside(n_context + n_behind))
+        if self.is_sized and text_ids:
+            n_open = len(text_ids)
+        masks = [self.template.mask_id or 0] * n_open
+        token_ids = torch.tensor([*frame.context, *masks, *frame.behind])
+        given = torch.ones_like(token_ids, dtype=torch.bool)
+        given[n_context : n_context + n_open] = False
         canvas = Canvas(token_ids, given, self.template.mask_id)
         ending = frame.ending
         if span.single_line:
             syntax = syntax_of(request.language, request.path, prefix + suffix)
             ending = line_ending(prefix, suffix, syntax)
         laid_out = LaidOut(
-            canvas, n_context, ending, frame.blanks, frame.half, frame.opening, len(frame.end)
+            canvas,
+            n_context,
+            ending,
+            frame.blanks,
+            frame.half,
+            frame.opening,
+            len(frame.end),
+            n_behind=n_behind,
+            is_sized=self.is_sized,
+            is_fitted=bool(text_ids),
         )
         return laid_out.restarted(text_ids) if text_ids else laid_out
 
-    def _framed(self, request: InfillRequest, span: MaskSpan, prefix: str, suffix: str) -> _Frame:
+    def n_open(self, span: MaskSpan, n_around: int) -> int:
+        """Return how many tokens a span may get beside so many others."""
+        n_wanted = span.max_tokens or (
+            MAX_TOKENS_ONE_LINE if span.single_line else MAX_TOKENS_MANY_LINES
+        )
+        return min(n_wanted, self._room_beside(n_around))
+
+    def _room_beside(self, n_around: int) -> int:
+        # However much is wanted, the model has no positions for more.
+        return max(1, self.max_context_tokens + self._span_room - n_around)
+
+    def _framed(self, request: InfillRequest, span: MaskSpan, prefix: str, suffix: str) -> Frame:
         """Return the prompt that suits a span."""
         if self.chat is None and request.mode in WRITING and request.instruction.strip():
             raise UnsupportedPairing(
@@ -173,7 +205,7 @@ class CanvasLayout:
         if form == "begun" and self.chat and span.enclosing:
             begun = self._begin(self.chat, span.enclosing, request, span, prefix, suffix)
             # What begins the answer is said twice: before it, and in it.
-            if len(begun.context) <= self._max_context_tokens + CHAT_FRAME:
+            if len(begun.context) <= self.max_context_tokens + CHAT_FRAME:
                 return begun
         if form == "asked" and self.chat:
             return self._ask(self.chat, request, span, prefix, suffix)
@@ -188,17 +220,18 @@ class CanvasLayout:
             )
         return text_ids
 
-    def _frame(self, request: InfillRequest, span: MaskSpan, prefix: str, suffix: str) -> _Frame:
+    def _frame(self, request: InfillRequest, span: MaskSpan, prefix: str, suffix: str) -> Frame:
         """Return the fill-in-the-middle prompt around a span."""
-        half, opening = self._lead(request, span, prefix, suffix)
-        context = self._fim_context(request, prefix.removesuffix(half), suffix)
+        half, opening = self.lead(request, span, prefix, suffix)
+        context, behind = self.surroundings(request, prefix.removesuffix(half), suffix)
         ending = Ending()
         if self._ends_early and not span.single_line:
             syntax = syntax_of(request.language, request.path, prefix + suffix)
             ending = ending_in(prefix, suffix, syntax, span.text)
-        return _Frame(context, [self.template.end_id], ending, half=half, opening=opening)
+        end = [self.template.end_id]
+        return Frame(context, end, ending, half=half, opening=opening, behind=behind)
 
-    def _lead(
+    def lead(
         self, request: InfillRequest, span: MaskSpan, prefix: str, suffix: str
     ) -> tuple[str, str]:
         """Return the half token before a span, and what the span has to begin with behind it."""
@@ -218,13 +251,13 @@ class CanvasLayout:
         span: MaskSpan,
         prefix: str,
         suffix: str,
-    ) -> _Frame:
+    ) -> Frame:
         """Return the chat prompt whose answer is begun with the function's head."""
         encode = self.template.tokenizer.encode
         head_at = prefix.rfind("\n", 0, len(prefix) - where.n_before) + 1
         at = self._start_of_answer(prefix, head_at)
         closing, after = suffix[: where.n_behind], suffix[where.n_behind :]
-        half, opening = self._lead(request, span, prefix, suffix)
+        half, opening = self.lead(request, span, prefix, suffix)
         # The blanks before a text belong to its first token.
         blanks = "" if half else prefix[len(prefix.rstrip(" \t")) :]
         begun = prefix[at:].removesuffix(half or blanks)
@@ -237,7 +270,7 @@ class CanvasLayout:
         if where.is_body:
             ending = ending_of_body(prefix[head_at:], task.fence)
         end = encode(f"{closing.rstrip()}\n{task.fence}")
-        return _Frame(chat.begin(task), end, ending, blanks, half, opening)
+        return Frame(chat.begin(task), end, ending, blanks, half, opening)
 
     def _start_of_answer(self, prefix: str, head_at: int) -> int:
         """Return from where on the file stands in an answer that is begun with a function's head.
@@ -260,7 +293,7 @@ class CanvasLayout:
         span: MaskSpan,
         prefix: str,
         suffix: str,
-    ) -> _Frame:
+    ) -> Frame:
         """Return the chat prompt around a span."""
         encode = self.template.tokenizer.encode
         n_text = len(self._encode_text(span.text, request.mode))
@@ -268,17 +301,25 @@ class CanvasLayout:
         lead = line_start.rstrip()
         shown = without_markers(span.text, request.hole_marker)
         task = self._task(request, prefix, suffix, shown, n_text)
-        return _Frame(
+        return Frame(
             chat.lay_out(task) + encode(lead),
             encode(f"\n{task.fence}"),
             ending_at(f"\n{task.fence}", task.fence),
             line_start[len(lead) :],
         )
 
-    def _fim_context(self, request: InfillRequest, prefix: str, suffix: str) -> list[int]:
-        """Return the fill-in-the-middle prompt [n], as much as fits."""
-        budget = self._max_context_tokens
-        prefix = self.template.marks.lead + prefix
+    def surroundings(
+        self, request: InfillRequest, prefix: str, suffix: str
+    ) -> tuple[list[int], list[int]]:
+        """Return what stands before a span and behind it: the prompt, and nothing."""
+        return self.template.lay_out(*self._nearest(request, prefix, suffix)), []
+
+    def _nearest(
+        self, request: InfillRequest, prefix: str, suffix: str
+    ) -> tuple[list[int], list[int], list[int]]:
+        """Return the tokens before a span, behind it, and of other files, as much as fits."""
+        budget = self.max_context_tokens
+        prefix = self.template.lead + prefix
         before, after, n_free = around(prefix, suffix, budget, self.template.tokenizer)
         files = request.context
         if request.mode == "repair" and request.instruction:
@@ -286,7 +327,7 @@ class CanvasLayout:
         others = self._lay_out_others(
             files, min(n_free, int(budget * OTHER_FILES_SHARE)), request.path
         )
-        return self.template.lay_out(before, after, others)
+        return before, after, others
 
     def _task(
         self, request: InfillRequest, prefix: str, suffix: str, text: str, n_text: int
@@ -312,7 +353,7 @@ class CanvasLayout:
             n_told: the tokens of all the rest.
         """
         tokenizer = self.template.tokenizer
-        n_free = max(0, self._max_context_tokens - n_told - CHAT_FRAME)
+        n_free = max(0, self.max_context_tokens - n_told - CHAT_FRAME)
         behind = tokenizer.encode(head(after, n_free))
         n_after = min(len(behind), int(n_free * SUFFIX_SHARE))
         ahead = tokenizer.encode(tail(before, n_free))
@@ -322,7 +363,7 @@ class CanvasLayout:
 
     def lay_out_plain(
         self, request: InfillRequest, alternatives: Sequence[Sequence[str]]
-    ) -> tuple[list[int], list[list[int]]]:
+    ) -> tuple[list[int], list[list[int]], list[int]]:
         """Lay alternatives out as parts of the file, to be judged from left to right.
 
         Args:
@@ -331,18 +372,19 @@ class CanvasLayout:
 
         Returns:
             what stands before the first span [n], and for each alternative what follows [n_k]: its
-            texts, what stands between them, and the first `N_BEHIND` tokens behind.
+            texts, what stands between them, and the first `N_BEHIND` tokens behind; and what
+            stands behind those, for families that see it there.
         """
         encode, decode = self.template.tokenizer.encode, self.template.tokenizer.decode
         half = find_half(request.prefix, self.template.tokenizer)
         before = request.prefix.removesuffix(half)
         behind = decode(encode(head(request.suffix, N_BEHIND))[:N_BEHIND])
-        context = self._fim_context(request, before, request.suffix)
+        context, _ = self.surroundings(request, before, request.suffix)
         following = [span.following for span in request.spans]
         pieces = [zip(texts, following, strict=True) for texts in alternatives]
         texts = [half + "".join(text + gap for text, gap in pairs) + behind for pairs in pieces]
         plain = self.template.before_span(context)
-        return plain, [encode(text) or [self.template.end_id] for text in texts]
+        return plain, [encode(text) or [self.template.end_id] for text in texts], []
 
     def _lay_out_others(self, files: Sequence[ContextFile], budget: int, path: str) -> list[int]:
         """Lay other files out, nearest to the span first served, each whole or not at all."""

@@ -1,4 +1,4 @@
-"""Canvas to text, for the default family: what was settled, where it ends, what of it is shown."""
+"""Canvas to text: what was settled, where it ends, what of it is shown."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from model_runtime.text.fim import FimTemplate
     from model_runtime.text.laid_out import LaidOut
+    from model_runtime.text.template import Template
 
 #: Masks shown at most behind the settled text of a draft.
 MASKS_SHOWN = 8
@@ -24,10 +24,10 @@ class CanvasReader:
     """Reads spans that were laid out.
 
     Args:
-        template: the base's prompt.
+        template: how text is laid out.
     """
 
-    def __init__(self, template: FimTemplate) -> None:
+    def __init__(self, template: Template) -> None:
         self._template = template
 
     def is_closed(self, laid_out: LaidOut) -> bool:
@@ -40,12 +40,14 @@ class CanvasReader:
         end = self._end(laid_out, settled)
         kept = settled if end is None else settled[:end]
         text = self._shown(laid_out, self._template.tokenizer.decode_whole(self._content(kept)))
-        return Fill(text, "length" if end is None else "closed", kept)
+        is_whole = laid_out.is_sized and bool(laid_out.canvas.committed[laid_out.span].all())
+        return Fill(text, "length" if end is None and not is_whole else "closed", kept)
 
     def draft(self, laid_out: LaidOut, mark: str) -> str:
         """Show the canvas as it stands: masks between and behind the settled text as `mark`."""
         shown, n_masks = "", 0
-        for is_mask, run in groupby(self._up_to_end(laid_out), self._template.mask_id.__eq__):
+        mask_id = self._template.mask_id
+        for is_mask, run in groupby(self._up_to_end(laid_out), lambda token: token == mask_id):
             token_ids = list(run)
             shown += mark * n_masks
             n_masks = len(token_ids) if is_mask else 0
@@ -59,16 +61,18 @@ class CanvasReader:
         return laid_out.ending.firm(fill.text)
 
     def _up_to_end(self, laid_out: LaidOut) -> Iterator[int]:
-        token_ids: list[int] = laid_out.canvas.token_ids[laid_out.span_start :].tolist()
+        token_ids: list[int] = laid_out.canvas.token_ids[laid_out.span].tolist()
+        if laid_out.is_held:
+            token_ids = self._content(token_ids)
         return takewhile(lambda token_id: token_id not in self._template.end_ids, token_ids)
 
     def _settled(self, laid_out: LaidOut) -> list[int]:
         """Return the span's committed tokens up to the first that is not."""
-        span = slice(laid_out.span_start, None)
+        span = laid_out.span
         committed: Tensor = laid_out.canvas.committed[span]
         n_settled = int(committed.int().cumprod(0).sum())
         token_ids: list[int] = laid_out.canvas.token_ids[span][:n_settled].tolist()
-        return token_ids
+        return self._content(token_ids) if laid_out.is_held else token_ids
 
     def _end(self, laid_out: LaidOut, settled: list[int]) -> int | None:
         """Return how many of the settled tokens the span has, its end included; None if open."""

@@ -1,96 +1,93 @@
-"""Request to canvas and back, for families that see the whole file at once.
+"""Request to canvas, for families that see the whole file at once.
 
-There is no prompt: the text before, between and behind the spans stands on the canvas as it stands
-in the file, and each span is a run of masks. All of them are settled together.
+There is no prompt: the text before and behind a span stands on the canvas as it stands in the file,
+as much of it as is nearest, and the span is a run of masks between. It is as long as the fill: how
+long that is says the model, before or while it fills. Asked in words, such a model is given the
+chat prompt, and behind the span what closes the answer.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
-
-from model_runtime.decoding.canvas import Canvas
-from model_runtime.errors import BadRequest
+from model_runtime.text.layout import N_BEHIND, CanvasLayout, Frame
+from model_runtime.text.window import head
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from model_runtime.protocol import InfillRequest
+    from model_runtime.protocol import InfillRequest, MaskSpan
     from model_runtime.text.tokenizer import CodeTokenizer
 
-#: Share of the context that may stand behind the last span.
-SUFFIX_SHARE = 0.3
 
-
-@dataclass(frozen=True)
-class WholeText:
-    """What is given around the spans.
+class WholeFile:
+    """The file as it stands; other files before it, each behind a comment with its name.
 
     Args:
-        pieces: [n_spans + 1] the token ids before, between and behind the spans.
-        mask_id: fills the spans; for families without a mask, any token.
+        tokenizer: of the family.
+        mask_id: of the family, None for one without.
+        end_id: ends a text.
+        end_ids: every token that may.
     """
 
-    pieces: tuple[list[int], ...]
-    mask_id: int | None
+    lead = ""
 
-    @classmethod
-    def of(
-        cls,
-        request: InfillRequest,
-        tokenizer: CodeTokenizer,
-        mask_id: int | None,
-        max_tokens: int,
-    ) -> WholeText:
-        """Encode a request's file; what is farthest from the spans is cut.
+    def __init__(
+        self, tokenizer: CodeTokenizer, mask_id: int | None, end_id: int, end_ids: frozenset[int]
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.mask_id = mask_id
+        self.end_id, self.end_ids = end_id, end_ids
 
-        Args:
-            request: its spans and what stands around them.
-            tokenizer: the family's.
-            mask_id: see the class.
-            max_tokens: of all pieces together.
+    def lay_out(
+        self, prefix: Sequence[int], suffix: Sequence[int], others: Sequence[int] = ()
+    ) -> list[int]:
+        """Return what stands before a span [n], at least one token."""
+        del suffix
+        return [*others, *prefix] or [self.end_id]
 
-        Raises:
-            BadRequest: two spans touch, or what stands between them is too long.
-        """
-        between = [tokenizer.encode(span.following) for span in request.spans[:-1]]
-        if not all(between):
-            raise BadRequest("two spans touch: there is nothing between them to tell them apart")
-        n_left = max_tokens - sum(map(len, between))
-        if n_left < 1:
-            raise BadRequest(f"the spans are more than {max_tokens} tokens apart")
-        behind = request.spans[-1].following + request.suffix
-        suffix = tokenizer.encode(behind)[: int(n_left * SUFFIX_SHARE)]
-        prefix = tokenizer.encode(request.prefix)[-(n_left - len(suffix)) :]
-        return cls((prefix, *between, suffix), mask_id)
+    def before_span(self, context: list[int]) -> list[int]:
+        """Return all of it."""
+        return context
 
-    def canvas(self, lengths: Sequence[int]) -> Canvas:
-        """Lay the spans out with so many masks each [n_spans]."""
-        token_ids: list[int] = []
-        given: list[bool] = []
-        for index, piece in enumerate(self.pieces):
-            token_ids += piece
-            given += [True] * len(piece)
-            if index < len(lengths):
-                token_ids += [self.mask_id or 0] * lengths[index]
-                given += [False] * lengths[index]
-        return Canvas(torch.tensor(token_ids), torch.tensor(given), self.mask_id)
+    def tail_start(self, context: list[int]) -> None:
+        """Nothing that follows a span stands before it."""
 
-    def read(self, canvas: Canvas, end_ids: frozenset[int]) -> list[list[int]]:
-        """Return the tokens of each span, up to the first of `end_ids` in it.
+    def open_file(self, path: str) -> list[int]:
+        """See `Template.open_file`."""
+        return self.lay_out_file(path, "")[:-1]
 
-        Spans may have grown or shrunk, to nothing even; what is given still tells them apart.
-        """
-        spans: list[list[int]] = []
-        at = 0
-        for piece in self.pieces[:-1]:
-            at += len(piece)
-            start = at
-            while at < canvas.length and not bool(canvas.given[at]):
-                at += 1
-            span: list[int] = canvas.token_ids[start:at].tolist()
-            end = next((i for i, token in enumerate(span) if token in end_ids), len(span))
-            spans.append(span[:end])
-        return spans
+    def lay_out_file(self, path: str, text: str) -> list[int]:
+        """See `Template.lay_out_file`."""
+        return self.tokenizer.encode(f"# {path}\n{text}\n")
+
+
+class WholeLayout(CanvasLayout):
+    """Lays requests out between what stands before and behind; see `CanvasLayout`."""
+
+    is_sized: ClassVar[bool] = True
+
+    def _framed(self, request: InfillRequest, span: MaskSpan, prefix: str, suffix: str) -> Frame:
+        """Return what stands around a span: where an answer is begun, what closes it, too."""
+        frame = super()._framed(request, span, prefix, suffix)
+        if frame.behind or self.form_of(request, span) == "fim":
+            return replace(frame, end=[])
+        return replace(frame, end=[], behind=[*frame.end, self.template.end_id])
+
+    def surroundings(
+        self, request: InfillRequest, prefix: str, suffix: str
+    ) -> tuple[list[int], list[int]]:
+        """Return what stands before a span and behind it, as much as fits."""
+        before, after, others = self._nearest(request, prefix, suffix)
+        return self.template.lay_out(before, (), others), list(after)
+
+    def lay_out_plain(
+        self, request: InfillRequest, alternatives: Sequence[Sequence[str]]
+    ) -> tuple[list[int], list[list[int]], list[int]]:
+        """Lay alternatives out as parts of the file; see `CanvasLayout.lay_out_plain`."""
+        context, texts, _ = super().lay_out_plain(request, alternatives)
+        encode, decode = self.template.tokenizer.encode, self.template.tokenizer.decode
+        judged = decode(encode(head(request.suffix, N_BEHIND))[:N_BEHIND])
+        _, behind = self.surroundings(request, request.prefix, request.suffix[len(judged) :])
+        return context, texts, behind

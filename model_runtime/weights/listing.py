@@ -51,13 +51,17 @@ class Here:
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `remask models`: none."""
-    del parser
+    """Declare the arguments of `remask models`."""
+    parser.add_argument(
+        "--families", action="store_true", help="say which mode each family offers, as Markdown"
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Say what is here, what fits this machine and what would be better."""
-    del arguments
+    if arguments.families:
+        sys.stdout.write(_families())
+        return 0
     try:
         settings = load_settings()
         sys.stdout.write("\n".join(described(settings, cache_dir(settings.cache_dir))))
@@ -65,6 +69,14 @@ def main(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"{fault}\n")
         return 1
     return 0
+
+
+def _families() -> str:
+    # Slow to import, as below.
+    from model_runtime.models import MODELS  # noqa: PLC0415
+    from model_runtime.modes.offered import table  # noqa: PLC0415
+
+    return table(map(MODELS.load, MODELS.names()))
 
 
 def models_here(cache: Path) -> Iterator[Here]:

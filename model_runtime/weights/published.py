@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_runtime.errors import BadRequest, ModelLoadFailed
+from model_runtime.models.parts.config import read_json
 
 TOKENIZER_FILE = "tokenizer.json"
 #: What a checkpoint is made of.
@@ -61,6 +62,14 @@ def local_folder(name: str, cache: Path) -> Path:
     if not (kept / "config.json").is_file():
         raise ModelLoadFailed(f"{name} is not on this machine; fetch it with: remask pull {name}")
     return kept
+
+
+def has_chat(folder: Path) -> bool:
+    """Whether a checkpoint was trained to be asked in words: it publishes a chat template."""
+    if (folder / "chat_template.jinja").is_file():
+        return True
+    config = folder / "tokenizer_config.json"
+    return config.is_file() and bool(read_json(config).get("chat_template"))
 
 
 def pull_repository(name: str, cache: Path, patterns: tuple[str, ...] = PATTERNS) -> Path:

@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from model_runtime.errors import ModelLoadFailed
+from model_runtime.models.int8 import Int8Linear, kernel, quantize_int8
 from model_runtime.models.layers import DenseLinear, Linear
 from model_runtime.models.parts.config import read_json
 from model_runtime.models.parts.quantize import WeightBits, quantize_weight
@@ -82,9 +83,12 @@ class Weights(ABC):
         weights = [self.tensor(f"{name}.weight", n, n_in) for name, n in sizes]
         biases = [self.tensor(f"{name}.bias", n) for name, n in sizes] if bias else []
         weight = weights[0] if len(weights) == 1 else torch.cat(weights)
+        whole_bias = torch.cat(biases) if biases else None
         if rounded and self.weight_bits is not None and not weight.is_meta:
+            if self.weight_bits == 8 and is_int8_here(weight):  # noqa: PLR2004  # one of `WeightBits`
+                return Int8Linear(*quantize_int8(weight), whole_bias)
             weight = quantize_weight(weight, self.weight_bits)
-        return DenseLinear(weight, torch.cat(biases) if biases else None)
+        return DenseLinear(weight, whole_bias)
 
 
 @dataclass
@@ -243,6 +247,12 @@ class Shards(Weights):
             f"{self._folder / file_name} is missing, cut short or damaged ({error}); "
             "download it again"
         )
+
+
+def is_int8_here(weight: Tensor) -> bool:
+    """Whether the processor has kernels that multiply a weight in 8 bits with such activations."""
+    is_float = weight.device.type == "cpu" and weight.dtype == torch.float32
+    return is_float and kernel() is not None
 
 
 def _listed(names: Sequence[str]) -> str:

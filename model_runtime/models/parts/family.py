@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import torch
+
+from model_runtime.decoding.canvas import Canvas, Query, Region
 from model_runtime.errors import CanvasTooLong, UnsupportedPairing
-from model_runtime.models.base import Denoiser
+from model_runtime.models.base import Denoiser, Judgement
+from model_runtime.models.parts.likelihood import judge_each, judge_several
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    import torch
     from torch import Tensor
 
-    from model_runtime.decoding.canvas import Canvas
+    from model_runtime.caches.base import Cache
     from model_runtime.models.parts.checkpoint import Weights
     from model_runtime.models.parts.config import Config
 
@@ -67,6 +70,61 @@ class Family(Denoiser):
         """
         del token_ids, attention_mask, noise_level
         raise UnsupportedPairing(f"the {self.name!r} family answers one canvas at a time")
+
+    def predict_between(
+        self,
+        context: list[int],
+        regions: Sequence[Region],
+        behind: Sequence[int],
+        cache: Cache,
+        check: Callable[[], None] = lambda: None,
+    ) -> list[Tensor]:
+        """By a forward for each; see `Denoiser.predict_between`."""
+        found = []
+        for region in regions:
+            check()
+            token_ids = torch.tensor([*context, *region.token_ids, *behind])
+            given = torch.ones_like(token_ids, dtype=torch.bool)
+            given[len(context) : len(context) + len(region.token_ids)] = False
+            positions = len(context) + torch.tensor(region.places, dtype=torch.long)
+            canvas = Canvas(token_ids, given, self.mask_id)
+            found.append(self.predict(canvas, Query(positions), cache).rows.cpu())
+        return found
+
+    def judge_several(
+        self,
+        context: list[int],
+        texts: Sequence[Sequence[int]],
+        cache: Cache,
+        n_best: int = 1,
+        check: Callable[[], None] = lambda: None,
+        *,
+        behind: Sequence[int] = (),
+    ) -> list[Judgement]:
+        """By a few masked evaluations; see `Denoiser.judge_several` and `likelihood`."""
+        if not self.judges:
+            return super().judge_several(context, texts, cache, n_best, check, behind=behind)
+        return judge_several(self, context, texts, behind, cache, n_best, check)
+
+    def judge_each(
+        self,
+        context: list[int],
+        text: Sequence[int],
+        cache: Cache,
+        n_best: int = 1,
+        check: Callable[[], None] = lambda: None,
+        *,
+        behind: Sequence[int] = (),
+    ) -> Judgement:
+        """By a few masked evaluations; see `Denoiser.judge_each` and `likelihood`."""
+        if not self.judges:
+            return super().judge_each(context, text, cache, n_best, check, behind=behind)
+        return judge_each(self, context, text, behind, cache, n_best, check)
+
+    def count(self, cache: Cache, n_rows: int) -> None:
+        """Note a forward of so many rows."""
+        cache.n_forwards += 1
+        cache.n_rows += n_rows
 
     def check_length(self, canvas: Canvas) -> None:
         """Refuse a canvas that the model has no positions for.

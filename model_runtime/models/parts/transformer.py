@@ -138,6 +138,10 @@ class Transformer:
             x = x + layer.mlp(rms_norm(x, layer.mlp_norm, self.shape.norm_eps))
         return rms_norm(x, self._final_norm, self.shape.norm_eps)
 
+    def turn(self, keys: Tensor, places: Tensor) -> Tensor:
+        """Return keys [..., n, heads, channels] as they are so many `places` [..., n] further."""
+        return rotate(keys, rotary_tables(places, self.shape.rotary_dim, self.shape.rope_base))
+
     def _attention(
         self,
         index: int,

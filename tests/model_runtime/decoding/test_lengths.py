@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 import torch
-from torch import Tensor
 
-from model_runtime.decoding.canvas import Canvas
 from model_runtime.decoding.lengths import choose_length
-from model_runtime.errors import Cancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from model_runtime.decoding.canvas import Region
 
 MASK, VOCAB = 19, 20
 
@@ -18,61 +24,50 @@ class Calibrated:
 
     Args:
         true: tokens of the gap.
+        margin: what it is sure with.
     """
 
-    def __init__(self, true: list[int]) -> None:
-        self.true = true
+    def __init__(self, true: list[int], margin: float = 6.0) -> None:
+        self.true, self.margin = true, margin
         self.batches: list[int] = []
 
-    def predict_all(
-        self,
-        token_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        noise_level: Tensor | None = None,
-    ) -> Tensor:
+    def predict(self, regions: Sequence[Region]) -> list[Tensor]:
         """Say the true token at the true place, flatter the more the length is off."""
-        del noise_level
-        assert attention_mask is not None
-        self.batches.append(len(token_ids))
-        logits = torch.zeros(*token_ids.shape, VOCAB)
-        for row, real in zip(range(len(token_ids)), attention_mask.sum(1).tolist(), strict=True):
-            length = int(real) - 2
-            start = token_ids.shape[1] - int(real) + 1
-            sure = 6.0 / (1 + abs(length - len(self.true)))
+        self.batches.append(len(regions))
+        found = []
+        for region in regions:
+            length = len(region.token_ids)
+            sure = self.margin / (1 + abs(length - len(self.true)))
+            logits = torch.zeros(length, VOCAB)
             for index in range(length):
-                logits[row, start + index, self.true[index % len(self.true)]] = sure
-        return logits
+                logits[index, self.true[index % len(self.true)]] = sure
+            found.append(logits[list(region.places)])
+        return found
 
 
-def lay_out(length: int) -> Canvas:
-    """Return one token, a gap, and one more."""
-    token_ids = torch.tensor([1, *[MASK] * length, 2])
-    return Canvas(token_ids, token_ids != MASK, MASK)
+def gap(length: int) -> list[int]:
+    """Return so many masks."""
+    return [MASK] * length
 
 
 @pytest.mark.parametrize("length", [1, 2, 4, 8, 16, 32])
 def test_the_right_length_is_found(length: int) -> None:
-    """Among all candidates, in as many forwards as it takes to halve them to one."""
-    model = Calibrated([3 + index % 10 for index in range(length)])
-    assert choose_length(model, MASK, lay_out, (1, 2, 4, 8, 16, 32)) == length
-    assert model.batches == [6, 3, 2]
+    """Among all candidates, in no more forwards than it takes to halve them to one."""
+    model = Calibrated([3 + index % 10 for index in range(length)], margin=2.0)
+    assert choose_length(model.predict, MASK, gap, (1, 2, 4, 8, 16, 32)) == length
+    assert model.batches[0] == 6
+    assert len(model.batches) <= 3
+
+
+def test_hopeless_candidates_are_given_up_at_once() -> None:
+    """Where one is far surer than the others, no second forward is needed."""
+    model = Calibrated([3 + index % 10 for index in range(8)], margin=9.0)
+    assert choose_length(model.predict, MASK, gap, (1, 2, 4, 8, 16, 32)) == 8
+    assert model.batches == [6]
 
 
 def test_one_candidate_needs_no_forward() -> None:
     """There is nothing to choose."""
     model = Calibrated([3])
-    assert choose_length(model, MASK, lay_out, (7,)) == 7
+    assert choose_length(model.predict, MASK, gap, (7,)) == 7
     assert not model.batches
-
-
-def test_it_stops_between_two_forwards() -> None:
-    """A request that is cancelled asks no more."""
-
-    def check() -> None:
-        if model.batches:
-            raise Cancelled("enough")
-
-    model = Calibrated([3, 4])
-    with pytest.raises(Cancelled):
-        choose_length(model, MASK, lay_out, (1, 2, 4), check)
-    assert len(model.batches) == 1

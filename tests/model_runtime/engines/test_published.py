@@ -10,7 +10,7 @@ from support.tiny_canvas import Listener, Patience
 from support.tiny_checkpoint import ALPHABET, checkpoint
 
 from model_runtime.engines.published import PublishedEngine
-from model_runtime.errors import BadRequest, Cancelled, ModelLoadFailed, UnsupportedPairing
+from model_runtime.errors import Cancelled, ModelLoadFailed, UnsupportedPairing
 from model_runtime.modes.job import MARK
 from model_runtime.protocol import InfillRequest, MaskSpan
 from model_runtime.settings import RuntimeSettings
@@ -88,8 +88,7 @@ def test_one_line_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"mode": "rewrite"}, "default model"),
-        ({"instruction": "use a dict"}, "default model"),
+        ({"instruction": "use a dict"}, "no instructions"),
         ({"sampler": "hybrid"}, "can't be asked"),
     ],
 )
@@ -100,14 +99,7 @@ def test_what_it_can_not_do_is_said(fields: dict[str, Any], words: str, tmp_path
         fill(folder, **fields)
 
 
-def test_spans_that_touch_are_refused(tmp_path: Path) -> None:
-    """Nothing would say where one ends."""
-    folder = checkpoint(tmp_path, "llada", max_sequence_length=512)
-    with pytest.raises(BadRequest, match="touch"):
-        fill(folder, spans=(MaskSpan(), MaskSpan()), mode="holes")
-
-
-def test_a_family_of_blocks_is_refused(tmp_path: Path) -> None:
+def test_a_family_of_blocks_that_can_not_be_told_what_follows_is_refused(tmp_path: Path) -> None:
     """It sees nothing behind a span, so it would write over what comes."""
     with pytest.raises(UnsupportedPairing, match="block by block"):
         fill(checkpoint(tmp_path, "sdar"))

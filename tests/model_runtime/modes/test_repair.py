@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_runtime.models.canvas import Judgement
+from model_runtime.models.base import Judgement
 from model_runtime.modes.change import (
     EACH_TOKEN,
     LEFT_OUT,

@@ -1,0 +1,139 @@
+"""A family that sees the whole file at its full size on this machine; its weights are random.
+
+A folder as its authors would publish it is written, checked by `remask pull`, loaded, and asked for
+one thing after another, in a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import torch
+from safetensors.torch import save_file
+
+from model_runtime.bench.base import Table
+from model_runtime.bench.made import SIZES
+from model_runtime.errors import ModelLoadFailed
+from model_runtime.models.dream import Dream, DreamConfig
+from model_runtime.models.parts.checkpoint import Plan
+from model_runtime.models.parts.config import parse_config
+from model_runtime.weights.bases import find_base
+from model_runtime.weights.catalog import DEFAULT_MODEL
+from model_runtime.weights.convert import TOKENIZER_FILE, ensure_converted
+from model_runtime.weights.fetch import cache_dir, ensure
+
+if TYPE_CHECKING:
+    from model_runtime.bench.base import Cell, Setup
+
+#: Of `SIZES`; Open-dCoder's published shape.
+SIZE = "0.5b"
+_VOCABULARY, _MASK = 151_936, 151_665
+_ASK = """
+import argparse, sys, time
+import msgspec
+from model_runtime.engines.published import PublishedEngine
+from model_runtime.evaluation.run import Unstoppable
+from model_runtime.protocol import InfillRequest, MaskSpan
+from model_runtime.service.process import peak_memory_bytes
+from model_runtime.settings import RuntimeSettings
+from model_runtime.weights import pull
+settings = msgspec.json.decode(sys.argv[1], type=RuntimeSettings)
+class Nobody:
+    def notice(self, text, fraction=None): pass
+    def step(self, report): pass
+def told(what, started, usage=None):
+    used = [usage.n_forwards, usage.n_rows, usage.n_tokens] if usage else [0, 0, 0]
+    said = [what, time.perf_counter() - started, peak_memory_bytes() / 2**20, *used]
+    print(msgspec.json.encode(said).decode(), flush=True)
+started = time.perf_counter()
+status = pull.main(argparse.Namespace(name=settings.model, list=False, source=None))
+sys.stdout.flush()
+told("pull from a folder", started)
+engine = PublishedEngine(settings)
+started = time.perf_counter()
+engine._load(Nobody(), Unstoppable())
+told("load", started)
+LINE = "total = total + value  # so far"
+PREFIX = "def add(values):\\n    total = 0\\n    for value in values:\\n" * 7
+def ask(what, **fields):
+    values = {"prefix": PREFIX, "suffix": "\\n    return total\\n" * 6, "seed": 1, **fields}
+    started = time.perf_counter()
+    finished = engine.infill(InfillRequest(id="", **values), Nobody(), Unstoppable())
+    told(what, started, finished.usage)
+one = (MaskSpan(single_line=True),)
+ask("infill, a line", spans=one)
+ask("infill, a line of 16 tokens at the most", spans=(MaskSpan(single_line=True, max_tokens=16),))
+ask("holes, two lines", mode="holes", spans=(
+    MaskSpan(single_line=True, following="\\n    count = 0\\n"), MaskSpan(single_line=True)))
+ask("rewrite, half of a line", mode="rewrite", strength=0.5, spans=(MaskSpan(text=LINE),))
+ask("repair, a line", mode="repair", spans=(MaskSpan(text=LINE),))
+"""
+
+
+def measure(setup: Setup) -> list[Table]:
+    """Write the model, use it, and take it away again."""
+    cache = cache_dir(setup.settings.cache_dir)
+    with tempfile.TemporaryDirectory(dir=cache, prefix="whole-") as folder:
+        written = write_random_checkpoint(Path(folder), cache)
+        settings = msgspec.structs.replace(
+            setup.settings, engine="published", model=folder, cache_dir=folder
+        )
+        words = [sys.executable, "-c", _ASK, msgspec.json.encode(settings).decode()]
+        child = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
+    if child.returncode != 0:
+        raise ModelLoadFailed("the model can't be used; see above")
+    said = [json.loads(line) for line in child.stdout.splitlines() if line.startswith("[")]
+    rows: list[dict[str, Cell]] = [
+        {
+            "what": what, "s": seconds, "peak MiB": peak,
+            "forwards": n_forwards, "rows": n_rows, "tokens": n_tokens,
+        }
+        for what, seconds, peak, n_forwards, n_rows, n_tokens in said
+    ]  # fmt: skip
+    says = (
+        f"Open-dCoder's shape ({SIZE.upper()}), its weights random (written in {written:.0f} s), "
+        "in the precision that `auto` takes here. Random weights are never sure: what a trained "
+        "one settles at once takes the most steps here. Measured once, one after another."
+    )
+    return [Table(part="whole", title="A family that sees the file, at full size", says=says,
+                  rows=tuple(rows))]  # fmt: skip
+
+
+def write_random_checkpoint(folder: Path, cache: Path) -> float:
+    """Write a checkpoint of random weights with the default model's tokenizer; return seconds."""
+    started, shape = time.perf_counter(), SIZES[SIZE]
+    values: dict[str, Any] = {
+        "architectures": ["Qwen2ForCausalLM"], "model_type": "open_dcoder", "hidden_act": "silu",
+        "hidden_size": shape.width, "intermediate_size": shape.mlp_width,
+        "num_hidden_layers": shape.n_layers, "num_attention_heads": shape.n_heads,
+        "num_key_value_heads": shape.n_kv_heads, "rms_norm_eps": 1e-6, "rope_theta": 1e6,
+        "max_position_embeddings": 32768, "vocab_size": _VOCABULARY, "mask_token_id": _MASK,
+        "eos_token_id": 151_643, "tie_word_embeddings": shape.is_tied,
+    }  # fmt: skip
+    plan = Plan()
+    Dream(parse_config(values, DreamConfig), plan)
+    rng = torch.Generator().manual_seed(0)
+    tensors = {}
+    for name, size in plan.shapes.items():
+        if "norm" in name:
+            tensors[name] = torch.ones(size, dtype=torch.bfloat16)
+            continue
+        # A strip is drawn and repeated: to draw all would take a minute.
+        strip = torch.randn(min(size[0], 512), *size[1:], generator=rng) / size[-1] ** 0.5
+        repeats = [-(-size[0] // len(strip)), *[1] * (len(size) - 1)]
+        tensors[name] = strip.to(torch.bfloat16).repeat(*repeats)[: size[0]].contiguous()
+    save_file(tensors, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(values), encoding="utf-8")
+    ensure(DEFAULT_MODEL, folder=cache)
+    base = find_base(DEFAULT_MODEL, cache, lambda _n_done, _n_all: None)
+    converted = ensure_converted(base.source, base.digest, "int8", base.kept_in)
+    shutil.copy(converted / TOKENIZER_FILE, folder / TOKENIZER_FILE)
+    return time.perf_counter() - started
