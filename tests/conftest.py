@@ -48,6 +48,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = workers.longest_first(items)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """Give the default model's memory back once the tests of this process are through with it."""
+    loaded = sys.modules.get("support.default_model")
+    if loaded and not hasattr(getattr(nextitem, "module", None), "default_model"):
+        loaded.default_model.cache_clear()
+
+
 @pytest.fixture
 def short_path() -> Iterator[Path]:
     """A folder whose path is short enough for a Unix socket, unlike tmp_path."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 import pytest
 from support.default_model import default_model
 from support.scenario import Scenario, scenarios
@@ -18,15 +16,15 @@ from model_runtime.settings import RuntimeSettings
 pytestmark = pytest.mark.real_model
 
 
-@functools.cache
+@pytest.fixture(scope="module")
 def engine() -> LocalEngine:
-    """Return an engine with the default model."""
+    """An engine with the default model."""
     local = LocalEngine(RuntimeSettings())
     local._model = default_model()
     return local
 
 
-def offered(scenario: Scenario) -> str:
+def offered(engine: LocalEngine, scenario: Scenario) -> str:
     """Return the file with all in it that is offered, as editors ask for it."""
     request = build_request(
         scenario.language,
@@ -37,7 +35,7 @@ def offered(scenario: Scenario) -> str:
     )
     if request is None:
         return scenario.text
-    found = engine().next_edits(request, Listener(), Patience())
+    found = engine.next_edits(request, Listener(), Patience())
     places = {place for proposal in found.proposals for place in proposal.places}
     text = scenario.text
     for place in sorted(places, key=lambda place: place.start, reverse=True):
@@ -54,9 +52,11 @@ def test_there_are_enough() -> None:
 
 
 @pytest.mark.parametrize("scenario", scenarios(), ids=lambda scenario: scenario.name)
-def test_what_is_wanted_is_offered_and_nothing_else(scenario: Scenario) -> None:
+def test_what_is_wanted_is_offered_and_nothing_else(
+    engine: LocalEngine, scenario: Scenario
+) -> None:
     """Every place, or none."""
     if scenario.fails:
-        assert offered(scenario) != scenario.wanted, "it works now: take its `fails` away"
+        assert offered(engine, scenario) != scenario.wanted, "it works now: take its `fails` away"
     else:
-        assert offered(scenario) == scenario.wanted
+        assert offered(engine, scenario) == scenario.wanted

@@ -22,6 +22,7 @@ TAB = """
       return require('remask').accept() and '' or '<Tab>'
     end, { expr = true, buffer = 0 })
     vim.keymap.set('i', '<M-w>', '<Plug>(remask-accept-word)', { buffer = 0 })
+    vim.keymap.set('i', '<M-l>', '<Plug>(remask-accept-line)', { buffer = 0 })
 """
 MANY = ["(one,", '    "two 👋\\n",', ")"]
 
@@ -65,6 +66,41 @@ def test_dot_repeats_a_change_that_ends_in_it(nvim: Neovim) -> None:
     nvim.at(2, 7)
     nvim.keys(".")
     nvim.becomes("return a", "return a + b * c, 1", "return a + b * c, 2")
+
+
+@pytest.mark.parametrize("keys", [("<M-w>", "<M-w>"), ("<M-l>",), ("<Tab>",)])
+@pytest.mark.parametrize("begin", ["A", "cc", "o"])
+def test_dot_repeats_what_was_accepted_in_pieces(
+    nvim: Neovim, begin: str, keys: tuple[str, ...]
+) -> None:
+    """By word or by line, behind a line's end, in place of a line, and on a new one."""
+    typed = "" if begin == "A" else "return "
+    nvim.open("return \nreturn \n")
+    nvim.lua(TAB)
+    nvim.keys(f"{begin}{typed}")
+    nvim.keys("a")
+    for key in keys:
+        nvim.ghost_comes()
+        before = nvim.lines
+        nvim.keys(key)
+        nvim.until(lambda before=before: nvim.lines != before, "the accepted text")
+    nvim.keys("<Esc>G.")
+    kept = ["return ", "return "] if begin == "o" else []
+    added = ["return a + b"] * 2
+    assert sorted(nvim.lines) == sorted(kept + added)
+
+
+def test_a_count_repeats_it(nvim: Neovim) -> None:
+    """As it repeats what is typed; and so does the key for what was last inserted."""
+    nvim.open("return \nreturn \n")
+    nvim.lua(TAB)
+    nvim.keys("2A")
+    nvim.keys("a")
+    nvim.ghost_comes()
+    nvim.keys("<Tab>")
+    nvim.becomes("return a + b", "return ")
+    nvim.keys("<Esc>jA<C-a><Esc>")
+    assert nvim.lines == ["return a + ba + b", "return a + b"]
 
 
 @pytest.mark.parametrize("key", ["<Tab>", ""])

@@ -61,6 +61,53 @@ def test_so_it_is_beside_and_in_another_tab(nvim: Neovim, split: str) -> None:
     nvim.command("silent! tabonly | silent! only")
 
 
+def test_so_it_is_in_a_floating_window(nvim: Neovim) -> None:
+    """It has a cursor of its own, as any window."""
+    nvim.open(MANY)
+    nvim.at(1, 0)
+    nvim.lua("""
+        local place = { relative = 'editor', row = 1, col = 1, width = 30, height = 5 }
+        vim.api.nvim_open_win(0, true, place)
+    """)
+    nvim.at(39, 5)
+    nvim.command("Remask infill")
+    filled(nvim)
+    assert line_of(nvim) == 40
+    nvim.command("close")
+
+
+def test_dot_in_another_window_goes_by_its_cursor(nvim: Neovim) -> None:
+    """The operator repeats where the user is."""
+    nvim.open("x = one\ny = two\nz = three\n")
+    nvim.command("nmap gm <Plug>(remask-infill)")
+    nvim.at(0, 4)
+    nvim.command("belowright split")
+    nvim.at(1, 4)
+    nvim.keys("gmiw")
+    nvim.becomes("x = one", "y = new()", "z = three")
+    nvim.command("wincmd p")
+    nvim.keys(".")
+    nvim.becomes("x = new()", "y = new()", "z = three")
+    nvim.command("only | nunmap gm")
+
+
+def test_what_is_asked_meanwhile_moves_nothing(nvim: Neovim) -> None:
+    """The instruction may be typed with the cursor in another window."""
+    nvim.open("x = one\ny = two\nz = three\n")
+    nvim.command("nmap gm <Plug>(remask-instruct)")
+    nvim.lua("_G.input, vim.ui.input = vim.ui.input, function(_, done) _G.done = done end")
+    nvim.at(0, 4)
+    nvim.command("belowright split")
+    nvim.at(1, 4)
+    nvim.keys("gmiw")
+    nvim.wait("_G.done ~= nil")
+    nvim.command("wincmd p")
+    nvim.at(2, 0)
+    nvim.lua("vim.ui.input = _G.input; _G.done('make it new')")
+    nvim.becomes("x = one", "y = new()", "z = three")
+    nvim.command("only | nunmap gm")
+
+
 def test_a_buffer_by_number_is_filled_where_its_user_last_was(nvim: Neovim) -> None:
     """`infill({ bufnr = … })` from elsewhere: its last used window, or its last place."""
     nvim.open(MANY)
