@@ -92,6 +92,8 @@ def find_base(name: str, cache: Path, on_progress: OnProgress = lambda _done, _a
     path = Path(name).expanduser()
     if path.exists():
         return _own(path, cache)
+    if _is_path(name):
+        raise ModelLoadFailed(f"{name}: there is no such file or folder")
     address = address_of(name)
     if address is None:
         raise UnknownName("model", name, (*CATALOG, *BASES))
@@ -102,6 +104,12 @@ def find_base(name: str, cache: Path, on_progress: OnProgress = lambda _done, _a
         origin = _first_seen(repository, file, folder, origin)
     chosen = file or _chosen(origin, name)
     return _fetched(origin, chosen, folder, on_progress)
+
+
+def _is_path(name: str) -> bool:
+    """Whether a name can only mean a place on this disk."""
+    is_file = ":" not in name and name.lower().endswith((".gguf", ".safetensors"))
+    return is_file or "\\" in name or name.startswith(("/", "~", "."))
 
 
 def address_of(name: str) -> tuple[str, str | None] | None:
@@ -126,21 +134,35 @@ def read_origin(folder: Path) -> Origin | None:
 
 
 def changed_files(name: str, cache: Path) -> list[str]:
-    """Return which files of a model are other ones at the hub by now.
+    """Return which of the files that are here are other ones at the hub by now.
 
     Raises:
         ModelLoadFailed: the hub does not answer.
     """
     address = address_of(name)
-    origin = None if address is None else read_origin(folder_of(address[0], cache))
-    if origin is None:
+    if address is None:
+        return []
+    folder = folder_of(address[0], cache)
+    origin = read_origin(folder)
+    here = {} if origin is None else _here(origin, folder)
+    if origin is None or not here:
         return []
     now = _ask_hub(origin.repository).large
-    return [file for file, was in origin.files.items() if now.get(file) != was]
+    return [file for file, was in here.items() if now.get(file) != was]
+
+
+def _here(origin: Origin, folder: Path) -> dict[str, OriginFile]:
+    """Return what the hub said of those files that are on this disk."""
+    return {file: was for file, was in origin.files.items() if (folder / file).is_file()}
 
 
 def _own(path: Path, cache: Path) -> Base:
     """Return a base of the user's own disk."""
+    if path.suffix == ".safetensors":
+        raise ModelLoadFailed(
+            f"{path.name} is one file of a model; give the folder that it is in, which has the"
+            " configuration and the tokenizer as well"
+        )
     if path.is_dir() and not list(path.glob("*.safetensors")):
         files = sorted(path.glob("*.gguf"))
         if len(files) != 1:
@@ -156,14 +178,16 @@ def _own(path: Path, cache: Path) -> Base:
 
 
 def _first_seen(repository: str, file: str | None, folder: Path, known: Origin | None) -> Origin:
-    """Ask the hub what a repository holds, and remember it; what is known already stays."""
+    """Ask the hub what a repository holds, and remember it; what is here already stays."""
     now = _ask_hub(repository)
     if file is not None and file not in now.large:
         ggufs = sorted(name for name in now.large if name.endswith(".gguf"))
         raise ModelLoadFailed(
             f"{repository} has no file {file!r} at the hub; it has: {', '.join(ggufs) or 'no GGUF'}"
         )
-    origin = Origin(repository, now.revision, now.large | (known.files if known else {}))
+    # What is not here yet will be that of the new revision.
+    kept = {} if known is None else _here(known, folder)
+    origin = Origin(repository, now.revision, now.large | kept)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ORIGIN_FILE).write_bytes(msgspec.json.encode(origin))

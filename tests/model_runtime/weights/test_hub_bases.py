@@ -183,6 +183,20 @@ def test_a_file_that_changes_at_the_hub_is_noticed(
     assert find_base("o/n", tmp_path).digest == base.digest
 
 
+def test_files_that_are_not_here_may_change(
+    hub: Repository, tmp_path: Path, gguf_bytes: bytes
+) -> None:
+    """Nobody is told of them, and who asks for one later gets the one of that time."""
+    hub.files = {"a.gguf": gguf_bytes, "b.gguf": b"old"}
+    find_base("o/n:a.gguf", tmp_path)
+    hub.files |= {"b.gguf": gguf_bytes + b"b", "c.gguf": gguf_bytes + b"c"}
+    assert changed_files("o/n", tmp_path) == []
+    assert find_base("o/n:c.gguf", tmp_path).source.read_bytes() == gguf_bytes + b"c"
+    assert find_base("o/n:b.gguf", tmp_path).source.read_bytes() == gguf_bytes + b"b"
+    hub.files["a.gguf"] = gguf_bytes + b"a"
+    assert changed_files("o/n", tmp_path) == ["a.gguf"]
+
+
 def test_what_does_not_have_the_digest_is_refused(
     hub: Repository, tmp_path: Path, gguf_bytes: bytes
 ) -> None:

@@ -184,6 +184,22 @@ def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
         find_base("qwen", tmp_path)
 
 
+@pytest.mark.parametrize(
+    "name", ["/no/such.gguf", "~/no-such-folder", "./no", "models/mine.gguf", "C:\\mine.gguf"]
+)  # fmt: skip
+def test_a_path_that_is_not_there(tmp_path: Path, name: str) -> None:
+    """Nobody is asked for it, and no names are listed that nobody wanted."""
+    with pytest.raises(ModelLoadFailed, match="there is no such file or folder"):
+        find_base(name, tmp_path)
+
+
+def test_a_file_of_a_folder(tmp_path: Path) -> None:
+    """A model of safetensors is a folder, and whoever names a file of it is told."""
+    folder = write_folder("qwen3", tmp_path / "model")
+    with pytest.raises(ModelLoadFailed, match="give the folder that it is in"):
+        find_base(str(folder / "model.safetensors"), tmp_path)
+
+
 def test_too_large_a_model_is_told_what_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before a byte is read: what it needs, what is free, and the precision to set."""
     monkeypatch.setattr("model_runtime.devices.free_bytes", lambda _: 11_800_000_000)
