@@ -87,7 +87,7 @@ def test_what_is_known_already_is_told() -> None:
 def test_an_expression_in_the_place_of_a_name_binds_nothing() -> None:
     """It is no rename, though it was made where the name is bound."""
     text = "def f(a):\n    b = a\n    return b\n"
-    for new, is_bound in (("c", True), ("a.b", False)):
+    for new, is_bound in (("c", True), ("a.c", False)):
         after = text.replace("    b", f"    {new}", 1)
         (group,) = find_candidates("python", after, meant(text, after))
         assert group.is_bound == is_bound
