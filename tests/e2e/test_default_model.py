@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 import msgspec
-import openai
 import pytest
 from lsprotocol import types
 from support.language_client import Home, capabilities_of, language_client, new_home
@@ -164,6 +163,8 @@ PREFIX, SUFFIX = "def area(width, height):\n    return ", "\n\n\nprint(area(2, 3
 
 async def test_the_openai_library_gets_a_fill(served: Served) -> None:
     """Streamed and not, it is the same text, and the file parses with it."""
+    import openai  # noqa: PLC0415  # large, and every worker reads this file
+
     ask = {"model": "remask", "prompt": PREFIX, "suffix": SUFFIX, "stop": ["\n"], "seed": 1}
     async with openai.AsyncOpenAI(
         base_url=f"{served.url}/v1", api_key="none", timeout=400

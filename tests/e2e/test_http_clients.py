@@ -13,9 +13,6 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import httpx2
-import mistralai.client
-import ollama
-import openai
 import pytest
 from support.editors import ROOT, http_clients, node
 from support.serve_process import serve_process
@@ -69,6 +66,8 @@ async def leave(asked: Any) -> None:
 
 async def test_openai(served: Served) -> None:
     """OpenAI's own, with completions and with an instruction about code as a chat."""
+    import openai  # noqa: PLC0415  # large, and every worker reads this file
+
     async with openai.AsyncOpenAI(
         base_url=f"{served.url}/v1", api_key="none", max_retries=0
     ) as client:
@@ -91,6 +90,8 @@ async def test_openai(served: Served) -> None:
 
 async def test_ollama(served: Served) -> None:
     """Ollama's own, with its list of models, and streaming as it does."""
+    import ollama  # noqa: PLC0415  # large, and every worker reads this file
+
     client = ollama.AsyncClient(host=served.url)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(client.close)
@@ -112,13 +113,15 @@ async def test_ollama(served: Served) -> None:
 
 async def test_mistral(served: Served) -> None:
     """Mistral's own, with its fill-in-the-middle call."""
-    async with mistralai.client.Mistral(api_key="none", server_url=served.url) as client:
+    from mistralai import client as mistral  # noqa: PLC0415  # large, and every worker reads this file
+
+    async with mistral.Mistral(api_key="none", server_url=served.url) as client:
         ask: Any = ASK | {"model": "codestral-2501"}
         whole = await client.fim.complete_async(**ask)
         events = await client.fim.stream_async(**ask)
         pieces = [str(event.data.choices[0].delta.content) async for event in events]
         await leave(client.fim.complete_async(**ask | {"prompt": "ENDLESS"}))
-        with pytest.raises(mistralai.client.errors.MistralError, match="canvas_too_long") as caught:
+        with pytest.raises(mistral.errors.MistralError, match="canvas_too_long") as caught:
             await client.fim.complete_async(**ask | {"prompt": "FAIL"})
 
     assert whole.choices[0].message.content == "".join(pieces) == FILL

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import openai
 import pytest
 from support.front import SelfRunning, fronting
 
@@ -24,6 +23,8 @@ def engine() -> SelfRunning:
 
 async def test_openai_library(short_path: Path, engine: SelfRunning) -> None:
     """The OpenAI library gets a fill, streamed and not, and lists the models."""
+    import openai  # noqa: PLC0415  # large, and every worker reads this file
+
     async with (
         fronting(short_path, engine) as front,
         openai.AsyncOpenAI(base_url=f"{front.url}/v1", api_key="none") as client,
@@ -41,6 +42,8 @@ async def test_openai_library(short_path: Path, engine: SelfRunning) -> None:
 
 async def test_openai_library_reads_errors(short_path: Path, engine: SelfRunning) -> None:
     """The OpenAI library tells a wrong token from a body that can't be filled."""
+    import openai  # noqa: PLC0415  # large, and every worker reads this file
+
     async with fronting(short_path, engine, token="secret") as front:
         wrong = openai.AsyncOpenAI(base_url=f"{front.url}/v1", api_key="x", max_retries=0)
         right = openai.AsyncOpenAI(base_url=f"{front.url}/v1", api_key="secret", max_retries=0)
