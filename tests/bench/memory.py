@@ -14,7 +14,10 @@ import sys
 import threading
 import uuid
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MARK = "REMASK_MEASURED_RUN"
 INTERVAL_S = 0.5
@@ -30,16 +33,27 @@ class Share(NamedTuple):
 
 def shares(mark: bytes) -> list[Share]:
     """Return what each process of a run takes now."""
-    found = []
+    of_the_run: set[str] = set()
+    parents: dict[str, str] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         # It may have ended.
         with contextlib.suppress(OSError):
+            parents[folder.name] = (folder / "stat").read_text().rpartition(") ")[2].split()[1]
             if mark in (folder / "environ").read_bytes():
-                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                lines = (folder / "smaps_rollup").read_text().splitlines()
-                (n_kib,) = (int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-                found.append(Share(n_kib, command))
-    return found
+                of_the_run.add(folder.name)
+    # A browser's processes overwrite their environment.
+    while found := {one for one, parent in parents.items() if parent in of_the_run} - of_the_run:
+        of_the_run |= found
+    return [share for pid in of_the_run for share in _share(Path("/proc") / pid)]
+
+
+def _share(folder: Path) -> Iterator[Share]:
+    with contextlib.suppress(OSError):
+        command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        lines = (folder / "smaps_rollup").read_text().splitlines()
+        for line in lines:
+            if line.startswith("Pss:"):
+                yield Share(int(line.split()[1]), command)
 
 
 def main() -> int:

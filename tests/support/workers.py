@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     import pytest
 
 #: What takes longest, first, so that what is short fills the gaps at the end; paths within tests.
-#: Lines of one name are one after the other on one worker. So the default model is in memory once,
-#: and neither a browser nor Ray's many processes stand beside another of their kind.
+#: Lines of one name are one after the other on one worker, so that what takes much memory never
+#: stands beside another of its kind: the default model in a test's own process, and a browser;
+#: runtimes that have the default model, and Ray's many processes.
 GROUPS = (
-    ("model", "model_runtime/test_default_model.py"),
-    ("model", "model_runtime/test_next_edits.py"),
-    ("model", "model_runtime/test_real_fills.py"),
-    ("model", "e2e/test_real_edits.py"),
-    ("model", "e2e/test_default_model.py"),
-    ("model", "e2e/neovim/test_default_model.py"),
-    ("model", "e2e/test_packages.py"),
-    ("model", "e2e/test_newcomer.py"),
-    ("model", "e2e/vscode/test_default_model.py"),
+    ("large", "model_runtime/test_default_model.py"),
+    ("large", "model_runtime/test_next_edits.py"),
+    ("large", "model_runtime/test_real_fills.py"),
+    ("large", "e2e/test_real_edits.py"),
     ("large", "e2e/vscode/"),
-    ("large", "e2e/test_http_replicas.py"),
-    ("large", "e2e/test_http_tiny_replicas.py"),
+    ("large", "e2e/test_newcomer.py"),
+    ("runtimes", "e2e/test_default_model.py"),
+    ("runtimes", "e2e/neovim/test_default_model.py"),
+    ("runtimes", "e2e/test_packages.py"),
+    ("runtimes", "e2e/test_http_replicas.py"),
+    ("runtimes", "e2e/test_http_tiny_replicas.py"),
     ("", "e2e/"),
 )
 #: More would take more memory than they save time.
