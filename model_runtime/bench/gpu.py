@@ -42,7 +42,7 @@ CONTEXTS, ROWS = (256, 2048), (1, 4, 16, 64, 512)
 STEP_ROWS = (1, 8, 32)
 #: Runs that are measured, and those before them that are not.
 N_RUNS, N_WARM = 10, 2
-CANVAS, GAP = 96, slice(40, 56)
+CANVAS, GAP, N_STEPS = 96, slice(40, 56), 8
 CANVASES, N_PROMPTS = (512, 1024), 8
 N_TOKENS, N_REQUESTS = 32, (1, 4, 16)
 #: Logits in half precision differ from those in float32 by so much of their spread at most, in the
@@ -189,7 +189,7 @@ def _pairings(device: torch.device) -> Iterator[Row]:
                 canvas, cache = Canvas(token_ids, given, family.mask_id), CACHES.load(cache_name)()
                 try:
                     check_pairing(family, sampler, cache)
-                    n = denoise(family, sampler, cache, canvas, Budget(8), torch.Generator())
+                    n = denoise(family, sampler, cache, canvas, Budget(N_STEPS), torch.Generator())
                 except UnsupportedPairing:
                     continue
                 yield {"family": name, "cache": cache_name, "sampler": rule, "forwards": n}

@@ -65,8 +65,9 @@ class Laid:
     numbers: Tensor
     #: [n, n_keys] bool.
     visible: Tensor
-    #: Where each request's keys begin.
+    #: Where each request's keys begin, and end.
     starts: tuple[int, ...]
+    ends: tuple[int, ...]
 
 
 def lay_out(rows: Sequence[Rows], n_kept: Sequence[int], most_keys: int) -> Laid | None:
@@ -103,7 +104,8 @@ def lay_out(rows: Sequence[Rows], n_kept: Sequence[int], most_keys: int) -> Laid
         )
     )
     shape = Shape(padded_rows, n_keys, bool(on_canvas.any()))
-    return Laid(shape, numbers, visible, tuple(starts[:-1]))
+    ends = tuple(map(sum, zip(starts, n_kept, n_rows, strict=False)))
+    return Laid(shape, numbers, visible, tuple(starts[:-1]), ends)
 
 
 class CapturedSteps:
@@ -181,9 +183,10 @@ class CapturedSteps:
 
     def _fill(self, step: _Step, laid: Laid, caches: Sequence[CausalCache]) -> None:
         step.fill(laid)
-        for kept in (self._keys, self._values):
-            # Masked, but not finite, it would be seen all the same; and it may be another's.
-            kept[:, : laid.shape.n_keys].zero_()
+        for start, end in zip(laid.ends, (*laid.starts[1:], laid.shape.n_keys), strict=True):
+            for kept in (self._keys, self._values):
+                # Masked, but not finite, it would be seen all the same; and it may be another's.
+                kept[:, start:end].zero_()
         for cache, start in zip(caches, laid.starts, strict=True):
             place = slice(start, start + len(cache))
             self._keys[:, place], self._values[:, place] = cache.kept_rows()

@@ -46,6 +46,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(gpu, "CANVASES", (32,))
     monkeypatch.setattr(gpu, "N_PROMPTS", 1)
     monkeypatch.setattr(gpu, "CANVAS", 24)
+    monkeypatch.setattr(gpu, "N_STEPS", 2)
     monkeypatch.setattr(gpu, "GAP", slice(8, 12))
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -84,7 +84,8 @@ BASES = {
         ("<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<pad>", "<|EOT|>",
          "<｜fim▁hole｜>", "<｜fim▁begin｜>", "<｜fim▁end｜>"),
         "<｜end▁of▁sentence｜>",
-        {"rope_theta": 1e5, "rope_scaling": {"type": "linear", "factor": 4.0}},
+        {"rope_theta": 1e5, "rope_scaling": {"type": "linear", "factor": 4.0},
+         "num_key_value_heads": 4},
         start="<｜begin▁of▁sentence｜>",
     ),
     "seed-coder": Published(

@@ -222,8 +222,11 @@ def test_what_another_left_there_is_not_seen() -> None:
     for kept in (steps._keys, steps._values):
         kept.fill_(float("nan"))
     for _ in range(2):
-        (found,) = steps.forward([Feed(rows_of(0, 3, 2), base().new_cache())]) or ()
-        assert found.isfinite().all()
+        feeds = [Feed(rows_of(0, 3, 2), base().new_cache()) for _ in range(2)]
+        found = steps.forward(feeds)
+        assert found is not None
+        assert torch.cat(found).isfinite().all()
+    assert not steps.given_up
 
 
 def test_more_than_a_size_holds_is_made_plainly() -> None:

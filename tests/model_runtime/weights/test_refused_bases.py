@@ -210,6 +210,9 @@ def test_too_large_a_model_is_told_what_fits(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(ModelLoadFailed, match=r"even int4 would need .* take a smaller model"):
         choose_precision("seven", SEVEN, CPU, "int8", 3072)
     assert needed_bytes(SEVEN, "int4", 3072) < needed_bytes(SEVEN, "int8", 3072)
+    # Recorded steps have buffers of 4,096 tokens, in bfloat16 like the contexts.
+    more = needed_bytes(SEVEN, "bf16", 3072, captures=True) - needed_bytes(SEVEN, "bf16", 3072)
+    assert more == 2 * 28 * 4 * 128 * 2 * 4096
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:", "meta", "cuda"])
