@@ -56,8 +56,9 @@ def follow_signature(language: str, text: str, changes: Sequence[Change]) -> lis
         return []
     if any(one.is_spread for one in (*was.parameters, *now.parameters)):
         return []
-    own = list(_declared_again(source, now, before.text[was.span.start : was.span.end]))
-    others = list[Put]()
+    again = list(_declared_again(source, now, before.text[was.span.start : was.span.end]))
+    # A prototype is the same function; a method of another class only perhaps.
+    own, others = ([], again) if now.is_member else (again, [])
     for n_calls, (call, is_own) in enumerate(calls_of(source, now)):
         if n_calls == MAX_CALLS:
             return []
@@ -75,16 +76,17 @@ def _by_name(source: Source, puts: list[Put], was: Function, now: Function) -> l
     None where there is a place that has no such variable.
     """
     come = {one.name for one in now.parameters} - {one.name for one in was.parameters}
-    if len(come) != 1 or not all(put.is_open for put in puts):
+    said = [put for put in puts if put.is_open]
+    if len(come) != 1 or not said:
         return []
     (name,) = come
     bound = {
         one.scope for one in find_mentions(source.language, source.text, name) if one.is_binding
     }
-    around = [scope_at(source.language, source.text, put.span.start) for put in puts]
+    around = [scope_at(source.language, source.text, put.span.start) for put in said]
     if not all(scope and scope in bound for scope in around):
         return []
-    return [Put(put.span, put.text + name + put.behind) for put in puts]
+    return [Put(put.span, put.text + name + put.behind) if put.is_open else put for put in puts]
 
 
 def _overlaps(one: Span, other: Span) -> bool:

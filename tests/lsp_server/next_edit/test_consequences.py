@@ -82,6 +82,13 @@ def told(after: str, groups: list[Candidates]) -> list[list[str]]:
          [["f(1«, 2→»);"]]),
         ("c", "int f(int a, int b);\n\nint f(int a⟦, int b→⟧) {\n  return f(1, 2);\n}\n",
          [["int f(int a«, int b→»);", "return f(1«, 2→»);"]]),
+        # A prototype is the same function, and another class's method of the name perhaps.
+        ("c", ("int f(int a);\n\nint f(int a⟦→, int b⟧) {\n  return a;\n}\nint g(int b) {\n"
+         "  return f(1);\n}\n"),
+         [["int f(int a«→, int b»);", "return f(1«→, b»);"],
+          ["int f(int a«→, int b»);", "return f(1«→, …»);"]]),
+        ("python", ("class A:\n    def f(self, a⟦→, b=1⟧):\n        pass\n\n\nclass B:\n"
+         "    def f(self, a):\n        pass\n"), [["def f(self, a«→, b=1»):"]]),
         ("lua", "function M.f(a⟦, b→⟧)\nend\nM.f(1, 2)\n", [["M.f(1«, 2→»)"]]),
     ],
 )  # fmt: skip
