@@ -79,9 +79,10 @@ class AroundCache(KeptRows):
         self._n_unseen += max(0, n_settled - self._n_settled)
         self._open, self._n_settled = ~canvas.given, n_settled
 
-    def n_kept(self, token_ids: Tensor) -> int:
-        """Return how many rows stay where another canvas [length] comes, open ones included."""
-        return sum(self._ends(token_ids))
+    def n_kept(self, token_ids: Tensor, opened: slice) -> int:
+        """Return how many rows around what is open stay where another canvas [length] comes."""
+        n_head, n_tail = self._ends(token_ids)
+        return min(n_head, opened.start) + min(n_tail, len(token_ids) - opened.stop)
 
     def align(self, token_ids: Tensor, opened: slice | None = None) -> None:
         """Let the rows stand for another canvas, as far as it begins and ends like this one.

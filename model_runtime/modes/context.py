@@ -51,7 +51,7 @@ def warm(
 ) -> int:
     """Make the most of what a cache holds; return how many tokens of the surroundings that is."""
     if isinstance(cache, AroundCache):
-        return max(0, cache.n_kept(laid_out.canvas.token_ids) - laid_out.n_open)
+        return cache.n_kept(laid_out.canvas.token_ids, laid_out.span)
     if not isinstance(cache, CausalCache) or not isinstance(denoiser, CanvasDenoiser):
         return 0
     if request.lane != "inline":

@@ -176,3 +176,37 @@ def test_alternatives_are_told_apart_and_scored(variant: str) -> None:
     scores = [one.score for one in found]
     assert len({one.texts for one in found}) == len(found) > 1
     assert scores == sorted(scores, key=lambda score: -(score or 0.0))
+
+
+@pytest.mark.parametrize("variant", ["llada", "dream", "llada_moe"])
+def test_typing_computes_little_of_the_file_again(variant: str) -> None:
+    """Ghost text after a key has the rows of what stands around from the request before."""
+    fields: dict[str, Any] = {
+        "lane": "inline",
+        "document": f"typing {variant}",
+        "suffix": "\nend\n",
+    }
+    prefix = "b = a\n" * 20
+    first = ask(variant, "", prefix=prefix, **fields).usage
+    typed = ask(variant, "", prefix=f"{prefix}c", **fields).usage
+    assert first.n_cached_tokens == 0
+    assert typed.n_cached_tokens >= typed.n_context_tokens - 3
+    assert typed.n_rows < first.n_rows
+    edit = ask(variant, "", prefix=f"{prefix}c", **{**fields, "lane": "edit"}).usage
+    assert edit.n_cached_tokens == 0
+
+
+@pytest.mark.parametrize("variant", ["llada", "dream"])
+def test_what_is_shown_of_the_file_is_bounded(variant: str) -> None:
+    """However long it is, no more stands around the span than the setting says."""
+    folder = Path(tempfile.mkdtemp())
+    checkpoint(folder, variant, **roomy(variant))
+    small = PublishedEngine(RuntimeSettings(model=str(folder), around_tokens=40, device="cpu"))
+    request = InfillRequest(
+        id="r",
+        prefix="a = b\n" * 60,
+        suffix="\nc = d" * 60,
+        spans=(MaskSpan(max_tokens=4),),
+        seed=1,
+    )
+    assert small.infill(request, Listener(), Patience()).usage.n_context_tokens <= 40

@@ -45,3 +45,9 @@ def test_alg_temp_draws_the_positions() -> None:
 
     assert len({first(seed, 0.0) for seed in range(8)}) == 1
     assert len({first(seed, 5.0) for seed in range(8)}) > 1
+
+
+def test_a_threshold_commits_more_than_the_share() -> None:
+    """A rule that may commit whatever it is not surer than 0 of needs one step."""
+    rule = Entropy.from_mapping({"threshold": 0.0})
+    assert run(rule, canvas_of([3, *[MASK] * 6, 4]), Budget(6)).n_forwards == 1

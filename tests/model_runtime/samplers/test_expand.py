@@ -112,3 +112,21 @@ def test_without_the_tokens_it_fills_like_any_other() -> None:
     canvas = canvas_of([3, MASK, MASK, 4])
     run(Expand.from_mapping({}), canvas, denoiser=Script(EOS))
     assert canvas.token_ids.tolist() == [3, EOS, EOS, 4]
+
+
+def test_all_that_is_sure_is_committed_at_once() -> None:
+    """With a threshold a model that is sure of every mask needs one step; without, one for each."""
+    for values, n_forwards in (({"threshold": 0.9}, 1), ({"n_at_once": 2}, 2), ({}, 4)):
+        canvas = canvas_of([3, MASK, MASK, MASK, MASK, 4])
+        rule = Expand.from_mapping({**IDS, **values})
+        assert run(rule, canvas, Budget(40), denoiser=Script(7)).n_forwards == n_forwards
+        assert canvas.token_ids.tolist() == [3, 7, 7, 7, 7, 4]
+
+
+def test_sure_expansions_double_a_canvas_in_one_step() -> None:
+    """They are committed like any other token, as far as there is room."""
+    canvas = canvas_of([3, MASK, MASK, 4])
+    rule = Expand.from_mapping({**IDS, "threshold": 0.5, "max_tokens": 4})
+    steps = run(rule, canvas, Budget(40), denoiser=Script(GROW, 7)).trajectory
+    assert steps[0] == [3, MASK, MASK, MASK, MASK, 4]
+    assert canvas.token_ids.tolist() == [3, 7, 7, 7, 7, 4]
