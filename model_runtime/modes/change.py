@@ -135,4 +135,6 @@ def _squeezed(text: str, *, has_braces: bool) -> str:
         return re.sub(r";(?=\n|\}|\Z)|(?<=[{(\[;,}])\n|\n(?=[})\];])", "", "\n".join(kept))
     # What stands before the first one stands before the text.
     starts = [line[: len(line) - len(line.lstrip())] for line in lines[1:]]
-    return "\n".join(map("".join, zip(["", *starts], kept, strict=False)))
+    return "\n".join(
+        start + line.rstrip(";") for start, line in zip(["", *starts], kept, strict=False)
+    )

@@ -86,6 +86,7 @@ def test_a_short_text_is_worth_the_same_by_its_place_alone(
         ("python", "a\n\nb", "a\nb", True),
         ("python", "a  \nb", "a\nb", True),
         ("python", "f(a,b)", "f(a, b)", True),
+        ("python", "a = 1;\nb", "a = 1\nb", True),
         ("python", "f('a')", 'f("a")', True),
         ("python", "if a:\n    b", "if a:\n  b", False),
         ("python", "d = {a: b}\nif a:\n    b", "d = {a: b}\nif a:\n  b", False),
