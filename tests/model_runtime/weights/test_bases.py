@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 from support.bases import BASES, SAMPLE, model_of, tokenizer_of, write_base_gguf, write_folder
 from support.tiny_canvas import Listener, Patience
 
+from model_runtime.bench.made import SIZES
 from model_runtime.decoding.canvas import Canvas
 from model_runtime.decoding.denoise import Budget, denoise
 from model_runtime.engines.loading import LoadedModel, load_default
@@ -18,7 +21,7 @@ from model_runtime.samplers.hybrid import Hybrid, HybridParams
 from model_runtime.settings import RuntimeSettings
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 N_TOKENS = 24
 PREFIX, SUFFIX = "def add(a, b):\n    return ", "\n\nprint(add(1, 2))\n"
@@ -52,22 +55,65 @@ def greedy(model: LoadedModel, prompt: list[int], params: HybridParams) -> list[
     return canvas.token_ids[len(prompt) :].tolist()
 
 
-@pytest.mark.parametrize("form", ["gguf", "safetensors"])
-@pytest.mark.parametrize("base", BASES)
-def test_greedy_text_is_that_of_transformers(base: str, form: str, tmp_path: Path) -> None:
-    """The same weights say the same tokens, drafted from repeats or one by one."""
-    model, template = loaded(base, form, tmp_path), model_of(base)
-    fim = model.layout.template
-    prompt = fim.lay_out(fim.tokenizer.encode(PREFIX), fim.tokenizer.encode(SUFFIX))
+def said_by(template: Any, prompt: list[int], mask_id: int) -> list[int]:
+    """Return the greedy text of transformers' model behind a prompt."""
     expected = list(prompt)
     with torch.inference_mode():
         for _ in range(N_TOKENS):
             row = template(torch.tensor([expected])).logits[0, -1]
-            row[fim.mask_id] = -torch.inf
+            row[mask_id] = -torch.inf
             expected.append(int(row.argmax()))
+    return expected[len(prompt) :]
 
-    assert greedy(model, prompt, HybridParams(n_drafts=0)) == expected[len(prompt) :]
-    assert greedy(model, prompt, HybridParams(from_canvas=False)) == expected[len(prompt) :]
+
+def prompt_of(model: LoadedModel) -> list[int]:
+    """Return the prompt of a small gap."""
+    fim = model.layout.template
+    return fim.lay_out(fim.tokenizer.encode(PREFIX), fim.tokenizer.encode(SUFFIX))
+
+
+@pytest.mark.parametrize("form", ["gguf", "safetensors"])
+@pytest.mark.parametrize("base", BASES)
+def test_greedy_text_is_that_of_transformers(base: str, form: str, tmp_path: Path) -> None:
+    """The same weights say the same tokens, drafted from repeats or one by one."""
+    model = loaded(base, form, tmp_path)
+    prompt = prompt_of(model)
+    expected = said_by(model_of(base), prompt, model.denoiser.mask_id)
+
+    assert greedy(model, prompt, HybridParams(n_drafts=0)) == expected
+    assert greedy(model, prompt, HybridParams(from_canvas=False)) == expected
+
+
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """Return a folder that is gone afterwards, for files too large to be kept a while."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("size", ["1.5b", "3b", "7b"])
+def test_a_layer_of_the_real_shape(size: str, scratch: Path) -> None:
+    """As wide as it is, in one layer: converted, loaded, and said like transformers; it streams."""
+    shape = SIZES[size]
+    template = model_of(
+        "qwen2.5-coder", hidden_size=shape.width, intermediate_size=shape.mlp_width,
+        num_attention_heads=shape.n_heads, num_key_value_heads=shape.n_kv_heads,
+        num_hidden_layers=1, tie_word_embeddings=shape.is_tied, initializer_range=0.03,
+    )  # fmt: skip
+    source = write_base_gguf("qwen2.5-coder", scratch / "base.gguf", template)
+    engine, listener = LocalEngine(settings_for(source)), Listener()
+    request = InfillRequest(
+        id="r", prefix=PREFIX, suffix=SUFFIX, spans=(MaskSpan(max_tokens=6),), stream=True
+    )
+    engine.infill(request, listener, Patience())
+    model = engine._model
+    assert model is not None
+    prompt = prompt_of(model)
+
+    assert len(listener.steps) > 1
+    assert greedy(model, prompt, HybridParams(from_canvas=False)) == said_by(
+        template, prompt, model.denoiser.mask_id
+    )
 
 
 @pytest.mark.parametrize("form", ["gguf", "safetensors"])
