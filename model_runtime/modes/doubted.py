@@ -43,17 +43,18 @@ _NEXT = re.compile(r"[ \t]*(\w+|[^\w\s]|\n|\Z)")
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
-def doubted(job: NextEditJob, group: Group) -> tuple[list[Place], Digest]:
+def doubted(job: NextEditJob, group: Group, least_rise: float = RISE) -> tuple[list[Place], Digest]:
     """Return those places of a group that are to be judged, their texts whole, and their lines.
 
     Args:
         job: on its way.
         group: its places are apart from each other and from the changes.
+        least_rise: nats, of a loose group's places.
     """
     text, changes = job.request.text, job.changes
     places, lines = _looked_at(text, changes, group.places)
     if group.is_loose:
-        places = _doubtful(job, lines, places)
+        places = _doubtful(job, lines, places, least_rise)
     known = list[Spot]()
     found = list[Place]()
     for place in places:
@@ -101,7 +102,9 @@ def _around(text: str, place: Place) -> list[Spot]:
     return spots
 
 
-def _doubtful(job: NextEditJob, lines: Digest, places: Sequence[Place]) -> list[Place]:
+def _doubtful(
+    job: NextEditJob, lines: Digest, places: Sequence[Place], least_rise: float
+) -> list[Place]:
     """Return the places that the change has made less likely."""
     changes = job.changes
     (ids_now, now), (ids_before, before) = token_likelihoods(job, lines, ([], changes))
@@ -119,7 +122,7 @@ def _doubtful(job: NextEditJob, lines: Digest, places: Sequence[Place]) -> list[
     return [
         place
         for place in places
-        if of(place, changes, ids_before, before) - of(place, [], ids_now, now) >= RISE
+        if of(place, changes, ids_before, before) - of(place, [], ids_now, now) >= least_rise
     ]
 
 

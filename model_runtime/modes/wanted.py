@@ -1,6 +1,7 @@
 """How likely a next edit is to be wanted, from what the base says of it.
 
-A logistic curve over a few numbers. Its weights are set by hand, looking at 78 tasks: a beginning.
+A logistic curve over a few numbers. Its weights are set by hand, looking at 78 tasks, and the last
+three looking at the scenarios: a beginning.
 `remask eval next-edit --fit` fits them where there are more.
 """
 
