@@ -51,7 +51,7 @@ T = TypeVar("T")
 LOG = logging.getLogger(__name__)
 
 #: Seconds that an edit waits to be told what of other files to show.
-PATIENCE_S = 2.0
+PATIENCE_S = 5.0
 
 
 class RemaskProtocol(LanguageServerProtocol):

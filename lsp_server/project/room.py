@@ -39,6 +39,7 @@ from lsp_server.project.messages import (
     peak_memory,
     send,
 )
+from lsp_server.project.walk import walk
 from lsp_server.project.wanted import Document
 from lsp_server.settings import Settings
 
@@ -52,6 +53,8 @@ LOG = logging.getLogger(__name__)
 
 #: Documents whose last choice is remembered.
 N_STANDING = 64
+#: Seconds for looking around before the reader has told what there is.
+LOOKING_S = 0.5
 _BELOW_NORMAL = 0x4000
 
 
@@ -122,7 +125,7 @@ class Room:
         for root in message.roots:
             kept = old.get(root)
             is_same = kept is not None and kept.settings == settings
-            self._indexes[root] = kept if kept and is_same else Index(Path(root), settings)
+            self._indexes[root] = kept if kept and is_same else _looked_around(root, settings)
         self._folders = message
         self._ask(message)
 
@@ -145,6 +148,17 @@ class Room:
         if len(self._standing) > N_STANDING:
             del self._standing[next(iter(self._standing))]
         return laid_out(lines)
+
+
+def _looked_around(root: str, settings: Settings) -> Index:
+    """Return an index that knows some files, so that the first answer is not empty."""
+    index, until = Index(Path(root), settings), time.monotonic() + LOOKING_S
+    for found in walk(Path(root), settings, Path(root)):
+        if found is not None:
+            index.see(*found, None)
+        if time.monotonic() > until:
+            break
+    return index
 
 
 def main() -> None:
