@@ -21,6 +21,8 @@ class ClientSupport:
     apply_edit: bool = False
     configuration: bool = False
     register_configuration: bool = False
+    #: It tells of changed files where it is asked to.
+    register_watching: bool = False
     progress: bool = False
     #: A code action's edit may come later, from its `data`.
     resolves_edits: bool = False
@@ -48,6 +50,7 @@ class ClientSupport:
             register_configuration=_flag(
                 workspace, "did_change_configuration", "dynamic_registration"
             ),
+            register_watching=_flag(workspace, "did_change_watched_files", "dynamic_registration"),
             progress=_flag(capabilities.window, "work_done_progress"),
             resolves_edits=_flag(action, "data_support")
             and resolve is not None

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lsp_server.fill.offers import Offers
     from lsp_server.mirror import OpenDocuments
     from lsp_server.next_edit.offers import Offers as NextEditOffers
+    from lsp_server.project.around import Project
     from lsp_server.protocol_ext import InfillParams
     from lsp_server.runtime.client import RuntimeClient
     from lsp_server.settings import Settings
@@ -56,6 +57,7 @@ class Server(Client, Protocol):
     alternatives: Alternatives
     offers: Offers
     next_edits: NextEditOffers
+    project: Project
     is_configured: asyncio.Event
 
     @property
@@ -84,6 +86,12 @@ class Server(Client, Protocol):
 
     def on_close(self, forget: Callable[[str], None]) -> None:
         """Have a feature told of every document that is closed."""
+
+    def on_ready(self, begin: Callable[[], Awaitable[None]]) -> None:
+        """Have something begun once the user's settings are known."""
+
+    async def configured(self) -> None:
+        """Go on: the user's settings are known."""
 
     def forget(self, uri: str) -> None:
         """Forget all of a document that was closed."""

@@ -9,12 +9,15 @@ from __future__ import annotations
 import os.path
 from functools import lru_cache
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pathspec import GitIgnoreSpec
+
+#: Lists of patterns, each with the folder it stands in, the nearest first.
+Lists: TypeAlias = "tuple[tuple[Path, GitIgnoreSpec], ...]"
 
 #: A longer list of patterns is not read: it is in the way of somebody who types.
 _MAX_IGNORE_BYTES = 256 * 1024
@@ -76,27 +79,50 @@ def _inside(path: str, root: str) -> str | None:
     return None
 
 
-def _ignores(path: Path, root: str) -> bool:
-    top = next((folder for folder in path.parents if (folder / ".git").exists()), None)
-    if top is None:
-        top = next(
-            (Path(each) for each in spellings(root) if each and path.is_relative_to(each)), None
-        )
-    if top is None:
-        return False
-    # A folder that is left out takes all in it along, whatever is said further down.
-    folders = [folder for folder in reversed(path.parents) if folder.is_relative_to(top)][1:]
-    return any(_is_left_out(each, top, is_folder=each != path) for each in [*folders, path])
+def ignore_lists(folder: Path, root: str) -> Lists:
+    """Return what says which files of a folder git leaves out; see `is_ignored`."""
+    top = _top(folder / "_", root)
+    return () if top is None else tuple(_lists(folder / "_", top))
 
 
-def _is_left_out(path: Path, top: Path, *, is_folder: bool) -> bool:
+def ignore_lists_below(folder: Path, above: Lists, *, is_repository: bool) -> Lists:
+    """Return the same for a folder, of what holds in the one above; reads what is in it alone."""
+    if is_repository:
+        return tuple(_lists(folder / "_", folder))
+    own = _read_list(folder / ".gitignore")
+    return above if own is None else ((folder, own), *above)
+
+
+def is_left_out(path: Path, lists: Lists, *, is_folder: bool) -> bool:
     """Return what the nearest list of patterns with an opinion says of a file or folder."""
-    for folder, spec in _lists(path, top):
+    for folder, spec in lists:
         name = path.relative_to(folder).as_posix()
         verdict = spec.check_file(f"{name}/" if is_folder else name).include
         if verdict is not None:
             return verdict
     return False
+
+
+def _ignores(path: Path, root: str) -> bool:
+    top = _top(path, root)
+    if top is None:
+        return False
+    # A folder that is left out takes all in it along, whatever is said further down.
+    folders = [folder for folder in reversed(path.parents) if folder.is_relative_to(top)][1:]
+    return any(
+        is_left_out(each, tuple(_lists(each, top)), is_folder=each != path)
+        for each in [*folders, path]
+    )
+
+
+def _top(path: Path, root: str) -> Path | None:
+    """Return the folder whose lists are the last to count: the repository, else the workspace."""
+    top = next((folder for folder in path.parents if (folder / ".git").exists()), None)
+    if top is not None:
+        return top
+    return next(
+        (Path(each) for each in spellings(root) if each and path.is_relative_to(each)), None
+    )
 
 
 def _lists(path: Path, top: Path) -> Iterator[tuple[Path, GitIgnoreSpec]]:

@@ -19,6 +19,8 @@ from model_runtime.protocol import Mode
 DRAFT = "remask/draft"
 #: Client to server, request `ScoresParams`: answers `ScoresResult`, or null where there is none.
 SCORES = "remask/scores"
+#: Client to server, request `ShownParams`: answers `ShownResult`, or null for nothing.
+SHOWN = "remask/shown"
 #: Client to server, request `NextEditParams`: answers `NextEditResult`, or null for none.
 NEXT_EDIT = "remask/nextEdit"
 #: Client to server, notification `NextEditParams`: what was offered is not wanted, now or later.
@@ -132,6 +134,20 @@ class ScoresResult(msgspec.Struct, frozen=True):
     #: The document they hold for.
     version: int | None
     tokens: tuple[ScoredToken, ...] = ()
+
+
+class ShownParams(msgspec.Struct, frozen=True):
+    """Asks what the model was shown at the last request of a document."""
+
+    uri: str
+
+
+class ShownResult(msgspec.Struct, frozen=True):
+    """What the model was shown, of this file and of others."""
+
+    text: str
+    #: Which model.
+    model: str = ""
 
 
 class NextEditParams(msgspec.Struct, frozen=True):

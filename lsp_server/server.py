@@ -24,13 +24,14 @@ from lsp_server.documents import DocumentSnapshot
 from lsp_server.errors import InfillFailed, ServerFault, StaleResult, UnsupportedDocument
 from lsp_server.fill.alternatives import Alternatives
 from lsp_server.fill.edits import check_current
-from lsp_server.fill.infill import Filled, check_allowed, make_plan
+from lsp_server.fill.infill import Filled, check_allowed, make_plan, with_context
 from lsp_server.fill.offers import Offers
 from lsp_server.mirror import OpenDocuments
 from lsp_server.next_edit.offers import Offers as NextEditOffers
 from lsp_server.notebooks import SYNC, in_notebook
 from lsp_server.paths import is_ignored, is_inside, spellings
 from lsp_server.progress import Progress, Reporter
+from lsp_server.project.around import Project
 from lsp_server.settings import Settings
 from lsp_server.status_board import StatusBoard
 from lsp_server.tally import Tally, tally_path
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LOG = logging.getLogger(__name__)
+
+#: Seconds that an edit waits to be told what of other files to show.
+PATIENCE_S = 5.0
 
 
 class RemaskProtocol(LanguageServerProtocol):
@@ -111,8 +115,10 @@ class RemaskServer(LanguageServer):
         self.support = ClientSupport()
         self.status = StatusBoard(self)
         self.next_edits = NextEditOffers()
+        self.project = Project(self)
         self._told: set[str] = set()
         self._on_close: list[Callable[[str], None]] = []
+        self._on_ready: list[Callable[[], Awaitable[None]]] = []
         #: Whether the runtime that runs has filled something: its model is there.
         self._has_answered = False
         runtime.on_state(self._take_state)
@@ -162,16 +168,31 @@ class RemaskServer(LanguageServer):
         """Have a feature told of every document that is closed: what it keeps of it is to go."""
         self._on_close.append(forget)
 
+    def on_ready(self, begin: Callable[[], Awaitable[None]]) -> None:
+        """Have something begun once the user's settings are known."""
+        self._on_ready.append(begin)
+
+    async def configured(self) -> None:
+        """Go on: the user's settings are known."""
+        self.is_configured.set()
+        for begin in self._on_ready:
+            await begin()
+
     def forget(self, uri: str) -> None:
         """Forget all of a document that was closed."""
-        for forget in (*self._on_close, self.offers.forget, self.alternatives.forget):
+        own = (self.offers.forget, self.alternatives.forget, self.project.forget)
+        for forget in (*self._on_close, *own):
             forget(uri)
+
+    def roots(self) -> list[str]:
+        """Return the workspace folders."""
+        folders = [folder.uri for folder in self.workspace.folders.values()]
+        roots = [to_fs_path(uri) or "" for uri in [self.workspace.root_uri, *folders] if uri]
+        return [root for root in dict.fromkeys(roots) if root]
 
     def root_of(self, path: str) -> str:
         """Return the innermost workspace folder a file lies in; empty for none."""
-        folders = [folder.uri for folder in self.workspace.folders.values()]
-        roots = [to_fs_path(uri) or "" for uri in [self.workspace.root_uri, *folders] if uri]
-        holding = (root for root in roots if root and is_inside(path, root))
+        holding = (root for root in self.roots() if is_inside(path, root))
         return max(holding, key=lambda root: len(spellings(root)[-1]), default="")
 
     def _count(self, language: str, confidence: float | None, end: End) -> None:
@@ -203,8 +224,11 @@ class RemaskServer(LanguageServer):
             raise StaleResult("The document changed since this was asked for. Ask again.")
         await self.ready()
         root = self.root_of(snapshot.path)
-        others = self.others(snapshot.uri)
-        plan = make_plan(snapshot, params, self.settings, others=others, root=root)
+        plan = make_plan(snapshot, params, self.settings, root=root)
+        place, n_bytes = plan.spans[0].start, self.settings.context_bytes
+        context = await self.project.around(snapshot, place, n_bytes, PATIENCE_S)
+        plan = with_context(plan, context)
+        self.project.remember(plan.request)
         reporter = Reporter(self, plan)
         try:
             work = self.alternatives.fill(plan, params, reporter)

@@ -8,6 +8,8 @@ a value that does not fit, is told and left out; everything else of the same mes
 from __future__ import annotations
 
 import fnmatch
+import re
+from functools import lru_cache
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -79,8 +81,8 @@ class InlineSettings(msgspec.Struct, frozen=True, rename="camel"):
     max_line_suffix: Count = 8
     #: One by default: ghost text has to be quick, and each further line costs as much again.
     lines: Lines = "one"
-    #: Bytes of other open files shown to the model. None by default: on a CPU every kilobyte
-    #: costs more than a second of reading, once.
+    #: Bytes of definitions of other files of the project shown to the model. None by default: it
+    #: was not found to be worth it with the default model; see docs/project.md.
     context_bytes: Count = 0
     deadline_seconds: Seconds | None = 20.0
     #: Whether the suggestion behind one that is shown is made before that is accepted. Off, for
@@ -118,8 +120,9 @@ class Settings(msgspec.Struct, frozen=True, rename="camel"):
     max_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
     #: How long a requested edit may take; None for no limit (the first one may download a model).
     deadline_seconds: Seconds | None = None
-    #: Bytes of other open files shown to the model before the one being edited.
-    context_bytes: Count = 2048
+    #: Bytes of definitions of other files of the project shown to the model; in languages without a
+    #: grammar, of the other open files.
+    context_bytes: Count = 1024
     max_file_bytes: Count = 1024 * 1024
     #: Language ids that Remask leaves alone.
     disabled_languages: tuple[str, ...] = ()
@@ -137,14 +140,22 @@ class Settings(msgspec.Struct, frozen=True, rename="camel"):
         A pattern is matched with the file's name and its path from the workspace folder; one that
         begins with "/" or "~" with the whole path. Links count: no spelling of a file may match.
         """
-        spelled = [name.casefold() for name in names(path, root)]
+        here, whole = _patterns(self.secret_files)
+        # Above the workspace folder, a folder of the same name means something else.
         return any(
-            fnmatch.fnmatchcase(name, pattern)
-            for pattern in map(str.casefold, _spelled_out(self.secret_files))
-            for name in spelled
-            # Above the workspace folder, a folder of the same name means something else.
-            if PurePath(name).is_absolute() == PurePath(pattern).is_absolute()
+            (whole if PurePath(name).is_absolute() else here).match(name.casefold())
+            for name in names(path, root)
         )
+
+
+@lru_cache(maxsize=4)
+def _patterns(written: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return what secret files' names match: those from the workspace folder, and whole paths."""
+    found = [pattern.casefold() for pattern in _spelled_out(written)]
+    whole = [pattern for pattern in found if PurePath(pattern).is_absolute()]
+    here = [pattern for pattern in found if not PurePath(pattern).is_absolute()]
+    one, other = ("|".join(map(fnmatch.translate, some)) or r"(?!)" for some in (here, whole))
+    return re.compile(one), re.compile(other)
 
 
 def _spelled_out(patterns: Iterable[str]) -> Iterator[str]:

@@ -12,7 +12,9 @@ from lsp_server.features import (
     ghost_events,
     inline_completion,
     next_edit,
+    project,
     scores,
+    shown,
     status,
 )
 from lsp_server.server import RemaskServer
@@ -32,7 +34,9 @@ def create_server(runtime: RuntimeClient) -> RemaskServer:
         ghost_events,
         inline_completion,
         next_edit,
+        project,
         scores,
+        shown,
         status,
     ):
         feature.register(server)

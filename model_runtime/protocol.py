@@ -38,6 +38,9 @@ Task = Literal[Mode, "score"]
 Lane = Literal["inline", "edit", "next"]
 #: "doubt": the text goes on, less sure than was wanted.
 Finish = Literal["closed", "length", "unchanged", "doubt"]
+#: How other files are shown: as a comment at the top of the file, in the model's own marks for the
+#: files of a repository, or not at all.
+ContextForm = Literal["comment", "marks", "none"]
 #: How readily ghost text is shown.
 Eagerness = Literal["quiet", "balanced", "eager"]
 FailureCode = Literal[
@@ -110,7 +113,7 @@ class MaskSpan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class ContextFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Another file of the workspace, shown to the model before the one being edited."""
+    """Another file of the workspace, or what of it is shown before the one being edited."""
 
     path: str
     text: str
@@ -136,8 +139,10 @@ class InfillRequest(Message, kw_only=True, frozen=True):
     hole_marker: str = "___"
     #: Share of a span's own tokens to mask, 0 to 1; `rewrite` only.
     strength: float = 1.0
-    #: Most relevant first.
+    #: Most relevant first: that one comes to stand last, next to the file.
     context: tuple[ContextFile, ...] = ()
+    #: How these are shown; empty takes what suits the model.
+    context_form: ContextForm | Literal[""] = ""
     #: Registry names; empty takes the runtime's setting.
     model: str = ""
     sampler: str = ""
@@ -163,6 +168,8 @@ class InfillRequest(Message, kw_only=True, frozen=True):
     may_glance: bool = False
     #: Whether `StepReport`s are wanted.
     stream: bool = False
+    #: Whether nothing is to be filled: what the model would be shown is told instead.
+    explain: bool = False
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -349,6 +356,8 @@ class Finished(Message, kw_only=True, frozen=True):
     usage: Usage
     #: Of the span's text; only where a request asked to "score" it.
     scores: tuple[TokenScore, ...] = ()
+    #: What the model would be shown; only where a request asked to "explain".
+    shown: str = ""
 
 
 class Proposal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -429,3 +438,22 @@ class NextEditTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     request: NextEditRequest
     #: Start, end and text of each place that is wanted.
     wanted: tuple[tuple[int, int, str], ...]
+
+
+class ProjectTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One task of `remask eval project`: a line whose right answer stands in another file.
+
+    It stands here for the same reason.
+    """
+
+    id: str
+    kind: str
+    #: Package, version and licence.
+    source: str
+    #: As an editor asks at the beginning of the line, and then at the gap, with what is shown then.
+    before: InfillRequest
+    request: InfillRequest
+    #: The very definition that is needed; and whether it is among what is shown.
+    given: tuple[ContextFile, ...]
+    is_found: bool
+    reference: str

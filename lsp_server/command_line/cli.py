@@ -114,6 +114,9 @@ def infill(
     diff: Annotated[bool, typer.Option("--diff", help="Only print the change (default).")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Show the canvas denoise.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Fill nothing; print what the model is shown.")
+    ] = False,
 ) -> None:
     """Fill a place in a file and print the change as a diff."""
     from lsp_server.command_line.target import Target
@@ -132,7 +135,7 @@ def infill(
         sampler=sampler,
         seed=seed,
     )
-    output = Output(write=write, watch=watch, json=json)
+    output = Output(write=write, watch=watch, json=json, explain=explain)
     try:
         infill_file(Target.parse(target), params, context or (), output)
     except KeyboardInterrupt:
@@ -227,6 +230,15 @@ def _hand_over(name: str, purpose: str) -> None:
     def run_command(context: typer.Context) -> None:
         from lsp_server.runtime.address import DIRECTORY_VARIABLE, default_directory
 
+        # What takes grammars is done on this side.
+        if name == "eval" and context.args[:1] == ["make-project-tasks"]:
+            from lsp_server.project.tasks import main as make
+
+            sys.exit(make(context.args[1:]))
+        if name == "eval" and context.args[:1] == ["project"]:
+            from lsp_server.project.asking import asked_for
+
+            context.args[:] = asked_for(context.args)
         # Where the user's runtime listens is decided on this side only.
         os.environ[DIRECTORY_VARIABLE] = str(default_directory())
         words = [sys.executable, "-m", "model_runtime", name, *context.args]

@@ -23,7 +23,16 @@ from rich.text import Text
 from lsp_server.documents import DocumentSnapshot
 from lsp_server.errors import BadSelection, StaleResult, UnsupportedDocument
 from lsp_server.fill.edits import split_lines
-from lsp_server.fill.infill import Filled, check_allowed, check_size, fill, make_plan
+from lsp_server.fill.infill import (
+    Filled,
+    check_allowed,
+    check_size,
+    fill,
+    make_plan,
+    with_context,
+)
+from lsp_server.fill.prompts import choose_context
+from lsp_server.project.at_once import definitions_around
 from lsp_server.runtime.client import RuntimeClient
 from lsp_server.runtime.process import RuntimeProcess
 from lsp_server.settings import Settings
@@ -51,6 +60,8 @@ class Output:
     write: bool = False
     watch: bool = False
     json: bool = False
+    #: Print what the model would be shown, and nothing else.
+    explain: bool = False
 
 
 def infill_file(
@@ -72,16 +83,19 @@ def infill_file(
     others = [_read(path, settings) for path in context]
     for other in others:
         check_allowed(other, settings, root="")
-    plan = make_plan(
-        snapshot,
-        params,
-        msgspec.structs.replace(settings, context_bytes=settings.max_file_bytes)
-        if context
-        else settings,
-        selections=selections,
-        others=others,
-        root=_root([snapshot, *others]),
-    )
+    root = _root([snapshot, *others])
+    plan = make_plan(snapshot, params, settings, selections=selections, root=root)
+    if context:
+        shown = choose_context(
+            snapshot, others, settings, root=root, max_bytes=settings.max_file_bytes
+        )
+    else:
+        place = plan.spans[0].start
+        shown = definitions_around(snapshot, root, place, settings.context_bytes, settings)
+    plan = with_context(plan, shown)
+    if output.explain:
+        sys.stdout.write(asyncio.run(_explain(plan)) + "\n")
+        return
     filled = asyncio.run(_fill(plan, watch=output.watch))
     if output.write:
         write_file(snapshot, filled.text)
@@ -102,6 +116,15 @@ def _root(snapshots: Sequence[DocumentSnapshot]) -> str:
     root = Path.cwd()
     is_inside = all(Path(snapshot.path).is_relative_to(root) for snapshot in snapshots)
     return str(root) if is_inside else ""
+
+
+async def _explain(plan: Plan) -> str:
+    client = RuntimeClient(RuntimeProcess.default())
+    try:
+        request = msgspec.structs.replace(plan.request, explain=True, stream=False)
+        return (await client.infill(request, None)).shown
+    finally:
+        await client.close()
 
 
 async def _fill(plan: Plan, *, watch: bool) -> Filled:

@@ -75,7 +75,7 @@ def register(server: Server) -> None:
     async def _ask() -> None:
         if server.support.configuration:
             await configuration.pull()
-        server.is_configured.set()
+        await server.configured()
 
     async def _watch() -> None:
         # Also where the first question is never answered: a change brings the next one.

@@ -21,7 +21,7 @@ from lsp_server.errors import ServerFault
 from lsp_server.fill.edits import check_current, to_newlines
 from lsp_server.fill.offers import Offer
 from lsp_server.fill.prefetch import Prefetch
-from lsp_server.fill.prompts import build_infill, choose_context
+from lsp_server.fill.prompts import build_infill
 from lsp_server.fill.silences import Silences
 from lsp_server.fill.suggestions import Suggestions
 from lsp_server.newest import Newest
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     Ask = Callable[[], Coroutine[Any, Any, Finished | None]]
 
 _MILLISECONDS = 1000
+#: Seconds that ghost text waits, behind the pause, to be told what of other files to show.
+PATIENCE_S = 0.1
 #: Letters that what was just typed must have to be said again.
 _MIN_TYPED = 3
 #: What parts a line: brackets, commas, quotes, the ends of tags, comments.
@@ -240,21 +242,19 @@ async def _infill(
     pause_s: float,
     least: float,
 ) -> Finished:
-    if pause_s:
-        await asyncio.sleep(pause_s)
-        check_current(snapshot, server.documents.opened(snapshot.uri))
     settings, root = server.settings, server.root_of(snapshot.path)
     typed = snapshot.text[: replaced.start] + shown + snapshot.text[replaced.end :]
-    cursor = replaced.start + len(shown)
-    context = choose_context(
-        snapshot,
-        server.others(snapshot.uri),
-        settings,
-        root=root,
-        max_bytes=settings.inline.context_bytes,
-    )
+    typed_snapshot, cursor = replace(snapshot, text=typed), replaced.start + len(shown)
+    n_bytes = settings.inline.context_bytes
+    # What is to be shown of other files is found while one waits anyway.
+    looked_up = server.project.around(typed_snapshot, cursor, n_bytes, pause_s + PATIENCE_S)
+    if pause_s:
+        context, _ = await asyncio.gather(looked_up, asyncio.sleep(pause_s))
+        check_current(snapshot, server.documents.opened(snapshot.uri))
+    else:
+        context = await looked_up
     request = build_infill(
-        replace(snapshot, text=typed),
+        typed_snapshot,
         [Span(cursor, cursor)],
         InfillParams(uri=snapshot.uri, lines=settings.inline.lines),
         settings,
@@ -263,4 +263,5 @@ async def _infill(
         lane="inline",
         least_confidence=least,
     )
+    server.project.remember(request)
     return await server.ask(request)

@@ -24,4 +24,5 @@ def register(server: Server) -> None:
     @server.feature(types.SHUTDOWN)
     async def shut_down(_params: Any) -> None:
         server.keep_counts()
+        await server.project.close()
         await server.runtime.close()

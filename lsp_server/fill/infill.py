@@ -17,7 +17,7 @@ import msgspec
 from lsp_server.documents import LINE_END
 from lsp_server.errors import UnsupportedDocument
 from lsp_server.fill.edits import Replacement, apply_replacements, moved, to_replacements
-from lsp_server.fill.prompts import build_infill, choose_context
+from lsp_server.fill.prompts import build_infill
 from lsp_server.fill.remask import Remask, remask_line
 from lsp_server.paths import relative_path
 from lsp_server.syntax.check import find_faults, find_new_faults
@@ -32,7 +32,14 @@ if TYPE_CHECKING:
     from lsp_server.protocol_ext import InfillParams
     from lsp_server.runtime.client import RuntimeClient
     from lsp_server.settings import Settings
-    from model_runtime.protocol import Alternative, Finished, InfillRequest, Notice, StepReport
+    from model_runtime.protocol import (
+        Alternative,
+        ContextFile,
+        Finished,
+        InfillRequest,
+        Notice,
+        StepReport,
+    )
 
 
 #: What is said where the model gives back what stood there, and where it gives nothing.
@@ -142,7 +149,6 @@ def make_plan(
     settings: Settings,
     *,
     selections: Sequence[Span] | None = None,
-    others: Iterable[DocumentSnapshot] = (),
     root: str = "",
 ) -> Plan:
     """Find the spans and build the request.
@@ -152,7 +158,6 @@ def make_plan(
         params: what was asked for.
         settings: the user's.
         selections: instead of `params.ranges`.
-        others: the other open documents, the one used last first.
         root: the workspace folder.
 
     Raises:
@@ -169,11 +174,13 @@ def make_plan(
         scope=params.scope,
         hole_marker=settings.hole_marker,
     )
-    context = choose_context(
-        snapshot, others, settings, root=root, max_bytes=settings.context_bytes
-    )
-    request = build_infill(snapshot, spans, params, settings, context=context, root=root)
-    return Plan(snapshot, spans, request)
+    return Plan(snapshot, spans, build_infill(snapshot, spans, params, settings, root=root))
+
+
+def with_context(plan: Plan, context: Iterable[ContextFile]) -> Plan:
+    """Return a plan that shows the model something of other files."""
+    request = msgspec.structs.replace(plan.request, context=tuple(context))
+    return Plan(plan.snapshot, plan.spans, request)
 
 
 async def fill(

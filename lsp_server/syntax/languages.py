@@ -7,6 +7,7 @@ without one works too: exact selections need no syntax.
 from __future__ import annotations
 
 import importlib
+import time
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
@@ -170,6 +171,37 @@ def parse(language: str, text: str) -> Tree | None:
     """
     grammar = find_grammar(language)
     return _parser(grammar).parse(text.encode("utf-8")) if grammar else None
+
+
+def parse_within(language: str, text: str, seconds: float) -> Tree | None:
+    """Return the syntax tree of a text; None where there is no grammar, or it takes too long.
+
+    Some texts that are no code of the language take a grammar minutes.
+
+    Args:
+        language: its LSP id.
+        text: to parse.
+        seconds: of the processor, at the most.
+    """
+    grammar = find_grammar(language)
+    if grammar is None:
+        return None
+    parser, data = _parser(grammar), text.encode("utf-8")
+    until = time.process_time() + seconds
+
+    def is_over(_offset: int, _has_error: bool) -> bool:  # noqa: FBT001  as the parser calls it
+        return time.process_time() > until
+
+    try:
+        return parser.parse(lambda at, _: data[at : at + _CHUNK], progress_callback=is_over)
+    except ValueError:
+        # What it has begun would be gone on with at the next text.
+        parser.reset()
+        return None
+
+
+#: Bytes that a parser is given at once.
+_CHUNK = 1 << 16
 
 
 @cache

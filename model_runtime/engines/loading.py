@@ -36,7 +36,7 @@ from model_runtime.text.fim import FimTemplate
 from model_runtime.text.layout import SPAN_ROOM, CanvasLayout
 from model_runtime.text.tokenizer import CodeTokenizer
 from model_runtime.weights.bases import Base, find_base
-from model_runtime.weights.catalog import CATALOG, DEFAULT_MODEL
+from model_runtime.weights.catalog import CATALOG, DEFAULT_MODEL, context_form
 from model_runtime.weights.convert import (
     TOKENIZER_FILE,
     converted_folder,
@@ -148,6 +148,7 @@ def load_default(
             heals=settings.heal_tokens,
             ends_early=settings.end_early,
             forms=CATALOG[model_name].forms if model_name in CATALOG else None,
+            context_form=context_form(model_name),
         ),
         TensorFile(folder / WEIGHTS_FILE),
         _described(device, precision, has_adapter=adapter is not None),

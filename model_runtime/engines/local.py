@@ -33,6 +33,7 @@ from model_runtime.protocol import Finished, NextEdits, Usage
 from model_runtime.samplers import SAMPLERS
 from model_runtime.samplers.hybrid import Hybrid
 from model_runtime.text.calibration import Calibration
+from model_runtime.text.explained import HERE, as_laid_out, explained
 from model_runtime.text.markers import holds_marker, unmarked
 from model_runtime.text.one_line import as_meant
 
@@ -66,8 +67,8 @@ class ContextKey(NamedTuple):
 
     document: str
     form: Form
-    #: The other files that are shown.
-    files: tuple[str, ...]
+    #: Whether other files are shown, and how; which ones changes at the end, if at all.
+    others: str
     is_glance: bool = False
     #: Of next edits, whose contexts are others.
     is_next: bool = False
@@ -142,6 +143,8 @@ class LocalEngine:
         model: Model,
         sampler: Sampler[Any, Any],
     ) -> Finished:
+        if request.explain:
+            return explained(request, self._settings.model, _shown(request, model))
         seed = secrets.randbelow(MAX_SEED) if request.seed is None else request.seed
         rng = torch.Generator().manual_seed(seed)
         key, n_glance = _context_key(request, model), self._settings.glance_tokens
@@ -164,7 +167,7 @@ class LocalEngine:
     ) -> NextEdits:
         """Judge what may be edited next; see `NextEditEngine.next_edits`."""
         model = self._load(listener, cancel)
-        key = ContextKey(request.document, "fim", files=(), is_next=True)
+        key = ContextKey(request.document, "fim", others="", is_next=True)
         failures = told_failures(
             model.denoiser.device, self.forget, partial(self._lose_device, model)
         )
@@ -297,6 +300,22 @@ def _without_adapter(sampler: Sampler[Any, Any]) -> Sampler[Any, Any]:
     return Hybrid(msgspec.structs.replace(sampler.params, from_canvas=False))
 
 
+def _shown(request: InfillRequest, model: Model) -> str:
+    """Return the prompts of a request's spans, the other spans left empty in each."""
+    shown, texts = [], [span.following for span in request.spans]
+    for index, span in enumerate(request.spans):
+        prefix = request.prefix + "".join(texts[:index])
+        suffix = "".join(texts[index:]) + request.suffix
+        laid_out = model.layout.lay_out(request, span, prefix, suffix)
+        tokenizer = model.layout.template.tokenizer
+        shown.append(
+            as_laid_out(laid_out.context, tokenizer)
+            + HERE
+            + as_laid_out(laid_out.behind, tokenizer)
+        )
+    return "\n\n".join(shown)
+
+
 def _opened(request: InfillRequest) -> InfillRequest:
     """Return the request, an infill where code is missing: there is nothing to start from."""
     is_open = any(holds_marker(span.text, request.hole_marker) for span in request.spans)
@@ -306,6 +325,6 @@ def _opened(request: InfillRequest) -> InfillRequest:
 
 
 def _context_key(request: InfillRequest, model: Model) -> ContextKey:
-    files = tuple(file.path for file in request.context)
+    others = (request.context_form or "own") if request.context else ""
     form = model.layout.form_of(request, request.spans[0])
-    return ContextKey(request.document, form, files)
+    return ContextKey(request.document, form, others)

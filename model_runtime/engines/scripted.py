@@ -39,6 +39,7 @@ from model_runtime.protocol import (
     TokenScore,
     Usage,
 )
+from model_runtime.text.explained import as_sent, explained
 from model_runtime.text.showing import sure_part
 
 if TYPE_CHECKING:
@@ -144,6 +145,8 @@ class ScriptedEngine:
 
     def infill(self, request: InfillRequest, listener: Listener, cancel: CancelToken) -> Finished:
         """Answer with the first reply that fits."""
+        if request.explain:
+            return explained(request, "scripted", as_sent(request))
         reply = self._reply(request.prefix)
         seed = request.seed or 0
         whole = [_fill(request, texts) for texts in (reply.texts, *reply.others)]

@@ -11,8 +11,10 @@
     calibrate          make the weights of its confidence
     typing             what ghost text loses by not encoding the file's end at every character
     next-edit TASKS …  what is offered after an edit: renames, real edits, silence
+    project            lines whose right answer stands in another file of their project
     perplexity         over the same tasks: the base's, exactly, and the canvas's bound
     join REPORT …      one table and one plot of several reports
+    make-project-tasks DATA  cut the tasks of `project` out of a corpus of newer packages again
     make-tasks DATA    cut held-out tasks out of a training corpus again
 
 `--sweep threshold=0.5,0.7,0.9` measures once for each value: one line of the plot.
@@ -99,9 +101,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     following = benchmarks.add_parser("next-edit", help="what is offered after an edit")
     following.add_argument("tasks", type=Path, nargs="+", help="of lsp_server.next_edit.tasks")
     following.add_argument("--fit", action="store_true", help="fit the curve of the confidence")
+    project = benchmarks.add_parser("project", help="lines that need another file")
+    project.add_argument("--tasks", type=Path, required=True, help="asked, by lsp_server.project")
+    project.add_argument(
+        "--variant", action="append", metavar="SHOWN", help='such as "retrieved, comment"'
+    )
+    project.add_argument("--seconds", type=float, help="stop after so many; --resume goes on")
     for benchmark in (heldout, perplexity, rules, *typed):
         benchmark.add_argument("--tasks", type=Path, help="other tasks than the shipped ones")
-    resumed = (humaneval, heldout, correction, edits, rules, following, *typed)
+    resumed = (humaneval, heldout, correction, edits, rules, following, project, *typed)
     for benchmark in resumed:
         benchmark.add_argument(
             "--resume", action="store_true", help="go on where an evaluation was cut off"
@@ -198,6 +206,7 @@ _MEASURES: dict[str, Callable[[argparse.Namespace], int]] = {
     "keyboard": _measure_page,
     "next-edit": _measure_page,
     "perplexity": _measure_page,
+    "project": _measure_page,
     "repair": _measure_mode,
     "rules": _measure_page,
     "self-correction": _measure_page,

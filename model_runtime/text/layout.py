@@ -25,6 +25,7 @@ from model_runtime.text.healing import find_half
 from model_runtime.text.indentation import block_opening
 from model_runtime.text.laid_out import LaidOut
 from model_runtime.text.markers import without_markers
+from model_runtime.text.others import OTHER_FILES_SHARE, as_comment, in_marks
 from model_runtime.text.reading import CanvasReader
 from model_runtime.text.syntax import syntax_of
 from model_runtime.text.window import SUFFIX_SHARE, around, head, tail
@@ -32,7 +33,7 @@ from model_runtime.text.window import SUFFIX_SHARE, around, head, tail
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from model_runtime.protocol import Enclosing, InfillRequest, MaskSpan
+    from model_runtime.protocol import ContextForm, Enclosing, InfillRequest, MaskSpan
     from model_runtime.text.forms import Form
     from model_runtime.text.template import Template
 
@@ -46,8 +47,6 @@ MAX_TEXT_TOKENS = 640
 #: How much longer than the text it starts from a fill may get.
 MORE_TOKENS = 64
 GROWTH = 1.25
-#: Share of the context that may be other files.
-OTHER_FILES_SHARE = 0.4
 #: Tokens of a chat prompt beside the code and the instruction, and more than enough.
 CHAT_FRAME = 128
 #: A file that has no more tokens before a span begins the answer as a whole.
@@ -85,6 +84,8 @@ class CanvasLayout:
         forms: which prompt suits which span; a base without a chat template has one.
         span_room: positions that the model has beside them.
         takes_words: whether it was trained to be asked, if its vocabulary has the marks.
+        context_form: how other files are shown, where a request does not say.
+        is_glance: whether other files get only what the file itself leaves of the room.
     """
 
     #: Whether a span is as long as the fill; else the canvas says where it ends.
@@ -100,6 +101,8 @@ class CanvasLayout:
         forms: Forms | None = None,
         span_room: int = SPAN_ROOM,
         takes_words: bool = True,
+        context_form: ContextForm = "comment",
+        is_glance: bool = False,
     ) -> None:
         self.template = template
         self.reader = CanvasReader(template)
@@ -110,6 +113,8 @@ class CanvasLayout:
         self._heals = heals
         self._ends_early = ends_early
         self._span_room = span_room
+        self._context_form = context_form
+        self._is_glance = is_glance
 
     def within(self, max_context_tokens: int) -> Self:
         """Return the same layout with less room."""
@@ -121,6 +126,8 @@ class CanvasLayout:
             forms=self.forms,
             span_room=self._span_room,
             takes_words=self.chat is not None,
+            context_form=self._context_form,
+            is_glance=True,
         )
 
     def form_of(self, request: InfillRequest, span: MaskSpan) -> Form:
@@ -318,16 +325,25 @@ class CanvasLayout:
         self, request: InfillRequest, prefix: str, suffix: str
     ) -> tuple[list[int], list[int], list[int]]:
         """Return the tokens before a span, behind it, and of other files, as much as fits."""
-        budget = self.max_context_tokens
-        prefix = self.template.lead + prefix
-        before, after, n_free = around(prefix, suffix, budget, self.template.tokenizer)
-        files = request.context
+        budget, template = self.max_context_tokens, self.template
+        prefix = template.lead + prefix
+        n_others = int(budget * OTHER_FILES_SHARE)
+        if self._is_glance:
+            # What is nearest to the cursor comes first.
+            *_, n_free = around(prefix, suffix, budget, template.tokenizer)
+            n_others = min(n_others, n_free)
+        form = request.context_form or self._context_form
+        comment: list[int] = []
+        if form == "comment":
+            syntax = syntax_of(request.language, request.path, request.prefix)
+            comment = as_comment(request.context, n_others, syntax, template)
+        files = request.context if form == "marks" else ()
         if request.mode == "repair" and request.instruction:
             files = (ContextFile(path=PROBLEMS, text=request.instruction), *files)
-        others = self._lay_out_others(
-            files, min(n_free, int(budget * OTHER_FILES_SHARE)), request.path
-        )
-        return before, after, others
+        others = in_marks(files, n_others - len(comment), request.path, template)
+        n_own = budget - len(comment) - len(others)
+        before, after, _ = around(prefix, suffix, n_own, template.tokenizer)
+        return comment + before, after, others
 
     def _task(
         self, request: InfillRequest, prefix: str, suffix: str, text: str, n_text: int
@@ -385,19 +401,6 @@ class CanvasLayout:
         texts = [half + "".join(text + gap for text, gap in pairs) + behind for pairs in pieces]
         plain = self.template.before_span(context)
         return plain, [encode(text) or [self.template.end_id] for text in texts], []
-
-    def _lay_out_others(self, files: Sequence[ContextFile], budget: int, path: str) -> list[int]:
-        """Lay other files out, nearest to the span first served, each whole or not at all."""
-        laid_out: list[list[int]] = []
-        for file in files:
-            one = self.template.lay_out_file(file.path, file.text)
-            if len(one) <= budget:
-                laid_out.append(one)
-                budget -= len(one)
-        if not laid_out:
-            return []
-        here = self.template.open_file(path)
-        return [token_id for one in reversed(laid_out) for token_id in one] + here
 
 
 def _label(language: str) -> str:

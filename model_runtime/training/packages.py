@@ -48,7 +48,8 @@ LICENCES = frozenset(
     },
 )
 
-_DEBIAN = "{} http://deb.debian.org/debian bookworm main\n"
+#: Kind of list and release; a pinned version stands in one of them.
+_DEBIAN = (("deb", "bookworm"), ("deb-src", "bookworm"), ("deb", "trixie"))
 _TIMEOUT_S = 300
 
 
@@ -112,7 +113,9 @@ def prepare_debian(downloads: Path) -> None:
     state = downloads / "apt"
     (state / "lists" / "partial").mkdir(parents=True, exist_ok=True)
     (state / "cache" / "archives" / "partial").mkdir(parents=True, exist_ok=True)
-    lists = "".join(_DEBIAN.format(kind) for kind in ("deb", "deb-src"))
+    lists = "".join(
+        f"{kind} http://deb.debian.org/debian {release} main\n" for kind, release in _DEBIAN
+    )
     (state / "sources.list").write_text(lists, encoding="utf-8")
     _run(["apt-get", *_apt_options(downloads), "update"], "Debian's lists")
 

@@ -7,9 +7,13 @@ they came from.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from model_runtime.errors import UnknownName
 from model_runtime.text.forms import Forms
+
+if TYPE_CHECKING:
+    from model_runtime.protocol import ContextForm
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ class NamedModel:
     sources: tuple[HubFile | WheelParts, ...]
     #: Which prompt suits which kind of span.
     forms: Forms = field(default_factory=Forms)
+    #: How it is shown other files.
+    context_form: ContextForm = "comment"
 
 
 _MODELS = (
@@ -106,6 +112,8 @@ class HubBase:
     #: Tokens.
     context: int
     good_at: str
+    #: How it is shown other files: as a comment, until it is measured.
+    context_form: ContextForm = "comment"
 
 
 _BASES = (
@@ -130,6 +138,12 @@ _BASES = (
 CATALOG = {model.name: model for model in _MODELS}
 BASES = {base.name: base for base in _BASES}
 DEFAULT_MODEL = _MODELS[0].name
+
+
+def context_form(name: str) -> ContextForm:
+    """Return how a model is shown other files; one without an entry, as a comment."""
+    entry = CATALOG.get(name) or BASES.get(name)
+    return entry.context_form if entry else "comment"
 
 
 def named_model(name: str) -> NamedModel:

@@ -38,6 +38,7 @@ def values() -> dict[str, Any]:
     return {
         "DRAFT": protocol_ext.DRAFT,
         "SCORES": protocol_ext.SCORES,
+        "SHOWN": protocol_ext.SHOWN,
         "NEXT_EDIT": protocol_ext.NEXT_EDIT,
         "DISMISS_NEXT_EDIT": protocol_ext.DISMISS_NEXT_EDIT,
         "STATUS": protocol_ext.STATUS,

@@ -13,6 +13,7 @@ import { Review } from './review';
 import { Scores } from './scores';
 import { createClient } from './server';
 import { settings, toggleInline } from './settings';
+import { showShown } from './shown';
 import { StatusItem } from './status';
 
 let client: LanguageClient | undefined;
@@ -74,6 +75,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     register('remask.fillHoles', () => commands.run('holes')),
     register('remask.instruct', () => commands.instruct()),
     register('remask.scores', () => scores.show()),
+    register('remask.shown', () => showShown(client)),
     register('remask.review.accept', () => review.accept()),
     register('remask.review.reject', () => review.reject()),
     register('remask.review.next', () => review.next()),

@@ -1,7 +1,7 @@
 /**
  * What Remask says beyond LSP: the mirror of `lsp_server/protocol_ext.py`, and the only place of
  * the extension where these names stand.
- * protocol: ffcb645d62148ce2
+ * protocol: 147c6465f4365f41
  */
 
 export type Mode = 'infill' | 'rewrite' | 'repair' | 'holes';
@@ -11,6 +11,7 @@ export type RuntimeStateName = 'stopped' | 'starting' | 'running' | 'failed';
 
 export const DRAFT = 'remask/draft';
 export const SCORES = 'remask/scores';
+export const SHOWN = 'remask/shown';
 export const NEXT_EDIT = 'remask/nextEdit';
 export const DISMISS_NEXT_EDIT = 'remask/dismissNextEdit';
 export const STATUS = 'remask/status';
@@ -70,6 +71,15 @@ export interface ScoredToken {
 export interface ScoresResult {
   version: number | null;
   tokens?: ScoredToken[];
+}
+
+export interface ShownParams {
+  uri: string;
+}
+
+export interface ShownResult {
+  text: string;
+  model?: string;
 }
 
 export interface NextEditParams {

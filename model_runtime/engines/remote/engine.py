@@ -14,6 +14,7 @@ from model_runtime.engines.remote.call import Call, Server, unless_stopped
 from model_runtime.engines.remote.keys import find_key
 from model_runtime.engines.remote.privacy import Allowed
 from model_runtime.errors import BadRequest, RemoteFailed
+from model_runtime.text.explained import as_sent, explained
 from model_runtime.text.one_line import as_meant
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ class RemoteEngine(ABC):
         request = as_meant(request)
         try:
             shown = self._what_may_leave(request)
+            if request.explain:
+                return explained(request, self._model or self.name, as_sent(shown))
             finished: Finished = self._loop.run(unless_stopped(self._fill(shown, listener), cancel))
         except RemoteFailed as fault:
             if not self._settings.remote_fallback:

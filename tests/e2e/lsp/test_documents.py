@@ -170,8 +170,16 @@ async def test_what_can_not_be_filled_is_said(
 
 
 async def test_other_open_files_are_context_and_secrets_are_not(home: Home, tmp_path: Path) -> None:
-    """What the model sees of the workspace, written down by a stand-in for another Remask."""
+    """What the model sees of the workspace, written down by a stand-in for another Remask.
+
+    Of other files it is what they define, on the disk or not; where it goes, and what of it, the
+    server tells who asks.
+    """
     folder = tmp_path / "pkg"
+    folder.mkdir()
+    (folder / "disk.py").write_text("def on_disk(a): ...\n")
+    (folder / "secrets.py").write_text("def hidden(a): ...\n")
+    text = "from near import NEAR\nfrom disk import on_disk\nfrom secrets import hidden\n0\n"
     files = {
         folder / "near.py": "NEAR = 1\n",
         folder / ".env": "TOKEN = 1\n",
@@ -181,13 +189,26 @@ async def test_other_open_files_are_context_and_secrets_are_not(home: Home, tmp_
     with fake_remote(good("remask")) as remote:
         home.environment |= environment("remask", remote.url)
         async with language_client(home, capabilities_in("utf-16"), root=folder) as client:
-            for path, text in files.items():
-                open_document(client, text, path.as_uri())
-            open_document(client, "x = 1\n0\n", uri)
-
-            (edit,) = await fill(client, place(1, 0, 1), uri)
+            for path, content in files.items():
+                open_document(client, content, path.as_uri())
+            open_document(client, text, uri)
+            nothing = await client.protocol.send_request_async("remask/shown", {"uri": uri})
+            seen: dict[str, Any] = {}
+            # The index starts with the first edit, which does not wait for ever.
+            while not seen.get("context"):
+                (edit,) = await fill(client, place(3, 0, 1), uri)
+                *_, (_, _, seen) = remote.requests
+            n_requests = len(remote.requests)
+            told = await client.protocol.send_request_async("remask/shown", {"uri": uri})
 
     assert edit.new_text == FILL
-    ((_, _, seen),) = remote.requests
-    assert (seen["path"], seen["prefix"], seen["suffix"]) == ("a.py", "x = 1\n", "\n")
-    assert seen["context"] == [{"path": "near.py", "text": "NEAR = 1\n"}]
+    assert (seen["path"], seen["prefix"], seen["suffix"]) == ("a.py", text[:-2], "\n")
+    assert sorted(seen["context"], key=lambda file: file["path"]) == [
+        {"path": "disk.py", "text": "def on_disk(a)\n"},
+        {"path": "near.py", "text": "NEAR = 1\n"},
+    ]
+    assert nothing is None
+    assert "File disk.py:\ndef on_disk(a)\n" in told.text
+    assert "hidden(a)" not in told.text
+    # Nothing was sent for it.
+    assert len(remote.requests) == n_requests

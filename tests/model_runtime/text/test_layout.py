@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 import torch
 from hypothesis import given, settings
@@ -107,3 +108,42 @@ def test_a_fill_ends_where_the_next_line_comes() -> None:
     canvas.committed = canvas.token_ids != LAYOUT.template.mask_id
     assert LAYOUT.reader.is_closed(laid_out)
     assert LAYOUT.reader.read(laid_out).text == "a = 1"
+
+
+def shown(asked: InfillRequest, layout: CanvasLayout = LAYOUT) -> str:
+    """Return the prompt of a request's one span as text."""
+    laid_out = layout.lay_out(asked, asked.spans[0], asked.prefix, asked.suffix)
+    return DECODE(laid_out.context)
+
+
+@pytest.mark.parametrize(("language", "marker"), [("python", "#"), ("go", "//"), ("lua", "--")])
+def test_other_files_are_a_comment_at_the_top(language: str, marker: str) -> None:
+    """In the language's own marks, the most relevant file last, next to what is edited."""
+    files = tuple(ContextFile(path=f"{name}.x", text=f"{name} = 2\n\n") for name in "bc")
+    asked = msgspec.structs.replace(request("infill"), language=language, context=files)
+    expected = f"{marker} c.x\n{marker} c = 2\n{marker} b.x\n{marker} b = 2\n\ndef f():"
+    assert expected in shown(asked)
+
+
+def test_other_files_are_shown_as_a_request_says() -> None:
+    """In the base's marks, or not at all; else as the base is shown them."""
+    asked = request("infill")
+    marked = msgspec.structs.replace(asked, context_form="marks")
+    assert "b.py\nb = 2\n" in shown(marked)
+    assert "# b.py" not in shown(marked)
+    assert "b = 2" not in shown(msgspec.structs.replace(asked, context_form="none"))
+    own = CanvasLayout(LAYOUT.template, 1024, context_form="none")
+    assert "b = 2" not in shown(asked, own)
+
+
+def test_other_files_take_room_from_a_long_file_and_never_all_of_it() -> None:
+    """What does not fit into their share is left out, each file whole."""
+    files = tuple(ContextFile(path=f"{name}.py", text=f"{name} = 2\n" * 20) for name in "bc")
+    files += (ContextFile(path="long.py", text="d = 3\n" * 4000),)
+    asked = msgspec.structs.replace(request("infill"), prefix="x = 1\n" * 4000, context=files)
+    text = shown(asked)
+    assert "# b.py" in text
+    assert "# long.py" not in text
+    assert text.count("x = 1\n") > 50
+    # A glance at a long file is for what stands nearest.
+    assert "# b.py" not in shown(asked, LAYOUT.within(256))

@@ -28,6 +28,9 @@ local controls = {
   status = function()
     status.say(status.line())
   end,
+  shown = function()
+    require('remask.shown').show()
+  end,
 }
 
 ---What may follow a mode as name=value, and what it may be.

@@ -1,6 +1,6 @@
 ---What Remask says beyond LSP: the mirror of `lsp_server/protocol_ext.py`, and the only place of
 ---the plugin where these names stand.
----protocol: ffcb645d62148ce2
+---protocol: 147c6465f4365f41
 
 ---@alias remask.Mode 'infill'|'rewrite'|'repair'|'holes'
 ---@alias remask.Scope 'selection'|'expression'|'statement'|'body'
@@ -49,6 +49,13 @@
 ---@field version integer?
 ---@field tokens? remask.ScoredToken[]
 
+---@class remask.ShownParams
+---@field uri string
+
+---@class remask.ShownResult
+---@field text string
+---@field model? string
+
 ---@class remask.NextEditParams
 ---@field uri string
 ---@field version? integer
@@ -92,6 +99,7 @@
 return {
   DRAFT = 'remask/draft',
   SCORES = 'remask/scores',
+  SHOWN = 'remask/shown',
   NEXT_EDIT = 'remask/nextEdit',
   DISMISS_NEXT_EDIT = 'remask/dismissNextEdit',
   STATUS = 'remask/status',

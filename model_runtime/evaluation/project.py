@@ -1,0 +1,207 @@
+"""`remask eval project`: lines whose right answer stands in another file, and what showing it does.
+
+The language server cuts the tasks and chooses what is shown, for it has the grammars; here each is
+filled with nothing shown, with what was retrieved, and with the very definition that is needed, in
+each form. The seconds are those until the first draft of ghost text, in a document that was asked
+about at the beginning of the line.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import re
+import statistics
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from model_runtime.engines import ENGINES
+from model_runtime.errors import BadRequest
+from model_runtime.evaluation.metrics import rate
+from model_runtime.evaluation.report import table
+from model_runtime.evaluation.run import Deaf, Journal, Unstoppable, describe_machine, spread
+from model_runtime.protocol import ProjectTask
+from model_runtime.settings import flags_of, load_settings
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from model_runtime.engines.base import Engine
+
+PAGE_NAME = "project.md"
+#: What is shown, and how.
+VARIANTS = (
+    "nothing",
+    "retrieved, comment",
+    "retrieved, marks",
+    "given, comment",
+    "given, marks",
+)
+_WORD = re.compile(r"\w+|[^\w\s]+")
+_Z = 1.96
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """One task in one variant."""
+
+    id: str
+    kind: str
+    language: str
+    variant: str
+    text: str
+    exact: bool
+    first_word: bool
+    #: Whether what is needed was among what is shown.
+    is_found: bool
+    #: Until the first draft, and until the end.
+    draft_s: float
+    seconds: float
+    n_context_tokens: int
+
+
+def read_tasks(path: Path) -> list[ProjectTask]:
+    """Read tasks.
+
+    Raises:
+        BadRequest: the file is missing or holds something else.
+    """
+    decoder = msgspec.json.Decoder(ProjectTask)
+    try:
+        return [decoder.decode(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
+    except (OSError, msgspec.DecodeError) as error:
+        raise BadRequest(f"no project tasks in {path}: {error}") from error
+
+
+def main(arguments: argparse.Namespace) -> str:
+    """Measure, write the page and return it."""
+    tasks = spread(read_tasks(arguments.tasks), arguments.limit)
+    variants = arguments.variant or VARIANTS[:4]
+    settings = load_settings(flags_of(arguments))
+    make: Any = ENGINES.load(settings.engine)
+    engine: Engine = make(settings)
+    try:
+        ask(engine, tasks[0], "nothing")
+        machine = describe_machine(engine)
+        depends = machine | {"tasks": str(len(tasks)), "tokens": str(settings.max_context_tokens)}
+        journal = Journal(arguments.out / "project.jsonl", depends, Asked, resume=arguments.resume)
+        done = {(one.id, one.variant): one for one in journal.read()}
+        until = time.monotonic() + arguments.seconds if arguments.seconds else math.inf
+        for task in tasks:
+            for variant in variants:
+                if (task.id, variant) not in done and time.monotonic() < until:
+                    done[task.id, variant] = ask(engine, task, variant)
+                    journal.append(done[task.id, variant])
+    finally:
+        engine.close()
+    asked = [one for one in done.values() if one.variant in variants]
+    words = page(asked, machine, time.strftime("%Y-%m-%d"))
+    (arguments.out / PAGE_NAME).write_text(words, encoding="utf-8")
+    return words
+
+
+def ask(engine: Engine, task: ProjectTask, variant: str) -> Asked:
+    """Ask as an editor does: at the beginning of the line, and at the gap."""
+    what, _, form = variant.partition(", ")
+    requests = [task.before, task.request]
+    for index, request in enumerate(requests):
+        shown = {"nothing": (), "retrieved": request.context, "given": task.given}[what]
+        requests[index] = msgspec.structs.replace(
+            request,
+            context=shown,
+            context_form=form or "none",
+            document=f"{task.id}, {variant}",
+        )
+    engine.infill(requests[0], Deaf(), Unstoppable())
+    started = time.perf_counter()
+    finished = engine.infill(requests[1], Deaf(), Unstoppable())
+    seconds = time.perf_counter() - started
+    text = finished.alternatives[0].texts[0].partition("\n")[0].rstrip()
+    wanted = task.reference.rstrip()
+    return Asked(
+        id=task.id,
+        kind=task.kind,
+        language=task.request.language,
+        variant=variant,
+        text=text,
+        exact=text == wanted,
+        first_word=_WORD.findall(text)[:1] == _WORD.findall(wanted)[:1],
+        is_found={"nothing": False, "retrieved": task.is_found, "given": True}[what],
+        draft_s=finished.usage.context_s,
+        seconds=seconds,
+        n_context_tokens=finished.usage.n_context_tokens,
+    )
+
+
+def page(asked: Sequence[Asked], machine: dict[str, str], date: str) -> str:
+    """Write the page as Markdown: each variant against nothing, over the tasks that both have."""
+    groups: dict[str, list[Asked]] = {"all": list(asked)}
+    for kind in sorted({one.kind for one in asked}):
+        groups[f"kind: {kind}"] = [one for one in asked if one.kind == kind]
+    for language in sorted({one.language for one in asked}):
+        groups[language] = [one for one in asked if one.language == language]
+    found = {one.id for one in asked if one.variant.startswith("retrieved") and one.is_found}
+    groups["retrieved holds what is needed"] = [one for one in asked if one.id in found]
+    parts = [f"## {name}\n\n{table(_HEAD, _rows(some))}" for name, some in groups.items() if some]
+    described = ", ".join(f"{key} {value}" for key, value in machine.items())
+    return (
+        "# The project around a line\n\n"
+        f"Made by `remask eval project` on {date}; do not edit. Lines whose right answer stands in "
+        "another file of their package. *Exact*: all of the rest of the line is right; *word*: its "
+        "first word is. *Against nothing*: the difference in points over the same tasks, with a "
+        "95 % interval. *Draft*: median seconds until ghost text's first draft, in a document that "
+        "was asked about at the beginning of the line, and that as a share of what it takes where "
+        "nothing is shown.\n\n" + "\n".join(parts) + f"\nMachine: {described}.\n"
+    )
+
+
+_HEAD = (
+    "shown", "tasks", "exact %", "against nothing", "word %", "against nothing", "draft s", "share",
+    "tokens",
+)  # fmt: skip
+
+
+def _rows(asked: Iterable[Asked]) -> list[tuple[str, ...]]:
+    by_variant: dict[str, dict[str, Asked]] = {}
+    for one in asked:
+        by_variant.setdefault(one.variant, {})[one.id] = one
+    nothing = by_variant.get("nothing", {})
+    rows: list[tuple[str, ...]] = []
+    for variant in sorted(by_variant, key=VARIANTS.index):
+        own = by_variant[variant]
+        pairs = [(own[id_], nothing[id_]) for id_ in own if id_ in nothing]
+        draft = statistics.median(one.draft_s for one in own.values())
+        shares = [a.draft_s / b.draft_s for a, b in pairs if b.draft_s]
+        rows.append(
+            (
+                variant,
+                str(len(own)),
+                _percent(sum(one.exact for one in own.values()), len(own)),
+                _difference([a.exact - b.exact for a, b in pairs]),
+                _percent(sum(one.first_word for one in own.values()), len(own)),
+                _difference([a.first_word - b.first_word for a, b in pairs]),
+                f"{draft:.2f}",
+                f"{statistics.median(shares):.2f}" if shares else "-",
+                f"{statistics.median(one.n_context_tokens for one in own.values()):.0f}",
+            )
+        )
+    return rows
+
+
+def _percent(n: int, of: int) -> str:
+    share = rate(n, of)
+    return f"{100 * share.value:.1f} ({100 * share.low:.0f}-{100 * share.high:.0f})"
+
+
+def _difference(gains: Sequence[int]) -> str:
+    """Return the mean of paired differences, each -1, 0 or 1, in points with its interval."""
+    n = len(gains)
+    if not n or not any(gains):
+        return "-"
+    mean = sum(gains) / n
+    half = _Z * math.sqrt((sum(gain * gain for gain in gains) / n - mean * mean) / n)
+    return f"{100 * mean:+.1f} ({100 * (mean - half):+.1f} to {100 * (mean + half):+.1f})"
