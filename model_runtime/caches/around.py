@@ -82,7 +82,9 @@ class AroundCache(KeptRows):
     def n_kept(self, token_ids: Tensor, opened: slice) -> int:
         """Return how many rows around what is open stay where another canvas [length] comes."""
         n_head, n_tail = self._ends(token_ids)
-        return min(n_head, opened.start) + min(n_tail, len(token_ids) - opened.stop)
+        n_before: int = opened.start
+        n_behind: int = len(token_ids) - opened.stop
+        return min(n_head, n_before) + min(n_tail, n_behind)
 
     def align(self, token_ids: Tensor, opened: slice | None = None) -> None:
         """Let the rows stand for another canvas, as far as it begins and ends like this one.

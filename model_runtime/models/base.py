@@ -24,9 +24,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from model_runtime.caches.base import Cache
+    from model_runtime.caches.causal import CausalCache
     from model_runtime.decoding.canvas import Canvas, Prediction, PredictionKind, Query, Region
 
 R = TypeVar("R")
+#: Rows of context that a causal family encodes in one forward: bounds the memory of a long context,
+#: and the time until a cancelled request is noticed.
+PREFILL_ROWS = 512
 
 
 @dataclass(frozen=True)
@@ -151,3 +155,32 @@ class Denoiser(ABC):
     def each(self, works: Sequence[Callable[[], R]]) -> list[R]:
         """Do pieces of work that don't need each other, side by side where the family can."""
         return [work() for work in works]
+
+
+class CausalDenoiser(Denoiser):
+    """A family whose context is read from left to right, and kept: see `CausalCache`."""
+
+    @abstractmethod
+    def encode(
+        self,
+        token_ids: list[int],
+        cache: CausalCache,
+        check: Callable[[], None] = lambda: None,
+    ) -> Tensor:
+        """Bring the cache to stand for `token_ids`.
+
+        Args:
+            token_ids: [n] the prefix of a canvas.
+            cache: what it holds already is not computed again.
+            check: called before every forward; raises to stop in between.
+
+        Returns:
+            [n_fed, width] the hidden rows of what was not in the cache yet.
+
+        Raises:
+            CanvasTooLong: more tokens than `max_length`.
+        """
+
+    @abstractmethod
+    def turn(self, keys: Tensor, n_positions: int) -> Tensor:
+        """Return keys [..., n, n_kv_heads, head_dim] as they are `n_positions` further on."""

@@ -18,7 +18,7 @@ from torch import Tensor
 from model_runtime.caches.causal import CausalCache
 from model_runtime.decoding.canvas import Prediction
 from model_runtime.errors import CanvasTooLong
-from model_runtime.models.base import Denoiser, Judgement
+from model_runtime.models.base import PREFILL_ROWS, CausalDenoiser, Judgement
 from model_runtime.models.crossing import sent
 from model_runtime.models.gated import GatedModel, Rows
 from model_runtime.models.rows import Trie, base_rows, mask_depths, rows_behind, rows_of_texts
@@ -29,15 +29,12 @@ if TYPE_CHECKING:
     from model_runtime.caches.base import Cache
     from model_runtime.decoding.canvas import Canvas, PredictionKind, Query
 
-#: Rows of context encoded in one forward: bounds the memory of a long context, and the time until
-#: a cancelled request is noticed.
-PREFILL_ROWS = 512
 #: Rows whose whole distribution is held at a time.
 JUDGED_ROWS = 64
 R = TypeVar("R")
 
 
-class CanvasDenoiser(Denoiser):
+class CanvasDenoiser(CausalDenoiser):
     """The default family.
 
     Args:
@@ -77,19 +74,7 @@ class CanvasDenoiser(Denoiser):
         cache: CausalCache,
         check: Callable[[], None] = lambda: None,
     ) -> Tensor:
-        """Bring the cache to stand for `token_ids`.
-
-        Args:
-            token_ids: [n] the prefix of a canvas.
-            cache: what it holds already is not computed again.
-            check: called before every forward; raises to stop in between.
-
-        Returns:
-            [n_fed, width] the hidden rows of what was not in the cache yet.
-
-        Raises:
-            CanvasTooLong: more tokens than `max_length`.
-        """
+        """Encode in stretches of `PREFILL_ROWS`; see `CausalDenoiser.encode`."""
         if len(token_ids) > self.max_length:
             raise CanvasTooLong(
                 f"the context has {len(token_ids)} tokens; the model takes {self.max_length}"
@@ -103,6 +88,10 @@ class CanvasDenoiser(Denoiser):
             hidden.append(self.model.hidden(base_rows(fed, len(cache)), cache))
             cache.keep(fed)
         return torch.cat(hidden)
+
+    def turn(self, keys: Tensor, n_positions: int) -> Tensor:
+        """See `CausalDenoiser.turn`."""
+        return self.model.turn(keys, n_positions)
 
     def predict(self, canvas: Canvas, query: Query, cache: Cache) -> Prediction:
         """Evaluate the model once; see `Denoiser.predict`.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from model_runtime.caches.causal import CausalCache
-    from model_runtime.models.canvas import CanvasDenoiser
+    from model_runtime.models.base import CausalDenoiser
 
 #: Tokens that may be typed or taken away before a tail is encoded again.
 MAX_UNSEEN = 64
@@ -64,7 +64,7 @@ def carriable(context: list[int], start: int, cache: CausalCache) -> Stretch | N
 
 
 def carry(
-    denoiser: CanvasDenoiser,
+    denoiser: CausalDenoiser,
     context: list[int],
     carried: Stretch,
     cache: CausalCache,
@@ -82,7 +82,7 @@ def carry(
     end = carried.new + carried.n_tokens
     keys, values = cache.rows(carried.old, carried.old + carried.n_tokens)
     denoiser.encode(context[: carried.new], cache, check)
-    turned = denoiser.model.turn(keys, carried.new - carried.old)
+    turned = denoiser.turn(keys, carried.new - carried.old)
     cache.append(context[carried.new : end], turned, values, carried.n_unseen)
 
 

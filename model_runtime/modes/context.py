@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from model_runtime.caches.around import AroundCache
 from model_runtime.caches.causal import CausalCache
-from model_runtime.models.canvas import PREFILL_ROWS, CanvasDenoiser
+from model_runtime.models.base import PREFILL_ROWS, CausalDenoiser
 from model_runtime.modes.carried import carriable, carry
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def warm(
     """Make the most of what a cache holds; return how many tokens of the surroundings that is."""
     if isinstance(cache, AroundCache):
         return cache.n_kept(laid_out.canvas.token_ids, laid_out.span)
-    if not isinstance(cache, CausalCache) or not isinstance(denoiser, CanvasDenoiser):
+    if not isinstance(cache, CausalCache) or not isinstance(denoiser, CausalDenoiser):
         return 0
     if request.lane != "inline":
         cache.drop_inexact()
@@ -66,7 +66,7 @@ def warm(
 
 def read(context: list[int], denoiser: Denoiser, cache: Cache, check: Callable[[], None]) -> None:
     """Encode a long causal context up to its last stretch: that goes with the first step."""
-    if not isinstance(cache, CausalCache) or not isinstance(denoiser, CanvasDenoiser):
+    if not isinstance(cache, CausalCache) or not isinstance(denoiser, CausalDenoiser):
         return
     if len(context) - cache.n_common(context) > PREFILL_ROWS:
         denoiser.encode(context[:-PREFILL_ROWS], cache, check)

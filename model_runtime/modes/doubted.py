@@ -16,7 +16,7 @@ import torch
 
 from model_runtime.decoding.canvas import Canvas
 from model_runtime.decoding.denoise import Budget, denoise
-from model_runtime.models.canvas import CanvasDenoiser
+from model_runtime.models.base import CausalDenoiser
 from model_runtime.modes.digest import Spot, digest_of
 from model_runtime.modes.judging import context_of, read, token_likelihoods
 from model_runtime.protocol import Place
@@ -128,7 +128,7 @@ def _doubtful(
 
 def _denoised(job: NextEditJob, lines: Digest, known: Sequence[Spot], place: Place) -> str | None:
     """Return what the model puts at an open place; None where it doesn't get back to the file."""
-    if not isinstance(job.model.denoiser, CanvasDenoiser):
+    if not isinstance(job.model.denoiser, CausalDenoiser):
         # Another family says the whole span at once, however long the text is.
         return None
     tokenizer = job.model.layout.template.tokenizer

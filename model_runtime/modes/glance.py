@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from model_runtime.caches.causal import CausalCache
-from model_runtime.models.canvas import CanvasDenoiser
+from model_runtime.models.base import CausalDenoiser
 from model_runtime.modes.context import n_missing
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def glancing(job: Job, n_tokens: int) -> Job:
 def read(job: Job) -> None:
     """Encode the whole of a request's context; what is done stays, if its token stops it."""
     denoiser, cache = job.model.denoiser, job.cache
-    if not isinstance(cache, CausalCache) or not isinstance(denoiser, CanvasDenoiser):
+    if not isinstance(cache, CausalCache) or not isinstance(denoiser, CausalDenoiser):
         return
     context = job.lay_out([""] * len(job.request.spans), 0).context
     # The last token stands for what comes next: it is encoded with the first step.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from model_runtime.caches.causal import CausalCache
-from model_runtime.models.canvas import CanvasDenoiser
+from model_runtime.models.base import CausalDenoiser
 from model_runtime.models.rows import Trie
 from model_runtime.modes.digest import Spot
 from model_runtime.text.trim import n_shared
@@ -139,7 +139,7 @@ def context_of(job: NextEditJob, lines: Digest) -> list[int]:
 def read(job: NextEditJob, context: list[int]) -> None:
     """Encode a context in pieces, so that what is more urgent need not wait for all of it."""
     denoiser, cache = job.model.denoiser, job.cache
-    if not isinstance(cache, CausalCache) or not isinstance(denoiser, CanvasDenoiser):
+    if not isinstance(cache, CausalCache) or not isinstance(denoiser, CausalDenoiser):
         return
     cache.drop_inexact()
     wanted = context[:-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,8 @@ from model_runtime.protocol import (
 )
 from model_runtime.settings import RuntimeSettings
 
-DOCS = Path(__file__).resolve().parents[3] / "docs" / "models.md"
+ROOT = Path(__file__).resolve().parents[3]
+DOCS = ROOT / "docs" / "models.md"
 TEXT = "a = b + c"
 LETTERS = set(ALPHABET.replace("Ċ", "\n"))
 JUDGING = [variant for variant in VARIANTS if class_of(variant).judges]
@@ -72,6 +74,16 @@ def test_the_table_of_the_docs_tells_what_each_family_declares(name: str) -> Non
     *_, row = table([family]).splitlines()
     assert row in DOCS.read_text(encoding="utf-8").splitlines()
     assert set(offered(family)) == set(offered(MODELS.load("canvas")))
+
+
+@pytest.mark.parametrize(
+    "folder", ["modes", "text", "decoding", "caches", "samplers", "http", "service"]
+)
+def test_nothing_that_all_families_share_imports_one(folder: str) -> None:
+    """What they are asked for is in `models.base`."""
+    families = re.compile(rf"model_runtime\.models\.({'|'.join(MODELS.names())})\b")
+    for path in (ROOT / "model_runtime" / folder).glob("**/*.py"):
+        assert not families.search(path.read_text(encoding="utf-8")), path
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
