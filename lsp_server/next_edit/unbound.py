@@ -67,7 +67,9 @@ def follow_unbound(language: str, text: str, changes: Sequence[Change]) -> list[
     source = Source(language, text)
     spans = sorted({_expression(source, use) for use in uses})
     found = []
-    if all(first.end <= second.start for first, second in pairwise(spans)):
+    # Where all that stood there still does, the new name is another one of the same thing.
+    is_alias = len(come) == 1 and not change.old
+    if not is_alias and all(first.end <= second.start for first, second in pairwise(spans)):
         found.append([Put(span, "", is_open=True) for span in spans])
     if len(come) == 1:
         (name,) = come

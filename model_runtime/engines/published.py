@@ -22,7 +22,6 @@ from model_runtime.models.parts.load import load_family
 from model_runtime.text.calibration import Calibration
 from model_runtime.text.chat import ChatTemplate
 from model_runtime.text.fim import FimTemplate
-from model_runtime.text.forms import Forms
 from model_runtime.text.layout import SPAN_ROOM, CanvasLayout
 from model_runtime.text.marks import find_marks
 from model_runtime.text.tokenizer import CodeTokenizer
@@ -54,11 +53,6 @@ RULES = {
 SURE = {"threshold": 0.9, "n_at_once": 2}
 #: Tokens of the file that a family sees at once: every one is a row of the first forward.
 AROUND_ON_PROCESSOR, AROUND_ON_ACCELERATOR = 512, 2048
-#: The prompt of a family of blocks without marks.
-IN_WORDS = Forms(
-    plain={"line": "asked", "lines": "asked", "body": "asked"},
-    judged={"line": "asked", "lines": "asked", "body": "asked"},
-)
 
 
 @dataclass(frozen=True)
