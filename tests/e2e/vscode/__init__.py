@@ -1,0 +1,1 @@
+"""A package, so that its one window closes behind its last test."""
