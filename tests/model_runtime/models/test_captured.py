@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from support import tiny_canvas
 from support.remembered import Remembered
@@ -114,6 +114,9 @@ def test_a_padded_step_says_what_a_plain_one_says(requests: list[tuple[int, int,
     expected = model.plain_forward(plain)
     capture = Remembered()
     steps = CapturedSteps(model, capture)
+    # Three long ones may be more than a recorded step takes.
+    n_kept = [len(one.cache) for one in first]
+    assume(lay_out([one.rows for one in first], n_kept, steps.most_keys) is not None)
     assert steps.forward(first) is not None
     found = steps.forward(again)
     assert found is not None
