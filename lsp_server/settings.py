@@ -81,8 +81,8 @@ class InlineSettings(msgspec.Struct, frozen=True, rename="camel"):
     max_line_suffix: Count = 8
     #: One by default: ghost text has to be quick, and each further line costs as much again.
     lines: Lines = "one"
-    #: Bytes of definitions of other files of the project shown to the model. None by default: it
-    #: was not found to be worth it with the default model; see docs/project.md.
+    #: Bytes of definitions of other files of the project shown to the model. None by default: what
+    #: they cost lines that need no other file has not been measured; see docs/project.md.
     context_bytes: Count = 0
     deadline_seconds: Seconds | None = 20.0
     #: Whether the suggestion behind one that is shown is made before that is accepted. Off, for

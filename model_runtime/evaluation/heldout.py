@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from model_runtime.errors import BadRequest
 from model_runtime.evaluation.base import EvalTask
+from model_runtime.evaluation.rows import read_rows
 from model_runtime.training.tasks import Kind, Limits, sample_task
 
 if TYPE_CHECKING:
@@ -64,12 +64,7 @@ def read_tasks(path: Path | None = None) -> list[EvalTask]:
         BadRequest: the file is missing or holds something else.
     """
     shipped = resources.files(__package__).joinpath(TASKS_NAME)
-    decoder = msgspec.json.Decoder(EvalTask)
-    try:
-        content = shipped.read_bytes() if path is None else path.read_bytes()
-        return [decoder.decode(line) for line in gzip.decompress(content).splitlines()]
-    except (OSError, msgspec.DecodeError) as error:
-        raise BadRequest(f"no held-out tasks in {path or TASKS_NAME}: {error}") from error
+    return read_rows(path or shipped, EvalTask, f"no held-out tasks in {path or TASKS_NAME}")
 
 
 def write_tasks(tasks: Iterable[EvalTask], path: Path) -> None:

@@ -6,13 +6,12 @@ The data are read, never run here; `execution` runs what a fill makes of them.
 
 from __future__ import annotations
 
-import gzip
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from model_runtime.errors import BadRequest
 from model_runtime.evaluation.base import Check, EvalTask
+from model_runtime.evaluation.rows import read_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,12 +37,7 @@ def read_humaneval(path: Path) -> list[EvalTask]:
     Raises:
         BadRequest: the file is missing or is not in the published format.
     """
-    decoder = msgspec.json.Decoder(_Row)
-    try:
-        with gzip.open(path, "rb") as lines:
-            rows = [decoder.decode(line) for line in lines]
-    except (OSError, msgspec.DecodeError) as error:
-        raise BadRequest(f"{path} is no HumanEval-Infilling file: {error}") from error
+    rows = read_rows(path, _Row, f"{path} is no HumanEval-Infilling file")
     return [
         EvalTask(
             id=row.task_id,

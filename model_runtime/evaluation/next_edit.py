@@ -7,7 +7,6 @@ of confidence, and `--fit` can make the curve of `modes.wanted` anew.
 
 from __future__ import annotations
 
-import gzip
 import statistics
 import time
 from itertools import chain
@@ -16,10 +15,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from model_runtime.engines.local import LocalEngine
-from model_runtime.errors import BadRequest
 from model_runtime.evaluation.logistic import fitted
 from model_runtime.evaluation.metrics import rate
 from model_runtime.evaluation.report import table
+from model_runtime.evaluation.rows import read_rows
 from model_runtime.evaluation.run import Deaf, Journal, Unstoppable, describe_machine, spread
 from model_runtime.modes.digest import Spot, are_apart
 from model_runtime.modes.wanted import NAMES, chance, features
@@ -88,11 +87,7 @@ def read_tasks(path: Path) -> list[NextEditTask]:
     Raises:
         BadRequest: the file is missing or holds something else.
     """
-    decoder = msgspec.json.Decoder(NextEditTask)
-    try:
-        return [decoder.decode(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
-    except (OSError, msgspec.DecodeError) as error:
-        raise BadRequest(f"no next-edit tasks in {path}: {error}") from error
+    return read_rows(path, NextEditTask, f"no next-edit tasks in {path}")
 
 
 def main(arguments: argparse.Namespace) -> str:

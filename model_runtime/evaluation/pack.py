@@ -6,7 +6,6 @@ read here, which `execution` can run. A function's body is what its braces or it
 
 from __future__ import annotations
 
-import gzip
 import re
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ import msgspec
 
 from model_runtime.errors import BadRequest
 from model_runtime.evaluation.execution import run_program
+from model_runtime.evaluation.rows import read_rows
 from model_runtime.protocol import Enclosing
 from model_runtime.text.trim import n_shared
 
@@ -85,12 +85,7 @@ def read_pack(path: Path) -> list[Function]:
     Raises:
         BadRequest: the file is missing, is not in the pack's format or in another language.
     """
-    decoder = msgspec.json.Decoder(_Row)
-    try:
-        with gzip.open(path, "rb") as lines:
-            rows = [decoder.decode(line) for line in lines]
-    except (OSError, msgspec.DecodeError) as error:
-        raise BadRequest(f"{path} is no HumanEvalPack file: {error}") from error
+    rows = read_rows(path, _Row, f"{path} is no HumanEvalPack file")
     return [_function(row) for row in rows]
 
 

@@ -8,7 +8,6 @@ about at the beginning of the line.
 
 from __future__ import annotations
 
-import gzip
 import math
 import re
 import statistics
@@ -18,9 +17,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from model_runtime.engines import ENGINES
-from model_runtime.errors import BadRequest
 from model_runtime.evaluation.metrics import rate
 from model_runtime.evaluation.report import table
+from model_runtime.evaluation.rows import read_rows
 from model_runtime.evaluation.run import Deaf, Journal, Unstoppable, describe_machine, spread
 from model_runtime.protocol import ProjectTask
 from model_runtime.settings import flags_of, load_settings
@@ -70,11 +69,7 @@ def read_tasks(path: Path) -> list[ProjectTask]:
     Raises:
         BadRequest: the file is missing or holds something else.
     """
-    decoder = msgspec.json.Decoder(ProjectTask)
-    try:
-        return [decoder.decode(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
-    except (OSError, msgspec.DecodeError) as error:
-        raise BadRequest(f"no project tasks in {path}: {error}") from error
+    return read_rows(path, ProjectTask, f"no project tasks in {path}")
 
 
 def main(arguments: argparse.Namespace) -> str:

@@ -43,18 +43,19 @@ def repair(job: Job) -> list[Alternative]:
     if not laid_out.text_ids:
         return [Alternative(texts=(span.text,), finish="unchanged")]
     first = _first(job, laid_out)
-    found = [first]
     told = _told(job, laid_out, first)
     best, known = first, {first.token_ids}
+    chosen = change_of(first, first)
+    found = [chosen]
     for _ in range(N_ROUNDS if len(first.token_ids) <= SHORT else 1):
         proposed = dict.fromkeys(propose(job, laid_out, best, told))
         new = [one for one in proposed if one not in known]
         known |= set(new)
-        found += _judged(job, laid_out, best, new)
-        likeliest = max(found, key=lambda text: change_of(first, text).worth)
-        if change_of(first, likeliest).worth < change_of(first, best).worth + PAYS:
+        found += [change_of(first, text) for text in _judged(job, laid_out, best, new)]
+        most = max(found, key=lambda change: change.worth)
+        if most.worth < chosen.worth + PAYS:
             break
-        best = likeliest
+        chosen, best = most, most.text
         if laid_out.is_sized:
             best = both_sides(job, laid_out, best.token_ids, best.score)
     return _ranked(job, first, found, told)
@@ -78,14 +79,14 @@ def _judged(
 
 
 def _ranked(
-    job: Job, first: JudgedText, found: list[JudgedText], told: tuple[int, int] | None
+    job: Job, first: JudgedText, found: list[Change], told: tuple[int, int] | None
 ) -> list[Alternative]:
     (span,) = job.request.spans
     decode = job.model.layout.template.tokenizer.decode
     syntax = syntax_of(job.request.language, job.request.path, job.request.prefix)
     changes = dict[str, Change]()
-    for text in found:
-        said, change = _in_place(decode(list(text.token_ids)), span.text), change_of(first, text)
+    for change in found:
+        said = _in_place(decode(list(change.text.token_ids)), span.text)
         # Of two ways to spell a text the likelier one counts.
         if not is_same(said, span.text, syntax) and (
             said not in changes or change.gain > changes[said].gain
