@@ -86,9 +86,11 @@ class Answerer:
         """
         now = time.monotonic()
         if now > self._names_until:
-            name = served_name(await self._backend.status())
-            self._names = tuple(dict.fromkeys((name, "remask", *self._settings.aliases)))
-            self._names_until = now + NAMES_S
+            status = await self._backend.status()
+            names = (served_name(status), "remask", *self._settings.aliases)
+            self._names = tuple(dict.fromkeys(names))
+            # Until the engine is there, the name is a guess from the settings.
+            self._names_until = now + NAMES_S if status.loaded else 0
         return self._names
 
     async def _answer(self, request: Request, dialect: Dialect) -> Response:
