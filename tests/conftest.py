@@ -59,11 +59,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
-    """Give the default model's memory back once the tests of this process are through with it."""
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Give memory back: the default model's once it is done with, what was freed behind a file."""
     loaded = sys.modules.get("support.default_model")
     if loaded and not hasattr(getattr(nextitem, "module", None), "default_model"):
         loaded.default_model.cache_clear()
+    if nextitem is None or nextitem.path != item.path:
+        workers.trim()
 
 
 @pytest.fixture

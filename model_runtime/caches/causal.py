@@ -2,11 +2,13 @@
 
 Exact: a causal row never looks ahead, so what was computed once stays true. Rows fed behind the
 kept ones may look at each other in any way; they are overwritten by the next forward unless they
-are kept. (Rows that `modes.carried` brings along are the exception; the cache knows them.)
+are kept. Rows that `modes.carried` brings along are the exception: the cache knows them, and they
+may be there ahead of what stands before them, which the next forward then feeds.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,6 +20,23 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from model_runtime.decoding.canvas import Canvas, Update
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """Rows that are kept although some that stand before them are still to be fed."""
+
+    #: Where they begin.
+    start: int
+    #: [n_rows] what they stand for.
+    token_ids: list[int]
+    #: Tokens of what stands before them that they have not seen.
+    n_unseen: int
+
+    @property
+    def end(self) -> int:
+        """Where they end."""
+        return self.start + len(self.token_ids)
 
 
 class CausalCache(Cache):
@@ -48,21 +67,30 @@ class CausalCache(Cache):
         self._values = self._keys.clone()
         #: [n_kept] the token ids whose rows are kept.
         self.token_ids: list[int] = []
-        #: The first row that is not exact, see `append`, and how many tokens it has not seen.
+        #: The first row that is not exact, see `bring`, and how many tokens it has not seen.
         self._first_inexact = 0
         self.n_unseen = 0
+        #: What the next forward need not feed, however far in front of it that begins.
+        self.ahead: Ahead | None = None
 
     def __len__(self) -> int:
         """Return the number of kept rows."""
         return len(self.token_ids)
 
+    @property
+    def n_ahead(self) -> int:
+        """Rows that the next forward need not feed."""
+        return 0 if self.ahead is None else len(self.ahead.token_ids)
+
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Write the fed rows behind the kept ones; see `Cache.extend`."""
-        start, end = len(self), len(self) + len(keys)
+        """Write the fed rows behind the kept ones, and around those ahead; see `Cache.extend`."""
+        start, end = len(self), len(self) + len(keys) + self.n_ahead
         if end > self._keys.shape[1]:
             self._reserve(end)
-        self._keys[layer, start:end] = keys
-        self._values[layer, start:end] = values
+        n_before = len(keys) if self.ahead is None else self.ahead.start - start
+        for kept, fed in ((self._keys[layer], keys), (self._values[layer], values)):
+            kept[start : start + n_before] = fed[:n_before]
+            kept[start + n_before + self.n_ahead : end] = fed[n_before:]
         return self._keys[layer, :end], self._values[layer, :end]
 
     def lay_down(self, keys: Tensor, values: Tensor) -> None:
@@ -86,8 +114,11 @@ class CausalCache(Cache):
         return self._keys[layer, : len(self)], self._values[layer, : len(self)]
 
     def keep(self, token_ids: list[int]) -> None:
-        """Keep the first rows of the last forward: those that were fed `token_ids`."""
+        """Keep the first rows of the last forward, and those ahead: they stand for `token_ids`."""
         self.token_ids.extend(token_ids)
+        if self.ahead is not None:
+            self._first_inexact, self.n_unseen = self.ahead.start, self.ahead.n_unseen
+            self.ahead = None
 
     def copy(self) -> CausalCache:
         """Return a cache that holds the same rows, for someone else to go on from."""
@@ -101,22 +132,27 @@ class CausalCache(Cache):
         """Return copies of kept keys and values, each [n_layers, n_rows, n_kv_heads, head_dim]."""
         return self._keys[:, start:end].clone(), self._values[:, start:end].clone()
 
-    def append(self, token_ids: list[int], keys: Tensor, values: Tensor, n_unseen: int) -> None:
-        """Keep rows that were encoded elsewhere, behind the others.
+    def bring(self, rows: Ahead, keys: Tensor, values: Tensor) -> None:
+        """Take rows that were encoded elsewhere.
+
+        Right behind the kept ones they are kept at once, else with what the next forward feeds.
 
         Args:
-            token_ids: [n_rows] what they stand for.
+            rows: what they are.
             keys: [n_layers, n_rows, n_kv_heads, head_dim], turned to where they are put.
             values: as keys.
-            n_unseen: tokens of what now stands before them that they have not seen.
         """
-        start = len(self)
-        self.lay_down(keys, values)
-        self.token_ids.extend(token_ids)
-        self._first_inexact, self.n_unseen = start, n_unseen
+        if rows.end > self._keys.shape[1]:
+            self._reserve(rows.end)
+        place = slice(rows.start, rows.end)
+        self._keys[:, place], self._values[:, place] = keys, values
+        self.ahead = rows
+        if rows.start == len(self):
+            self.keep(rows.token_ids)
 
     def drop_inexact(self) -> None:
-        """Forget the rows that were put here by `append`, and what stands behind them."""
+        """Forget the rows that were put here by `bring`, and what stands behind them."""
+        self.ahead = None
         if self.n_unseen:
             self._cut(self._first_inexact)
 
@@ -127,7 +163,12 @@ class CausalCache(Cache):
 
     def rewind(self, token_ids: list[int]) -> None:
         """Forget everything from the first row on that is not what `token_ids` begins with."""
-        self._cut(self.n_common(token_ids))
+        n_common = self.n_common(token_ids)
+        if (ahead := self.ahead) is not None and (
+            n_common < len(self) or token_ids[ahead.start : ahead.end] != ahead.token_ids
+        ):
+            self.ahead = None
+        self._cut(n_common)
 
     def settle(self, canvas: Canvas, update: Update) -> None:
         """Nothing to do: what may be kept shows when the next rows are fed (`rewind`)."""

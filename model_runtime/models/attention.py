@@ -32,8 +32,8 @@ flash_attn_func: Callable[..., Any] | None = _imported
 
 #: Terms of one product over channels: Intel's processors with AVX-512 sum no more in one order.
 CHANNELS_AT_A_TIME = 64
-#: Terms of one product over values. AMD's processors sum up to 384 of them in one order with AVX-512, and up to
-#: 192 with AVX2.
+#: Terms of one product over values. AMD's processors sum up to 384 of them in one order with
+#: AVX-512, and up to 192 with AVX2.
 VALUES_AT_A_TIME = 128
 #: Rows of one tile. Encoding 2,000 tokens took 4.4 s at once, 2.5 s so and 2.7 s with half or twice
 #: as many (Zen 4, two cores).

@@ -175,7 +175,8 @@ class CausalDenoiser(Denoiser):
             check: called before every forward; raises to stop in between.
 
         Returns:
-            [n_fed, width] the hidden rows of what was not in the cache yet.
+            [n, width] the hidden rows of what was not in the cache yet; of what it held ahead,
+            zeros.
 
         Raises:
             CanvasTooLong: more tokens than `max_length`.

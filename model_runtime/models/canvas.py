@@ -21,7 +21,14 @@ from model_runtime.errors import CanvasTooLong
 from model_runtime.models.base import PREFILL_ROWS, CausalDenoiser, Judgement
 from model_runtime.models.crossing import sent
 from model_runtime.models.gated import GatedModel, Rows
-from model_runtime.models.rows import Trie, base_rows, mask_depths, rows_behind, rows_of_texts
+from model_runtime.models.rows import (
+    Trie,
+    base_rows,
+    mask_depths,
+    rows_behind,
+    rows_of_texts,
+    without,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -84,10 +91,24 @@ class CanvasDenoiser(CausalDenoiser):
         hidden = [torch.empty(0, width, dtype=self.model.dtype, device=self.device)]
         while len(cache) < len(token_ids):
             check()
-            fed = token_ids[len(cache) : len(cache) + PREFILL_ROWS]
-            hidden.append(self.model.hidden(base_rows(fed, len(cache)), cache))
+            # What is ahead costs nothing, and is not cut through.
+            least = 0 if cache.ahead is None else cache.ahead.end
+            fed = token_ids[len(cache) : max(len(cache) + PREFILL_ROWS, least)]
+            hidden.append(self._hidden(base_rows(fed, len(cache)), cache))
             cache.keep(fed)
         return torch.cat(hidden)
+
+    def _hidden(self, rows: Rows, cache: CausalCache) -> Tensor:
+        """Feed what is not kept of rows behind the kept ones; return [n_rows, width].
+
+        What the cache holds ahead is not computed, and nothing is said of it.
+        """
+        if cache.ahead is None:
+            return self.model.hidden(rows, cache)
+        first, n_ahead = cache.ahead.start - len(cache), cache.n_ahead
+        hidden = self.model.hidden(without(rows, first, n_ahead), cache)
+        unsaid = hidden.new_zeros(n_ahead, hidden.shape[1])
+        return torch.cat((hidden[:first], unsaid, hidden[first:]))
 
     def turn(self, keys: Tensor, n_positions: int) -> Tensor:
         """See `CausalDenoiser.turn`."""
@@ -158,11 +179,11 @@ class CanvasDenoiser(CausalDenoiser):
     ) -> Tensor:
         """Return the hidden rows of the context's last token and of each node behind it."""
         cache.rewind(context[:-1])
-        if len(context) - len(cache) > PREFILL_ROWS:
+        if len(context) - len(cache) - cache.n_ahead > PREFILL_ROWS:
             self.encode(context[:-PREFILL_ROWS], cache, check)
         check()
         first = len(cache)
-        hidden = self.model.hidden(rows_of_texts(context[first:], first, texts), cache)
+        hidden = self._hidden(rows_of_texts(context[first:], first, texts), cache)
         cache.keep(context[first:-1])
         return hidden[len(context) - first - 1 :]
 
@@ -202,13 +223,13 @@ class CanvasDenoiser(CausalDenoiser):
         settled = canvas.token_ids[:last].tolist()
         # The base rows that are asked for have to be fed, kept or not.
         cache.rewind(settled[: int(visible.min()) - 1])
-        if last - len(cache) > PREFILL_ROWS:
+        if last - len(cache) - cache.n_ahead > PREFILL_ROWS:
             self.encode(settled[: last - PREFILL_ROWS], cache)
         first = len(cache)
         rows, wanted = rows_behind(canvas.token_ids[first:last], first, positions, visible)
         # Sent before the forward: some devices would wait for that.
         wanted = sent(wanted, self.device)
-        hidden = self.model.hidden(rows, cache)[wanted]
+        hidden = self._hidden(rows, cache)[wanted]
         # What is not settled after all will not match the canvas, and is rewound then.
         cache.keep(settled[first:])
         is_base = positions == visible

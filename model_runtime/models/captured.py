@@ -136,7 +136,8 @@ class CapturedSteps:
         caches = [feed.cache for feed in feeds if isinstance(feed.cache, CausalCache)]
         rows = [feed.rows for feed in feeds]
         is_here = all(one.token_ids.device.type == "cpu" for one in rows)
-        if self.given_up or len(caches) < len(feeds) or not is_here:
+        is_plain = self.given_up or len(caches) < len(feeds) or not is_here
+        if is_plain or any(cache.n_ahead for cache in caches):
             return None
         laid = lay_out(rows, [len(cache) for cache in caches], self.most_keys)
         if laid is None:

@@ -136,6 +136,25 @@ def rows_of_texts(context: list[int], start: int, texts: Trie) -> Rows:
     return _Branching(torch.tensor(fed), places, visible, n_base=n_rows, n_context=n_context)
 
 
+@dataclass(frozen=True)
+class _Around(Rows):
+    """Base rows with kept ones between them."""
+
+    @property
+    def n_causal(self) -> int:
+        """See `Rows.n_causal`: what a row sees does not end where the fed rows before it do."""
+        return 0
+
+
+def without(rows: Rows, first: int, n_kept: int) -> Rows:
+    """Return rows less `n_kept` of the base rows, from `first` on: those that are kept already."""
+    fed = torch.ones(len(rows.token_ids), dtype=torch.bool)
+    fed[first : first + n_kept] = False
+    return _Around(
+        rows.token_ids[fed], rows.positions[fed], rows.visible[fed], rows.n_base - n_kept
+    )
+
+
 def base_rows(token_ids: list[int], start: int) -> Rows:
     """Return rows that continue a causal prefix of `start` tokens."""
     n_rows = len(token_ids)

@@ -13,6 +13,9 @@ from __future__ import annotations
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, NamedTuple
 
+from model_runtime.caches.causal import Ahead
+from model_runtime.models.base import PREFILL_ROWS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -28,6 +31,8 @@ N_ANEW = 16
 N_ANEW_MOVED = 96
 #: Fewer rows are not worth the trouble.
 MIN_CARRIED = 16
+#: Tokens that the first step encodes besides its own: as many as it takes at once, with room left.
+MOST_FED = PREFILL_ROWS // 2
 
 
 class Stretch(NamedTuple):
@@ -70,20 +75,25 @@ def carry(
     cache: CausalCache,
     check: Callable[[], None] = lambda: None,
 ) -> None:
-    """Have the cache stand for a context's beginning, up to the end of what is carried.
+    """Have the cache hold what is carried where it now stands.
+
+    What stands before that is fed with the first step, as is what stands behind it, unless it is
+    much: one forward less at every key.
 
     Args:
-        denoiser: encodes what stands before that.
+        denoiser: turns it.
         context: [n_context] head and tail.
         carried: of `carriable`.
         cache: the same.
         check: called before every forward; raises to stop in between.
     """
-    end = carried.new + carried.n_tokens
+    start, end = carried.new, carried.new + carried.n_tokens
     keys, values = cache.rows(carried.old, carried.old + carried.n_tokens)
-    denoiser.encode(context[: carried.new], cache, check)
     turned = denoiser.turn(keys, carried.new - carried.old)
-    cache.append(context[carried.new : end], turned, values, carried.n_unseen)
+    cache.rewind(context[:start])
+    if len(context) - len(cache) - carried.n_tokens > MOST_FED:
+        denoiser.encode(context[:start], cache, check)
+    cache.bring(Ahead(start, context[start:end], carried.n_unseen), turned, values)
 
 
 def _stretch(kept: list[int], context: list[int], start: int, n_common: int) -> Stretch:

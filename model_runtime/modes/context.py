@@ -68,7 +68,7 @@ def read(context: list[int], denoiser: Denoiser, cache: Cache, check: Callable[[
     """Encode a long causal context up to its last stretch: that goes with the first step."""
     if not isinstance(cache, CausalCache) or not isinstance(denoiser, CausalDenoiser):
         return
-    if len(context) - cache.n_common(context) > PREFILL_ROWS:
+    if len(context) - cache.n_common(context) - cache.n_ahead > PREFILL_ROWS:
         denoiser.encode(context[:-PREFILL_ROWS], cache, check)
 
 

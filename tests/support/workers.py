@@ -6,6 +6,9 @@ that need the same large thing, which then is there once, and takes its memory o
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 import os
 from typing import TYPE_CHECKING
 
@@ -18,20 +21,20 @@ if TYPE_CHECKING:
 
 #: What takes longest, first, so that what is short fills the gaps at the end; paths within tests.
 #: Lines of one name are one after the other on one worker, so that what takes much memory never
-#: stands beside another of its kind: the default model in a test's own process, and a browser;
-#: runtimes that have the default model, and Ray's many processes.
+#: stands beside another of its kind: a browser, which begins while the workers are small; runtimes
+#: that have the default model, and Ray's many processes; the default model in a test's own process.
 GROUPS = (
+    ("large", "e2e/vscode/"),
+    ("large", "e2e/test_newcomer.py"),
+    ("large", "e2e/test_default_model.py"),
+    ("large", "e2e/neovim/test_default_model.py"),
+    ("large", "e2e/test_packages.py"),
+    ("large", "e2e/test_http_replicas.py"),
+    ("large", "e2e/test_http_tiny_replicas.py"),
+    ("large", "e2e/test_real_edits.py"),
     ("large", "model_runtime/test_default_model.py"),
     ("large", "model_runtime/test_next_edits.py"),
     ("large", "model_runtime/test_real_fills.py"),
-    ("large", "e2e/test_real_edits.py"),
-    ("large", "e2e/vscode/"),
-    ("large", "e2e/test_newcomer.py"),
-    ("runtimes", "e2e/test_default_model.py"),
-    ("runtimes", "e2e/neovim/test_default_model.py"),
-    ("runtimes", "e2e/test_packages.py"),
-    ("runtimes", "e2e/test_http_replicas.py"),
-    ("runtimes", "e2e/test_http_tiny_replicas.py"),
     ("", "e2e/"),
 )
 #: More would take more memory than they save time.
@@ -63,3 +66,10 @@ class ByFile(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         place = _place(nodeid)
         return (place < len(GROUPS) and GROUPS[place][0]) or nodeid.partition("::")[0]
+
+
+def trim() -> None:
+    """Give what was freed back to the system, where the C library keeps it and can be told to."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)

@@ -17,6 +17,7 @@ from support.remembered import Remembered
 from support.tiny_base import CONFIG, MASK_ID, tiny_denoiser
 from support.tiny_canvas import Listener, Patience
 
+from model_runtime.caches.causal import Ahead
 from model_runtime.decoding.canvas import Canvas
 from model_runtime.decoding.denoise import Budget, denoise
 from model_runtime.models.capture import CannotCapture, capture_of
@@ -106,7 +107,7 @@ def test_a_padded_step_says_what_a_plain_one_says(requests: list[tuple[int, int,
         made = []
         for seed, (n_kept, n_base, n_masks) in enumerate(requests):
             cache = denoiser.new_cache()
-            cache.append(tokens(n_kept, seed), *random_rows(n_kept, seed), n_unseen=0)
+            cache.bring(Ahead(0, tokens(n_kept, seed), n_unseen=0), *random_rows(n_kept, seed))
             made.append(Feed(rows_of(n_kept, n_base, n_masks), cache))
         return made
 
@@ -239,6 +240,19 @@ def test_more_than_a_size_holds_is_made_plainly() -> None:
     one = base_rows([1, 2], 500)
     assert lay_out([one], [500], 512) is not None
     assert lay_out([one, one], [500, 500], 512) is None
+
+
+def test_a_step_around_rows_ahead_is_made_plainly() -> None:
+    """What was brought along stands between what is fed; a recorded step has no such gap."""
+    denoiser, capture = base(), Remembered()
+    captured(denoiser, capture)
+    context, cache = tokens(40, 1), denoiser.new_cache()
+    cache.bring(Ahead(10, context[10:30], n_unseen=1), *random_rows(20, 1))
+    denoiser.encode(context, cache)
+    denoiser.model.captured = None
+    assert not capture.n_captured
+    assert cache.token_ids == context
+    assert cache.n_rows == 20
 
 
 @pytest.mark.parametrize("wrong_by", [3.0, float("nan")])

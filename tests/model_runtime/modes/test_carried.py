@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.tiny_canvas import MAX_CONTEXT, Listener, Patience, engine
 
+from model_runtime.decoding.canvas import Canvas, Query
 from model_runtime.modes.carried import (
     MAX_UNSEEN,
     MIN_CARRIED,
@@ -44,11 +45,15 @@ def encoded(head: list[int]) -> CausalCache:
 
 
 def carry_tail(context: list[int], start: int, cache: CausalCache) -> int:
-    """Carry what can be; return how many tokens that is."""
+    """Carry what can be, and read up to its end; return how many tokens that is."""
     carried = carriable(context, start, cache)
     if carried is None:
         return 0
-    carry(denoiser(), context, carried, cache)
+    tiny, n_rows = denoiser(), cache.n_rows
+    n_common = cache.n_common(context)
+    carry(tiny, context, carried, cache)
+    tiny.encode(context[: carried.new + carried.n_tokens], cache)
+    assert cache.n_rows - n_rows == carried.new - n_common
     return carried.n_tokens
 
 
@@ -78,6 +83,69 @@ def test_the_head_is_encoded() -> None:
     for layer in range(2):
         anew = slice(4 + N_ANEW)
         assert torch.allclose(cache.kept(layer)[0][anew], own.kept(layer)[0][anew], atol=1e-5)
+
+
+@pytest.mark.parametrize("typed", [[4], [4] * 20, []])
+@pytest.mark.parametrize("texts", [[[7]], [[7, 8, 9]], [[7, 8], [7, 9], [6]]])
+def test_the_first_step_reads_what_stands_before_it(
+    typed: list[int], texts: list[list[int]]
+) -> None:
+    """In one forward, and to the same end as in two."""
+    context = [1, *typed, *TAIL, 96]
+    tiny, (once, twice) = denoiser(), (encoded([1, 2, 3]) for _ in range(2))
+    for cache in (once, twice):
+        carried = carriable(context[:-1], 1 + len(typed), cache)
+        assert carried is not None
+        carry(tiny, context, carried, cache)
+    tiny.encode(context[:-1], twice)
+    n_before = once.n_forwards
+    judged, expected = (tiny.judge_several(context, texts, each, 3) for each in (once, twice))
+    assert once.n_forwards == n_before + 1
+    assert once.token_ids == twice.token_ids == context[:-1]
+    assert once.n_unseen == twice.n_unseen > 0
+    for one, other in zip(judged, expected, strict=True):
+        assert torch.allclose(one.own, other.own, atol=1e-4)
+        assert torch.equal(one.best_ids, other.best_ids)
+    for layer in range(2):
+        for rows, others in zip(once.kept(layer), twice.kept(layer), strict=True):
+            assert torch.allclose(rows, others, atol=1e-5)
+
+
+def test_a_canvas_is_settled_with_what_is_carried() -> None:
+    """Also where its first step is no judgement: its masks see what was carried."""
+    tiny, context = denoiser(), [1, 2, 3, 4, *TAIL, 96]
+    token_ids = torch.tensor([*context, *[tiny.mask_id] * 3])
+    canvas = Canvas(token_ids, token_ids != tiny.mask_id, tiny.mask_id)
+    query = Query(torch.tensor([len(context), len(context) + 1]))
+    said = []
+    for is_read in (False, True):
+        cache = encoded([1, 2, 3])
+        carried = carriable(context[:-1], 4, cache)
+        assert carried is not None
+        carry(tiny, context, carried, cache)
+        if is_read:
+            tiny.encode(context[:-1], cache)
+        said.append(tiny.predict(canvas, query, cache).rows)
+        assert cache.token_ids == context
+    assert torch.allclose(*said, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "other", [[1, 2, 3, 4, 5, *TAIL], [1, 2, 9, *TAIL], [1, 2, 3, 4, *TAIL[:30], 7]]
+)
+def test_what_is_carried_is_of_its_own_context_alone(other: list[int]) -> None:
+    """Whoever comes next with another one gets what is right for that."""
+    context, cache, tiny = [1, 2, 3, 4, *TAIL], encoded([1, 2, 3]), denoiser()
+    carried = carriable(context, 4, cache)
+    assert carried is not None
+    carry(tiny, context, carried, cache)
+    tiny.encode(other, cache)
+    own = tiny.new_cache()
+    tiny.encode(other, own)
+    assert not cache.n_unseen
+    for layer in range(2):
+        for rows, others in zip(cache.kept(layer), own.kept(layer), strict=True):
+            assert torch.allclose(rows, others, atol=1e-5)
 
 
 @pytest.mark.parametrize(
