@@ -19,10 +19,9 @@ from model_runtime.modes import context as contexts
 from model_runtime.modes.confidence import Confidence
 from model_runtime.modes.cost import Cost
 from model_runtime.modes.drafted import DraftCount
+from model_runtime.modes.healing import healed
 from model_runtime.modes.sizing import budget_of, fitted
 from model_runtime.protocol import StepReport
-from model_runtime.text.chance import chance_of_token, chances_spelled
-from model_runtime.text.healing import own_tokens, spell
 from model_runtime.text.laid_out import Fill
 from model_runtime.text.reconcile import reconciled
 from model_runtime.text.said_again import within_function
@@ -41,14 +40,9 @@ if TYPE_CHECKING:
     from model_runtime.modes.model import Model
     from model_runtime.protocol import InfillRequest, TokenScore
     from model_runtime.samplers.base import Sampler
-    from model_runtime.text.chance import Chance
     from model_runtime.text.laid_out import LaidOut
 
 MARK = "░"
-#: The likeliest tokens among which one is looked for that spells a half token.
-N_HEALING = 64
-#: Masks shown behind a half token to a family that sees what follows the span.
-N_AHEAD = 8
 #: Tokens looked at, beside each of a text that is judged afterwards, for those that begin like it.
 N_ALIKE = 8
 #: For alternatives after the first one, which is the most probable text.
@@ -107,7 +101,7 @@ class Job:
             self.request, self.model.layout.template, laid_out, denoiser, self.cache,
             self.cancel.check,
         )  # fmt: skip
-        laid_out = self.healed(laid_out, is_one_line=self.request.spans[index].single_line)
+        laid_out = healed(self, laid_out, is_one_line=self.request.spans[index].single_line)
         laid_out, sampler = fitted(self, laid_out, sampler)
         context = laid_out.context
         drafts = DraftCount(laid_out.canvas)
@@ -223,45 +217,6 @@ class Job:
     def own_cache(self) -> Cache:
         """Return a cache for work beside this."""
         return contexts.own_copy(self.cache, self.model.denoiser)
-
-    def healed(self, laid_out: LaidOut, *, is_one_line: bool) -> LaidOut:
-        """Let the base spell what a span has to begin with; see `healing`."""
-        tokenizer = self.model.layout.template.tokenizer
-        has_begun = bool(laid_out.canvas.given[laid_out.span].any())
-        half, head_ids = "" if has_begun else laid_out.lead, list[int]()
-        if half and not self.model.denoiser.judges:
-            # It can't say how a word goes on: the file's own tokens stay, and the fill begins so.
-            return laid_out.resumed(tokenizer.encode(half), laid_out.n_open)
-        known: list[Chance] = []
-        ahead: tuple[int, Chance] | None = None
-        # Where the fill's end is seen, what is not said yet stands before it as masks.
-        behind = laid_out.canvas.token_ids[laid_out.span_start :].tolist()
-        behind = behind[:N_AHEAD] + laid_out.behind if laid_out.is_sized else []
-        while half:
-            own_ids = own_tokens(tokenizer, half)
-            # One more, whichever: what is said behind them comes at the price of a row.
-            judged = self.judge(
-                [*laid_out.context, *head_ids], [*own_ids, own_ids[-1]], N_HEALING, behind=behind
-            )
-            likeliest, chances = judged.best_ids.tolist(), judged.best.exp().tolist()
-            is_indented = bool(laid_out.opening)
-            chosen, rest = spell(tokenizer, half, likeliest[:-1], is_indented=is_indented)
-            rows = list(zip(likeliest, chances, strict=True))
-            known += chances_spelled(tokenizer, half, chosen, rows, is_indented=is_indented)
-            head_ids, half = head_ids + chosen, rest
-            if chosen == own_ids:
-                (best, *_), (chance, *_) = rows[-1]
-                ahead = (
-                    best,
-                    chance_of_token(tokenizer, best, chance, *rows[-1], is_one_line=is_one_line),
-                )
-        if not head_ids:
-            return laid_out
-        text_ids, n_head = laid_out.text_ids, len(head_ids)
-        # A text that begins with other tokens is no draft for what follows these.
-        text_ids = text_ids[n_head:] if text_ids[:n_head] == head_ids else []
-        n_open = laid_out.n_open
-        return replace(laid_out.resumed(head_ids, n_open, text_ids, known), ahead=ahead)
 
     def judge(
         self,

@@ -16,6 +16,7 @@ import torch
 
 from model_runtime.decoding.canvas import Canvas
 from model_runtime.decoding.denoise import Step, denoise
+from model_runtime.modes.healing import healed
 from model_runtime.modes.job import MARK
 from model_runtime.modes.sizing import FIRST_LENGTH, budget_of, fitted
 from model_runtime.protocol import Alternative, StepReport
@@ -97,8 +98,8 @@ def fill_together(job: Job, sampler: AnySampler) -> Alternative:
     for index, (half, opening) in enumerate(leads):
         view = replace(joined.view(index), half=half, opening=opening)
         is_one_line = job.request.spans[index].single_line
-        healed = job.healed(view, is_one_line=is_one_line)
-        joined.heads[index] = healed.canvas.token_ids[healed.span][: -healed.n_masks].tolist()
+        begun = healed(job, view, is_one_line=is_one_line)
+        joined.heads[index] = begun.canvas.token_ids[begun.span][: -begun.n_masks].tolist()
     for index in range(n_spans):
         sampler = _sized(job, joined, index, sampler)
     canvas = joined.canvas()
