@@ -222,7 +222,7 @@ class _Reader:
             and below.start_point.row - comment.end_point.row <= 1
         ):
             lines.insert(0, self._text(comment))
-            if comment.text is not None and comment.text.startswith(b"/*"):
+            if lines[0].startswith("/*"):
                 break
             below, comment = comment, comment.prev_named_sibling
         return _first_line("\n".join(lines))

@@ -187,17 +187,35 @@ def parse_within(language: str, text: str, seconds: float) -> Tree | None:
     if grammar is None:
         return None
     parser, data = _parser(grammar), text.encode("utf-8")
+    pieces: dict[int, memoryview] = {}
+    is_parsed = False
     until = time.process_time() + seconds
 
     def is_over(_offset: int, _has_error: bool) -> bool:  # noqa: FBT001  as the parser calls it
         return time.process_time() > until
 
+    def read(at: int, _place: tuple[int, int]) -> memoryview | bytes:
+        if is_parsed:
+            # A node asks for its text, and takes nothing else.
+            return data[at : at + _CHUNK]
+        # The parser asks for a place again and again.
+        piece = pieces.get(at)
+        if piece is None:
+            piece = pieces[at] = memoryview(data)[at : at + _CHUNK]
+        return piece
+
     try:
-        return parser.parse(lambda at, _: data[at : at + _CHUNK], progress_callback=is_over)
+        return parser.parse(read, progress_callback=is_over)
     except ValueError:
         # What it has begun would be gone on with at the next text.
         parser.reset()
         return None
+    finally:
+        # The binding (0.25 to 0.26) never lets go of what it was given: each time the whole text,
+        # did that not let go of it.
+        is_parsed = True
+        for piece in pieces.values():
+            piece.release()
 
 
 #: Bytes that a parser is given at once.

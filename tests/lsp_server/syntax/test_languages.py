@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from pathlib import PurePath
 
 import pytest
 
-from lsp_server.syntax.languages import find_grammar, guess_language, parse
+from lsp_server.syntax.languages import find_grammar, guess_language, parse, parse_within
 
 
 @pytest.mark.parametrize(
@@ -35,3 +37,23 @@ def test_the_same_text_is_parsed_once() -> None:
     text = "x = 1\n"
 
     assert parse("python", text) is parse("python", text)
+
+
+def test_what_was_parsed_within_a_time_is_let_go_of() -> None:
+    """An index parses what is typed at every key, all day; its trees still know their text."""
+    text = "value = 1\n" * 5000
+    parse_within("python", text, 60)
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            tree = parse_within("python", text, 60)
+            assert tree is not None
+            del tree
+        gc.collect()
+        n_kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert n_kept < len(text)
+    tree = parse_within("python", text, 60)
+    assert tree is not None
+    assert tree.root_node.named_child(0).text == b"value = 1"  # type: ignore[union-attr]  # has one
