@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lsp_server.project.choice import choose, laid_out, said
+from lsp_server.project.own_lines import own_lines
 from lsp_server.project.tasks import TASKS_NAME, index_of, read_tasks
 from lsp_server.project.wanted import Document
 from model_runtime.protocol import ContextFile, InfillRequest, MaskSpan, ProjectTask
@@ -57,23 +58,30 @@ def asked(index: Index, project: Project, task: Task, n_bytes: int) -> ProjectTa
             )
         )
     index.open(task.path, text)
-    path, name, owner = task.needed
-    given = said(index, path, name, owner, task.language)
+    given: tuple[ContextFile, ...] = ()
+    if task.needed is not None:
+        path, name, owner = task.needed
+        given = (ContextFile(path=path, text=said(index, path, name, owner, task.language)),)
+    needed = {one.text.splitlines()[-1].strip() for one in given}
     return ProjectTask(
         id=task.id,
         kind=task.kind,
         source=project.source,
         before=shown[0],
         request=shown[1],
-        given=(ContextFile(path=path, text=given),),
-        is_found=bool({line.text for line in lines} & {given.splitlines()[-1].strip()}),
+        given=given,
+        is_found=bool({line.text for line in lines} & needed),
         reference=text[task.start : task.end],
     )
 
 
-def all_asked(split: Split, n_bytes: int, path: Path = TASKS) -> Iterator[ProjectTask]:
-    """Yield the tasks of a split."""
+def all_asked(
+    split: Split, n_bytes: int, path: Path = TASKS, *, needs_others: bool = True
+) -> Iterator[ProjectTask]:
+    """Yield the tasks of a split, or as many lines of the same packages that need no other file."""
     projects, tasks = read_tasks(path)
+    if not needs_others:
+        tasks = own_lines(one for one in projects.values() if one.split == split)
     indexes: dict[str, Index] = {}
     for task in tasks:
         project = projects[task.project]
@@ -83,9 +91,12 @@ def all_asked(split: Split, n_bytes: int, path: Path = TASKS) -> Iterator[Projec
             yield asked(index, project, task, n_bytes)
 
 
-def write_asked(split: Split, n_bytes: int, out: Path, path: Path = TASKS) -> int:
-    """Write the tasks of a split for the runtime; return how many."""
-    lines = [msgspec.json.encode(one) + b"\n" for one in all_asked(split, n_bytes, path)]
+def write_asked(
+    split: Split, n_bytes: int, out: Path, path: Path = TASKS, *, needs_others: bool = True
+) -> int:
+    """Write the tasks of `all_asked` for the runtime; return how many."""
+    asked_all = all_asked(split, n_bytes, path, needs_others=needs_others)
+    lines = [msgspec.json.encode(one) + b"\n" for one in asked_all]
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(gzip.compress(b"".join(lines), mtime=0))
     return len(lines)
@@ -102,9 +113,11 @@ def asked_for(words: list[str]) -> list[str]:
     parser.add_argument("--tasks", type=Path, default=TASKS)
     parser.add_argument("--split", choices=("tuning", "heldout"), default="heldout")
     parser.add_argument("--bytes", type=int, default=N_BYTES)
+    parser.add_argument("--own", action="store_true", help="lines that need no other file")
     if {"-h", "--help"} & set(words):
         return words
     own, others = parser.parse_known_args(words[1:])
-    out = own.out / f"asked-{own.split}-{own.bytes}.jsonl.gz"
-    write_asked(own.split, own.bytes, out, own.tasks)
+    what = f"{own.split}-own" if own.own else own.split
+    out = own.out / f"asked-{what}-{own.bytes}.jsonl.gz"
+    write_asked(own.split, own.bytes, out, own.tasks, needs_others=not own.own)
     return ["project", "--out", str(own.out), "--tasks", str(out), *others]

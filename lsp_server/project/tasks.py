@@ -42,7 +42,7 @@ TASKS_NAME = "tasks.jsonl.xz"
 N_TASKS, MAX_OF_PACKAGE, MAX_OF_FILE = 300, 24, 3
 #: A shorter rest of a line could be anything; a longer one nobody would guess.
 MIN_ANSWER, MAX_ANSWER = 4, 90
-_NAME = re.compile(r"[A-Za-z_$][\w$]*")
+NAME = re.compile(r"[A-Za-z_$][\w$]*")
 _COMMENT = re.compile(r"\s*(#|//|/?\*|--|\"\"\"|''')")
 _IMPORTS = re.compile(
     r"\s*(from|import|export|use|pub use|package|#include)\b|.*\brequire\(|\s*[\w,\s]*$"
@@ -72,8 +72,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, tag="task"):
     #: In characters of the file.
     start: int
     end: int
-    #: Where what is needed is defined, and its name and owner there.
-    needed: tuple[str, str, str]
+    #: Where what is needed is defined, and its name and owner there; None where nothing is.
+    needed: tuple[str, str, str] | None
 
 
 def split_of(package: str) -> Split:
@@ -105,10 +105,10 @@ def cut(index: Index, project: Project, path: str, rng: random.Random) -> Iterat
     starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
     numbers = list(range(len(lines)))
     rng.shuffle(numbers)
-    in_string = _in_string(text) if language == "python" else frozenset()
+    in_string = lines_in_strings(text) if language == "python" else frozenset()
     for number in numbers:
         start, line = starts[number], lines[number]
-        if number in in_string or _COMMENT.match(line) or _IMPORTS.match(line):
+        if number in in_string or not is_code(line):
             continue
         kinds = list(_KINDS)
         rng.shuffle(kinds)
@@ -137,14 +137,14 @@ class _File:
     def __init__(self, index: Index, path: str, language: str, text: str) -> None:
         self._index, self._path, self._language, self._text = index, path, language, text
         self._facts = index.facts(path)
-        self._words = Counter(_NAME.findall(text))
+        self._words = Counter(NAME.findall(text))
         self._imported = {one.local for one in self._facts.imports if one.local}
 
     def cut(self, start: int, line: str, kind: str) -> tuple[int, Place] | None:
         """Return where to cut a line for a kind of task, and what is needed there."""
         if kind == "member":
             return self._cut_member(start, line)
-        for found in _NAME.finditer(line):
+        for found in NAME.finditer(line):
             name = found.group()
             is_called = line[found.end() : found.end() + 1] == "("
             n_said = 2 if name in self._imported else 1
@@ -180,7 +180,12 @@ class _File:
         return resolve(self._index, self._path, self._language, self._facts, name)
 
 
-def _in_string(text: str) -> frozenset[int]:
+def is_code(line: str) -> bool:
+    """Say whether a line is neither a comment nor an import."""
+    return not (_COMMENT.match(line) or _IMPORTS.match(line))
+
+
+def lines_in_strings(text: str) -> frozenset[int]:
     """Return the lines that lie in a string of several lines."""
     found: set[int] = set()
     for quoted in re.finditer(r"(\"\"\"|''')[\s\S]*?\1", text):
