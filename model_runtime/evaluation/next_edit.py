@@ -22,7 +22,8 @@ from model_runtime.evaluation.rows import read_rows
 from model_runtime.evaluation.run import Deaf, Journal, Unstoppable, describe_machine, spread
 from model_runtime.modes.digest import Spot, are_apart
 from model_runtime.modes.wanted import NAMES, chance, features
-from model_runtime.protocol import LEAST_CONFIDENCE, NextEditTask
+from model_runtime.protocol import LEAST_CONFIDENCE
+from model_runtime.protocol.eval_tasks import NextEditTask
 from model_runtime.settings import flags_of, load_settings
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from model_runtime.evaluation.metrics import rate
 from model_runtime.evaluation.report import table
 from model_runtime.evaluation.rows import read_rows
 from model_runtime.evaluation.run import Deaf, Journal, Unstoppable, describe_machine, spread
-from model_runtime.protocol import ProjectTask
+from model_runtime.protocol.eval_tasks import ProjectTask
 from model_runtime.settings import flags_of, load_settings
 
 if TYPE_CHECKING:

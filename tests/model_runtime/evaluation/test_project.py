@@ -11,7 +11,8 @@ import pytest
 from model_runtime.engines.scripted import ScriptedEngine
 from model_runtime.errors import BadRequest
 from model_runtime.evaluation.project import ask, page, read_tasks
-from model_runtime.protocol import ContextFile, InfillRequest, MaskSpan, ProjectTask
+from model_runtime.protocol import ContextFile, InfillRequest, MaskSpan
+from model_runtime.protocol.eval_tasks import ProjectTask
 from model_runtime.settings import RuntimeSettings
 
 if TYPE_CHECKING:
