@@ -9,8 +9,8 @@ import torch
 from model_runtime.bench.made import SIZES
 from model_runtime.models import MODELS
 from model_runtime.models.canvas import CanvasDenoiser
-from model_runtime.models.gated import BaseConfig, Embedding, GatedModel, Layer
-from model_runtime.models.layers import DenseLinear
+from model_runtime.models.gated import BaseConfig, GatedModel, Layer
+from model_runtime.models.layers import DenseLinear, Embedding
 from model_runtime.models.parts.checkpoint import Weights
 from model_runtime.models.parts.config import parse_config
 from model_runtime.models.parts.family import Family
