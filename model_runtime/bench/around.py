@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from model_runtime.bench.base import Cell, Setup
+    from model_runtime.bench.base import Row, Setup
     from model_runtime.caches.base import Cache
     from model_runtime.decoding.canvas import Query
     from model_runtime.modes.job import AnySampler
@@ -139,7 +139,7 @@ class _Silent:
 def measure(setup: Setup) -> list[Table]:
     """Count."""
     del setup
-    rows: list[dict[str, Cell]] = []
+    rows: list[Row] = []
     for unsure in UNSURE:
         words = "none" if unsure == 1 else f"{unsure - 1} of {unsure}"
         ways = {

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from model_runtime.bench.ask import Timed
-    from model_runtime.bench.base import Cell, Setup
+    from model_runtime.bench.base import Row, Setup
     from model_runtime.bench.gaps import Gap
 
 LENGTHS = (8, 16, 32, 64)
@@ -66,7 +66,7 @@ def measure_fills(
         repeat: gaps behind the shortest context; see `at_each`.
         long: see `LONG`.
     """
-    rows: list[dict[str, Cell]] = []
+    rows: list[Row] = []
     for length in lengths:
         gaps = _suiting(engine, cutter, length, contexts[0], at_each(contexts[0], repeat))
         for n_context in contexts:
@@ -136,7 +136,7 @@ def _fill(engine: BenchEngine, gap: Gap, name: str, length: int) -> Timed:
     return ask(engine, request)
 
 
-def _row(n_context: int, length: int, name: str, turns: dict[str, list[_Turn]]) -> dict[str, Cell]:
+def _row(n_context: int, length: int, name: str, turns: dict[str, list[_Turn]]) -> Row:
     own, base = turns[name], turns[BASE]
     usage = [turn.again.finished.usage for turn in own]
     pairs = list(zip(own, base, strict=True))

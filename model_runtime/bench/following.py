@@ -21,7 +21,7 @@ from model_runtime.bench.server import Editor
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from model_runtime.bench.base import Cell, Setup
+    from model_runtime.bench.base import Row, Setup
 
 URI = "file:///bench/scales.py"
 N_FUNCTIONS = 50
@@ -124,7 +124,7 @@ def _bring_up(document: Document) -> None:
             return
 
 
-def _rows(document: Document, n_edited: int) -> Iterator[dict[str, Cell]]:
+def _rows(document: Document, n_edited: int) -> Iterator[Row]:
     edits: dict[str, Callable[[Document, int], tuple[Asked, Asked]]] = {
         "a parameter renamed": _rename,
         "another variable at one use": _other_use,

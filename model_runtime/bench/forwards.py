@@ -16,7 +16,7 @@ from model_runtime.engines.loading import load_default
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from model_runtime.bench.base import Cell, Setup
+    from model_runtime.bench.base import Row, Setup
     from model_runtime.caches.causal import CausalCache
     from model_runtime.models.canvas import CanvasDenoiser
 
@@ -49,8 +49,8 @@ def measure_forwards(
         contexts: how many of them to encode.
         repeat: see `N_TURNS`.
     """
-    encoded: list[dict[str, Cell]] = []
-    rows: list[dict[str, Cell]] = []
+    encoded: list[Row] = []
+    rows: list[Row] = []
     for n_context in contexts:
         context = token_ids[:n_context]
         n_encodes = at_each(n_context, repeat)

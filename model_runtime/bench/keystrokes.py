@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from model_runtime.bench.ask import Timed
-    from model_runtime.bench.base import Cell, Setup
+    from model_runtime.bench.base import Row, Setup
     from model_runtime.bench.gaps import Gap
     from model_runtime.engines.base import Engine
 
@@ -105,7 +105,7 @@ def _ask(engine: Engine, gap: Gap) -> Timed:
     return ask(engine, request)
 
 
-def _row(n_context: int, measured: list[_Typed]) -> dict[str, Cell]:
+def _row(n_context: int, measured: list[_Typed]) -> Row:
     typed = [timed for one in measured for timed in one.typed]
     first = [timed.first_s * 1e3 for timed in typed]
     final = [timed.seconds * 1e3 for timed in typed]

@@ -17,7 +17,7 @@ from model_runtime.engines.local import LocalEngine
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from model_runtime.bench.base import Cell, Setup
+    from model_runtime.bench.base import Row, Setup
     from model_runtime.bench.gaps import Gap
     from model_runtime.engines.base import Engine
 
@@ -56,7 +56,7 @@ def measure_memory(engine: Engine, gaps: Sequence[Gap], n_requests: int) -> Tabl
     if resident_mib() is None:
         note = "Not measured: this system does not say how much memory a process has."
         return Table(part="memory", title=title, says="", notes=(note,))
-    rows: list[dict[str, Cell]] = []
+    rows: list[Row] = []
     first = 0.0
     n_done = 0
     for look in range(1, N_LOOKS + 1):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from model_runtime.bench.ask import Timed
-    from model_runtime.bench.base import Cell, Setup
+    from model_runtime.bench.base import Row, Setup
     from model_runtime.bench.gaps import Gap
 
 #: Lines of the file, and the one where the cursor is first.
@@ -127,7 +127,7 @@ def _ask(engine: LocalEngine, gap: Gap, scrolled: Scrolled) -> _Asked:
     return _Asked(timed, time.perf_counter() - started)
 
 
-def _row(move: str, by: Callable[[Gap, int], Gap], asked: list[_Asked]) -> dict[str, Cell]:
+def _row(move: str, by: Callable[[Gap, int], Gap], asked: list[_Asked]) -> Row:
     opened, *moved = asked
     usage = [one.timed.finished.usage for one in moved]
     n_cached = sum(one.n_cached_tokens for one in usage)

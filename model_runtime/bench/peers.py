@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Protocol
 
-    from model_runtime.bench.base import Cell, Setup
+    from model_runtime.bench.base import Row, Setup
     from model_runtime.bench.gaps import Gap
 
     class Peer(Protocol):
@@ -102,7 +102,7 @@ def measure_peers(
     missing: Sequence[str] = (),
 ) -> Table:
     """Have each peer fill the same one-line gaps, in turns; the first one is ours."""
-    rows: list[dict[str, Cell]] = []
+    rows: list[Row] = []
     for gap in islice(typable(cutter), 1):
         for peer in peers:
             peer.fill(cutter.behind(gap, contexts[0]), LENGTH)  # warms up
@@ -147,7 +147,7 @@ def _timed(peer: Peer, gap: Gap) -> tuple[float, str]:
     return time.perf_counter() - started, text
 
 
-def _row(n_context: int, name: str, taken: dict[str, _Taken]) -> dict[str, Cell]:
+def _row(n_context: int, name: str, taken: dict[str, _Taken]) -> Row:
     own, ours = taken[name], taken[OURS]
     same = [a == b for a, b in zip(own.texts, ours.texts, strict=True)]
     alike = [(a, b) for a, b, is_same in zip(own.new, ours.new, same, strict=True) if is_same]

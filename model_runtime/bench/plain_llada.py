@@ -26,7 +26,7 @@ from model_runtime.samplers.low_confidence import LowConfidence, LowConfidencePa
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from model_runtime.bench.base import Cell
+    from model_runtime.bench.base import Row
     from model_runtime.models.parts.masked import MaskedTransformer
 
 CONFIG = LladaConfig(
@@ -67,7 +67,7 @@ class RandomWeights(Weights):
 def measure_families(repeat: int) -> Table:
     """Compare the two loops on a random LLaDA."""
     model = Llada(CONFIG, RandomWeights())
-    rows: list[dict[str, Cell]] = []
+    rows: list[Row] = []
     for n_steps in N_STEPS:
         plain, ours = [], []
         for turn in range(1 + repeat):

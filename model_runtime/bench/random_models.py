@@ -39,6 +39,7 @@ _FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
         "weight_tying": False, "architectures": ["LLaDAModelLM"],
     }),
 }  # fmt: skip
+FAMILIES = tuple(_FAMILIES)
 
 
 def random_base(

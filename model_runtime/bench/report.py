@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from model_runtime.bench.base import Cell
+    from model_runtime.bench.base import Cell, Row
 
 _HEAD = """# Benchmark
 
@@ -102,7 +102,7 @@ def _not_measured(report: Report) -> list[str]:
     return [*words, *_NEVER]
 
 
-def _lay_out(rows: Sequence[dict[str, Cell]]) -> str:
+def _lay_out(rows: Sequence[Row]) -> str:
     """Lay rows out as a Markdown table; columns of words to the left."""
     columns = list(rows[0])
     rules = ["---" if isinstance(rows[0][column], str) else "---:" for column in columns]

@@ -18,7 +18,7 @@ from model_runtime.weights.catalog import DEFAULT_MODEL
 from model_runtime.weights.fetch import cache_dir, ensure
 
 if TYPE_CHECKING:
-    from model_runtime.bench.base import Cell, Setup
+    from model_runtime.bench.base import Row, Setup
 
 #: Of `SIZES`.
 SIZE = "1.5b"
@@ -69,7 +69,7 @@ def measure(setup: Setup) -> list[Table]:
             setup.settings, model=str(path), cache_dir=folder, max_context_tokens=2048
         )
         first, later = _load_and_fill(settings), _load_and_fill(settings)
-    rows: list[dict[str, Cell]] = [
+    rows: list[Row] = [
         {"what": what, "figure": figure, "unit": unit, "processor": computed}
         for what, unit, figure, computed in (
             ("the file", "GB", n_bytes / 1e9, None),

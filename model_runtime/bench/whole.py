@@ -31,7 +31,7 @@ from model_runtime.weights.convert import TOKENIZER_FILE, ensure_converted
 from model_runtime.weights.fetch import cache_dir, ensure
 
 if TYPE_CHECKING:
-    from model_runtime.bench.base import Cell, Setup
+    from model_runtime.bench.base import Row, Setup
 
 #: Of `SIZES`; Open-dCoder's published shape.
 SIZE = "0.5b"
@@ -91,7 +91,7 @@ def measure(setup: Setup) -> list[Table]:
     if child.returncode != 0:
         raise ModelLoadFailed("the model can't be used; see above")
     said = [json.loads(line) for line in child.stdout.splitlines() if line.startswith("[")]
-    rows: list[dict[str, Cell]] = [
+    rows: list[Row] = [
         {
             "what": what, "s": seconds, "peak MiB": peak,
             "forwards": n_forwards, "rows": n_rows, "tokens": n_tokens,
