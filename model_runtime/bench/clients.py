@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from model_runtime.bench.base import Row, Setup
-    from model_runtime.bench.gaps import Gap
+    from model_runtime.evaluation.base import EvalTask
     from model_runtime.service.listen import Transport
 
 N_CLIENTS = (1, 4, 16)
@@ -68,7 +68,7 @@ def measure(setup: Setup) -> list[Table]:
 
 
 async def measure_clients(
-    folder: Path, gaps: Sequence[Gap], n_clients: Sequence[int], repeat: int
+    folder: Path, gaps: Sequence[EvalTask], n_clients: Sequence[int], repeat: int
 ) -> list[Row]:
     """Ask the runtime that listens in a folder, by so many connections at once; return the rows.
 
@@ -103,7 +103,7 @@ async def measure_clients(
 
 
 async def _fill_all(
-    folder: Path, gaps: Sequence[Gap], n_clients: int, n_fills: int
+    folder: Path, gaps: Sequence[EvalTask], n_clients: int, n_fills: int
 ) -> list[list[float]]:
     """Return the seconds of every client's fills, all clients asking at once."""
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import statistics
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from model_runtime.bench.ask import ask, request_for, tokenizer_of
+from model_runtime.bench.ask import request_for, tokenizer_of
 from model_runtime.bench.base import Table, at_each, tail
 from model_runtime.bench.gaps import Cutter
 from model_runtime.engines.local import LocalEngine
+from model_runtime.evaluation.asking import ask
+from model_runtime.evaluation.typist import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from model_runtime.bench.ask import Timed
     from model_runtime.bench.base import Row, Setup
-    from model_runtime.bench.gaps import Gap
     from model_runtime.engines.base import Engine
+    from model_runtime.evaluation.asking import Answer
+    from model_runtime.evaluation.base import EvalTask
 
 #: Tokens of a gap, all in one line: what is typed is its beginning.
 LENGTH = 16
@@ -30,8 +32,8 @@ N_TYPED = 10
 class _Typed:
     """One gap, asked for as it was opened, and at each keystroke."""
 
-    opened: Timed
-    typed: list[Timed]
+    opened: Answer
+    typed: list[Answer]
     #: Seconds that reading the whole context took in between.
     read_s: float
 
@@ -72,28 +74,22 @@ def measure_typing(
     ]
 
 
-def typable(cutter: Cutter) -> Iterator[Gap]:
+def typable(cutter: Cutter) -> Iterator[EvalTask]:
     """Yield one-line gaps that are long enough to type into."""
     return (gap for gap in cutter.cut(LENGTH) if len(gap.reference) > N_TYPED)
 
 
-def after(gap: Gap, n_typed: int) -> Gap:
-    """Return a gap whose first characters have been typed."""
-    typed, rest = gap.reference[:n_typed], gap.reference[n_typed:]
-    return replace(gap, prefix=gap.prefix + typed, reference=rest)
-
-
-def _type(engine: LocalEngine, gap: Gap) -> _Typed:
+def _type(engine: LocalEngine, gap: EvalTask) -> _Typed:
     engine.forget()
     opened = _ask(engine, gap)
     started = time.perf_counter()
     engine.read_ahead(lambda: False)
     read_s = time.perf_counter() - started
-    typed = [_ask(engine, after(gap, n_typed)) for n_typed in range(1, 1 + N_TYPED)]
-    return _Typed(opened, typed, read_s)
+    asked = [_ask(engine, typed(gap, n_typed)) for n_typed in range(1, 1 + N_TYPED)]
+    return _Typed(opened, asked, read_s)
 
 
-def _ask(engine: Engine, gap: Gap) -> Timed:
+def _ask(engine: Engine, gap: EvalTask) -> Answer:
     request = request_for(
         gap,
         document="typing",

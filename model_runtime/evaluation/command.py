@@ -23,7 +23,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -31,19 +30,20 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from model_runtime.engines import ENGINES
 from model_runtime.errors import BadRequest, RuntimeFault
+from model_runtime.evaluation.base import Outcome
 from model_runtime.evaluation.heldout import make_tasks, read_tasks, write_tasks
 from model_runtime.evaluation.humaneval import read_humaneval
 from model_runtime.evaluation.metrics import summarize
-from model_runtime.evaluation.modes import measure_holes, measure_repair, table
+from model_runtime.evaluation.modes import measure_holes, measure_repair, shares
 from model_runtime.evaluation.report import Run, markdown, read_report, write_report
 from model_runtime.evaluation.run import (
     WARM_UP,
     EngineFiller,
-    Journal,
     describe_machine,
+    engine_of,
     evaluate,
+    journal_of,
     spread,
 )
 from model_runtime.settings import add_flags, flags_of, load_settings
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from model_runtime.engines.base import Engine
-    from model_runtime.evaluation.base import EvalTask, Outcome
+    from model_runtime.evaluation.base import EvalTask
     from model_runtime.evaluation.metrics import Summary
     from model_runtime.evaluation.modes import Filled, Repaired
 
@@ -167,18 +167,19 @@ def main(arguments: argparse.Namespace) -> int:
 def _measure_page(arguments: argparse.Namespace) -> int:
     # The other benchmarks take any engine, and start where there is no torch.
     name = arguments.benchmark.replace("-", "_")
-    words: str = import_module(f"model_runtime.evaluation.{name}").main(arguments)
+    module = import_module(f"model_runtime.evaluation.{name}")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    words: str = module.main(arguments)
+    if page_name := getattr(module, "PAGE_NAME", ""):
+        (arguments.out / page_name).write_text(words, encoding="utf-8")
     sys.stdout.write(words)
     return 0
 
 
 def _measure_mode(arguments: argparse.Namespace) -> int:
-    settings = load_settings(flags_of(arguments))
-    make: Any = ENGINES.load(settings.engine)
-    engine: Engine = make(settings)
     tasks, run = read_humaneval(arguments.file), not arguments.no_run
     measured: list[Repaired] | list[Filled]
-    try:
+    with engine_of(arguments) as engine:
         if arguments.benchmark == "repair":
             chosen = spread(tasks, arguments.limit)
             measured = measure_repair(engine, chosen, seed=arguments.seed, run=run)
@@ -186,9 +187,7 @@ def _measure_mode(arguments: argparse.Namespace) -> int:
             limit = arguments.limit
             measured = measure_holes(engine, tasks, limit, seed=arguments.seed, run=run)
         machine = describe_machine(engine)
-    finally:
-        engine.close()
-    words = table(measured)
+    words = shares(measured)
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / f"{arguments.benchmark}.md").write_text(words, encoding="utf-8")
     (arguments.out / f"{arguments.benchmark}.json").write_bytes(
@@ -199,33 +198,24 @@ def _measure_mode(arguments: argparse.Namespace) -> int:
 
 
 #: Benchmarks with a page of their own.
+_PAGES = (
+    "calibrate", "edits", "keyboard", "next-edit", "perplexity", "project", "rules",
+    "self-correction", "typing",
+)  # fmt: skip
 _MEASURES: dict[str, Callable[[argparse.Namespace], int]] = {
-    "calibrate": _measure_page,
-    "edits": _measure_page,
-    "holes": _measure_mode,
-    "keyboard": _measure_page,
-    "next-edit": _measure_page,
-    "perplexity": _measure_page,
-    "project": _measure_page,
-    "repair": _measure_mode,
-    "rules": _measure_page,
-    "self-correction": _measure_page,
-    "typing": _measure_page,
+    **dict.fromkeys(_PAGES, _measure_page),
+    **dict.fromkeys(("holes", "repair"), _measure_mode),
 }
 
 
 def _measure(arguments: argparse.Namespace) -> list[Run]:
-    settings = load_settings(flags_of(arguments))
-    make: Any = ENGINES.load(settings.engine)
-    engine: Engine = make(settings)
-    try:
+    sampler = load_settings(flags_of(arguments)).sampler
+    with engine_of(arguments) as engine:
         return [
-            _measure_one(arguments, engine, settings.sampler, name, tasks, params, point)
+            _measure_one(arguments, engine, sampler, name, tasks, params, point)
             for name, tasks in _read_benchmarks(arguments)
             for params, point in _points(arguments)
         ]
-    finally:
-        engine.close()
 
 
 def _measure_one(
@@ -248,13 +238,14 @@ def _measure_one(
         "settings": flags_of(arguments),
     }
     series = arguments.series or sampler or "default"
-    file_name = re.sub(r"[^\w.=-]+", "-", f"{name} {series} {point}".strip()) + ".jsonl"
     outcomes = evaluate(
         tasks,
         filler,
         seed=arguments.seed,
         run_checks=not getattr(arguments, "no_run", False),
-        journal=Journal(arguments.out / file_name, settings | machine, resume=arguments.resume),
+        journal=journal_of(
+            arguments, f"{name} {series} {point}".strip(), settings | machine, Outcome
+        ),
     )
     return Run(
         benchmark=name,

@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from model_runtime.evaluation.metrics import rate
-from model_runtime.evaluation.modes import percent
 from model_runtime.evaluation.report import table
+from model_runtime.evaluation.run import described
 from model_runtime.evaluation.typist import Played, play
 from model_runtime.protocol import LEAST_CONFIDENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from model_runtime.evaluation.typist import Ghost, Line
+    from model_runtime.evaluation.base import EvalTask
+    from model_runtime.evaluation.typist import Ghost, Make
+
+    #: A line, and what became of it where whole suggestions are accepted, and where words are, too.
+    Typed = tuple[EvalTask, Played, Played]
 
 OURS = "remask"
 BARE = "the base, bare"
@@ -74,17 +78,21 @@ class Measured:
     """What a run found."""
 
     machine: dict[str, str]
-    lines: tuple[Line, ...]
+    lines: tuple[EvalTask, ...]
     #: A line, the place of its task's own gap, and what was made there.
-    requests: list[tuple[Line, int, Ghost]] = field(default_factory=list)
+    requests: list[tuple[EvalTask, int, Ghost]] = field(default_factory=list)
     #: The same of all places where ghost text was made in full.
-    places: list[tuple[Line, int, Ghost]] = field(default_factory=list)
+    places: list[tuple[EvalTask, int, Ghost]] = field(default_factory=list)
     #: By who made it and from which confidence on it was shown: each line, twice; see `play`.
-    played: dict[tuple[str, float], list[tuple[Line, Played, Played]]] = field(default_factory=dict)
+    played: dict[tuple[str, float], list[Typed]] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
 
     def play(
-        self, name: str, line: Line, ask: Callable[[Line, int], Ghost], levels: Iterable[float]
+        self,
+        name: str,
+        line: EvalTask,
+        ask: Make,
+        levels: Iterable[float],
     ) -> None:
         """Have a line typed with what `ask` makes, shown from each of some confidences on."""
         for level in sorted(levels):
@@ -97,7 +105,7 @@ class Measured:
         The least sure fifth first.
         """
         found = [
-            (sure, line.text[at:].startswith(shown))
+            (sure, line.reference[at:].startswith(shown))
             for line, at, ghost in self.places
             if (shown := ghost.shown(BALANCED)) and (sure := ghost.confidence(shown)) is not None
         ]
@@ -132,7 +140,7 @@ class Measured:
 
 def page(measured: Measured) -> str:
     """Write the page as Markdown."""
-    machine = ", ".join(f"{key} {v}" for key, v in measured.machine.items() if key != "date")
+    machine = described({k: v for k, v in measured.machine.items() if k != "date"})
     levels = ", ".join(f"{v:g} ({key})" for key, v in LEAST_CONFIDENCE.items())
     parts = [
         _HEAD.format(
@@ -159,7 +167,7 @@ def page(measured: Measured) -> str:
     return "".join(parts)
 
 
-def _rows(measured: Measured) -> list[tuple[str, str, list[tuple[Line, Played, Played]]]]:
+def _rows(measured: Measured) -> list[tuple[str, str, list[Typed]]]:
     names = {0.0: EVERYTHING} | {level: name for name, level in LEAST_CONFIDENCE.items()}
     return [
         (name, names[level], lines)
@@ -224,7 +232,7 @@ def _requests(measured: Measured) -> dict[str, tuple[int, int, int]]:
     """Return, by what is shown, the requests, those with something shown, and the right ones."""
     found = {}
     for name, level in [(EVERYTHING, 0.0), *LEAST_CONFIDENCE.items()]:
-        shown = [(line.text[at:], ghost.shown(level)) for line, at, ghost in measured.requests]
+        shown = [(line.reference[at:], ghost.shown(level)) for line, at, ghost in measured.requests]
         seen = [(rest, text) for rest, text in shown if text]
         n_right = sum(rest.startswith(text) for rest, text in seen)
         found[name] = len(shown), len(seen), n_right
@@ -233,7 +241,7 @@ def _requests(measured: Measured) -> dict[str, tuple[int, int, int]]:
 
 def _request_table(measured: Measured) -> str:
     rows = [
-        (name, str(n), percent(rate(n_shown, n)), percent(rate(n_right, n_shown)))
+        (name, str(n), rate(n_shown, n).percent(), rate(n_right, n_shown).percent())
         for name, (n, n_shown, n_right) in _requests(measured).items()
     ]
     return table(("shown", "requests", "something shown", "all of it right"), rows)

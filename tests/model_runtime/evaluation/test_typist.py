@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from model_runtime.evaluation.base import EvalTask
 from model_runtime.evaluation.typist import (
     Ghost,
-    Line,
     Played,
     gap_in,
     line_of,
@@ -19,9 +18,9 @@ from model_runtime.evaluation.typist import (
 )
 
 
-def line(text: str) -> Line:
+def line(text: str) -> EvalTask:
     """Return a line to be typed."""
-    return Line("l", "python", "a.py", "", "\n", text)
+    return EvalTask(id="l", language="python", path="a.py", prefix="", suffix="\n", reference=text)
 
 
 def always(text: str, n_forwards: int = 2) -> Ghost:
