@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from model_runtime.engines.local import LocalEngine
     from model_runtime.evaluation.base import EvalTask
     from model_runtime.evaluation.correction import Stage
-    from model_runtime.evaluation.journal import Journal
-
-R = TypeVar("R", bound=msgspec.Struct)
 
 MEASURED_NAME = "measured.json"
 PAGE_NAME = "self-correction.md"
@@ -90,7 +87,8 @@ def _outcomes(
     tasks: list[EvalTask],
 ) -> list[Outcome]:
     settings = msgspec.structs.asdict(stage)
-    journal = _journal(arguments, f"{_name(file)} {stage.name}", settings, Outcome)
+    name = f"{_name(file)} {stage.name}"
+    journal = journal_of(arguments, name, _depends(arguments) | settings, Outcome)
     return evaluate(tasks, EditorFiller(engine, stage), seed=arguments.seed, journal=journal)
 
 
@@ -101,7 +99,7 @@ def _name(file: Path) -> str:
 
 def _repairs(arguments: argparse.Namespace, measured: Measured) -> Measured:
     tasks = spread(read_humaneval(arguments.file[0]), arguments.repairs)
-    journal = _journal(arguments, "repairs", {}, Repaired, "id", "kind")
+    journal = journal_of(arguments, "repairs", _depends(arguments), Repaired, "id", "kind")
     with _engine(arguments, {}) as engine:
         found = measure_repair(engine, tasks, seed=arguments.seed, run=True, journal=journal)
     return msgspec.structs.replace(measured, repairs=tuple(found))
@@ -109,7 +107,7 @@ def _repairs(arguments: argparse.Namespace, measured: Measured) -> Measured:
 
 def _holes(arguments: argparse.Namespace, measured: Measured) -> Measured:
     tasks, seed = read_humaneval(arguments.file[0]), arguments.seed
-    journal = _journal(arguments, "holes", {}, Filled, "id", "mode")
+    journal = journal_of(arguments, "holes", _depends(arguments), Filled, "id", "mode")
     with _engine(arguments, {}) as engine:
         found = measure_holes(engine, tasks, arguments.holes, seed=seed, run=True, journal=journal)
     return msgspec.structs.replace(measured, holes=tuple(found))
@@ -132,13 +130,6 @@ def _engine(arguments: argparse.Namespace, settings: dict[str, str]) -> Iterator
         yield engine
 
 
-def _journal(
-    arguments: argparse.Namespace,
-    name: str,
-    settings: dict[str, Any],
-    kind: type[R],
-    *names: str,
-) -> Journal[R]:
-    """Open the journal of one measurement; one of fewer tasks can be gone on with."""
-    depends = {"seed": arguments.seed, "settings": flags_of(arguments), **settings}
-    return journal_of(arguments, name, depends, kind, *names)
+def _depends(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what a measurement depends on; one of fewer tasks can be gone on with."""
+    return {"seed": arguments.seed, "settings": flags_of(arguments)}
