@@ -38,7 +38,7 @@ def test_nothing_shown_is_all_typed() -> None:
 
 def test_what_is_right_is_one_key() -> None:
     """And the line is done, but for the pause at its end."""
-    played = play(line("return x"), lambda one, at: always(one.text[at:]))
+    played = play(line("return x"), lambda one, at: always(one.reference[at:]))
 
     assert (played.n_keys, played.n_shown, played.n_right) == (1, 1, 1)
     assert played.n_asked == 2
@@ -129,7 +129,7 @@ def test_a_gap_stands_in_its_line() -> None:
     found = line_of(task)
 
     assert found is not None
-    assert (found.prefix, found.text, found.suffix) == (
+    assert (found.prefix, found.reference, found.suffix) == (
         "def f():\n    ", "return a + b + c", "\n"
     )  # fmt: skip
     assert gap_in(found, task) == len("return a")
