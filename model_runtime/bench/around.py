@@ -159,7 +159,7 @@ def measure(setup: Setup) -> list[Table]:
         "The plain loop evaluates the whole canvas at every step, as published, and each candidate "
         "of the length search. Counts, the same on any machine and at any size."
     )
-    return [Table(part="around", title="Families that see the file", says=says, rows=tuple(rows))]
+    return [Table(title="Families that see the file", says=says, rows=tuple(rows))]
 
 
 def dreamon(unsure: int) -> ToldDreamOn:

@@ -50,8 +50,6 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
 class Table(msgspec.Struct, frozen=True, kw_only=True):
     """Figures of one kind."""
 
-    #: The part that made it.
-    part: str
     title: str
     #: What it shows, in a sentence or two.
     says: str
@@ -59,6 +57,8 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[Row, ...] = ()
     #: What was left out, and why; one sentence each.
     notes: tuple[str, ...] = ()
+    #: The part that made it; set by the command.
+    part: str = ""
 
 
 def tail(values: Sequence[float]) -> float:

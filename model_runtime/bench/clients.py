@@ -54,7 +54,6 @@ def measure(setup: Setup) -> list[Table]:
         rows += [{"requests at once": n_at_once, **row} for row in found]
     return [
         Table(
-            part="clients",
             title="Several clients at once",
             says=(
                 f"One runtime process, each client asking for one-line fills behind "

@@ -130,7 +130,7 @@ def chosen_parts(only: str) -> list[str]:
 def measure_part(name: str, setup: Setup) -> list[Table]:
     """Measure one part in this process."""
     tables: list[Table] = import_module((PARTS | EXTRA)[name][0]).measure(setup)
-    return tables
+    return [msgspec.structs.replace(table, part=name) for table in tables]
 
 
 def command_line(arguments: argparse.Namespace) -> str:

@@ -83,7 +83,6 @@ def measure_fills(
     rows.sort(key=lambda row: contexts.index(int(row["tokens of context"] or 0)))
     return [
         Table(
-            part="fills",
             title="Fills from end to end",
             says=(
                 "Gaps in held-out code that the base fills with about so many tokens, and at most "

@@ -107,7 +107,6 @@ def measure(setup: Setup) -> list[Table]:
             editor.close()
     return [
         Table(
-            part="following",
             title="Next edits",
             says="From the end of an edit to the offer, or to silence, without the editor's pause.",
             rows=tuple(rows),

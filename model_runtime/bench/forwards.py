@@ -79,7 +79,6 @@ def measure_forwards(
             )
     return [
         Table(
-            part="forwards",
             title="A forward, by rows",
             says=(
                 "Rows of the base behind a context that is in the cache, the vocabulary projection "
@@ -88,7 +87,6 @@ def measure_forwards(
             rows=tuple(rows),
         ),
         Table(
-            part="forwards",
             title="Encoding a context",
             says="What a request pays whose context is not in the cache, before its first token.",
             rows=tuple(encoded),

@@ -62,9 +62,7 @@ def measure(setup: Setup) -> list[Table]:
             except (RuntimeError, RuntimeFault, ImportError) as error:
                 notes = (f"Not measured further: {str(error).splitlines()[0][:300]}",)
             torch.accelerator.empty_cache()
-        tables.append(
-            Table(part="gpu", title=title, says=_name(device), rows=tuple(rows), notes=notes)
-        )
+        tables.append(Table(title=title, says=_name(device), rows=tuple(rows), notes=notes))
     return tables
 
 

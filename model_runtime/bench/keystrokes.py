@@ -59,7 +59,6 @@ def measure_typing(
         rows.append(_row(n_context, measured))
     return [
         Table(
-            part="typing",
             title="Typing",
             says=(
                 f"One-line fills of one document, the prefix one to {N_TYPED} characters longer: "

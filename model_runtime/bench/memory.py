@@ -56,7 +56,7 @@ def measure_memory(engine: Engine, gaps: Sequence[EvalTask], n_requests: int) ->
     title = "Memory over many requests"
     if resident_mib() is None:
         note = "Not measured: this system does not say how much memory a process has."
-        return Table(part="memory", title=title, says="", notes=(note,))
+        return Table(title=title, says="", notes=(note,))
     rows: list[Row] = []
     first = 0.0
     n_done = 0
@@ -74,7 +74,7 @@ def measure_memory(engine: Engine, gaps: Sequence[EvalTask], n_requests: int) ->
         f"Small fills in {N_DOCUMENTS} documents through one engine. After the first tenth of the "
         f"{n_requests} requests the resident memory changed by {grown:+.1f} MiB."
     )
-    return Table(part="memory", title=title, says=says, rows=tuple(rows))
+    return Table(title=title, says=says, rows=tuple(rows))
 
 
 def resident_mib() -> float | None:

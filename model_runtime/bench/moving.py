@@ -69,7 +69,6 @@ def measure_moving(engine: LocalEngine, file: EvalTask, repeat: int) -> list[Tab
     ]
     return [
         Table(
-            part="moving",
             title="Moving about",
             says=(
                 f"One-line fills in a file of {N_LINES} lines, the cursor so many lines further "

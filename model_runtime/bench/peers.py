@@ -119,7 +119,6 @@ def measure_peers(
                 _take(peer, laid_out, taken[peer.name])
         rows += [_row(n_context, name, taken) for name in taken]
     return Table(
-        part="peers",
         title="Peers with the same weights",
         says=(
             "One-line fills from the same file of weights, greedy, at most "

@@ -70,7 +70,6 @@ def measure_families(repeat: int) -> Table:
             }
         )
     return Table(
-        part="peers",
         title="Families that look both ways",
         says=(
             f"A gap of {len(GAP)} tokens on a canvas of {LENGTH}, blocks of {BLOCK_LENGTH}: "

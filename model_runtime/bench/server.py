@@ -91,7 +91,7 @@ def measure(setup: Setup) -> list[Table]:
         {"what": "reply to codeAction", "ms": statistics.median(code_action)},
     ]
     says = "What an editor waits for, no runtime and no model behind it."
-    return [Table(part="server", title="The language server", says=says, rows=tuple(rows))]
+    return [Table(title="The language server", says=says, rows=tuple(rows))]
 
 
 def _code_actions(editor: Editor, n_times: int) -> list[float]:

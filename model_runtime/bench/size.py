@@ -60,7 +60,7 @@ def measure(setup: Setup) -> list[Table]:
         "processor's own time tells what is left of the other on a machine that nobody else uses. "
         "Measured once."
     )
-    return [Table(part="size", title="A base at full size", says=says, rows=tuple(rows))]
+    return [Table(title="A base at full size", says=says, rows=tuple(rows))]
 
 
 def load_and_fill(settings: RuntimeSettings) -> list[float]:

@@ -58,7 +58,7 @@ def measure(setup: Setup) -> list[Table]:
         "Cold: the weights were dropped from the disk cache before, as far as no other process has "
         "them mapped; measured once."
     )
-    return [Table(part="start", title="Start", says=says, rows=tuple(rows), notes=notes)]
+    return [Table(title="Start", says=says, rows=tuple(rows), notes=notes)]
 
 
 def _start(settings: RuntimeSettings) -> tuple[float, float, float, float]:

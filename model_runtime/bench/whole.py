@@ -59,7 +59,7 @@ def measure(setup: Setup) -> list[Table]:
         "in the precision that `auto` takes here. Random weights are never sure: what a trained "
         "one settles at once takes the most steps here. Measured once, one after another."
     )
-    return [Table(part="whole", title="A family that sees the file, at full size", says=says,
+    return [Table(title="A family that sees the file, at full size", says=says,
                   rows=tuple(rows))]  # fmt: skip
 
 

@@ -16,6 +16,7 @@ import torch
 from model_runtime.engines.loading import CALIBRATION_PATH
 from model_runtime.engines.local import LocalEngine
 from model_runtime.evaluation.heldout import read_tasks
+from model_runtime.evaluation.logistic import fitted
 from model_runtime.evaluation.run import describe_machine, journal_of, spread
 from model_runtime.evaluation.typed import Made, Maker, by_engine
 from model_runtime.evaluation.typist import line_of, pauses
@@ -29,9 +30,8 @@ if TYPE_CHECKING:
     from model_runtime.evaluation.base import EvalTask
     from model_runtime.evaluation.typist import Ghost
 
-_N_ITERATIONS = 50
-#: Keeps weights small that few examples speak for.
-_RIDGE = 1e-2
+#: Next to none: there are examples enough for three weights.
+_PULL = 1e-6
 
 
 #: From which confidence on suggestions are cut out.
@@ -83,13 +83,6 @@ def fit(found: list[Example]) -> Calibration:
     """
     p = torch.tensor([one.confidence for one in found], dtype=torch.float64).clamp(1e-6, 1 - 1e-6)
     n_chars = torch.tensor([one.n_chars for one in found], dtype=torch.float64)
-    right = torch.tensor([one.is_right for one in found], dtype=torch.float64)
     features = torch.stack([torch.ones_like(p), p.logit(), n_chars.log()], 1)
-    weights = torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64)
-    ridge = _RIDGE * torch.eye(3, dtype=torch.float64)
-    for _ in range(_N_ITERATIONS):
-        said = (features @ weights).sigmoid()
-        curvature = features.T @ (features * (said * (1 - said))[:, None]) + ridge
-        weights = weights + torch.linalg.solve(curvature, features.T @ (right - said))
-    bias, slope, length = weights.tolist()
+    bias, slope, length = fitted(features.tolist(), [one.is_right for one in found], pull=_PULL)
     return Calibration(bias=bias, slope=slope, length=length)

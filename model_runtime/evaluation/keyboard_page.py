@@ -12,7 +12,7 @@ import msgspec
 from model_runtime.evaluation.metrics import rate
 from model_runtime.evaluation.report import table
 from model_runtime.evaluation.run import described
-from model_runtime.evaluation.typist import Played, play
+from model_runtime.evaluation.typist import Played, play, total
 from model_runtime.protocol import LEAST_CONFIDENCE
 
 if TYPE_CHECKING:
@@ -129,8 +129,8 @@ class Measured:
                     "by": name,
                     "least_confidence": level,
                     "n_lines": len(lines),
-                    "whole": msgspec.to_builtins(sum((w for _, w, _ in lines), Played())),
-                    "words": msgspec.to_builtins(sum((w for _, _, w in lines), Played())),
+                    "whole": msgspec.to_builtins(total(w for _, w, _ in lines)),
+                    "words": msgspec.to_builtins(total(w for _, _, w in lines)),
                 }
                 for (name, level), lines in self.played.items()
             ],
@@ -185,14 +185,14 @@ def _keyboard_table(measured: Measured) -> str:
     for name, shown, lines in _rows(measured):
         whole = [one for _, one, _ in lines]
         words = [one for _, _, one in lines]
-        total = sum(whole, Played())
+        all_of_it = total(whole)
         rows.append(
             (
                 name,
                 shown,
                 str(len(lines)),
-                f"{100 * total.n_shown / total.n_asked:.0f}",
-                f"{100 * total.n_right / max(1, total.n_shown):.0f}",
+                f"{100 * all_of_it.n_shown / all_of_it.n_asked:.0f}",
+                f"{100 * all_of_it.n_right / max(1, all_of_it.n_shown):.0f}",
                 _with_interval(whole, n_wrong),
                 _with_interval(whole, n_saved),
                 _with_interval(words, n_saved),
@@ -206,16 +206,16 @@ def _cost_table(measured: Measured) -> str:
     stopped = measured.played[STOPPED, BALANCED]
     lines = {line for line, _, _ in stopped}
     every = [one for one in measured.played[OURS, 0.0] if one[0] in lines]
-    totals = [sum((whole for _, whole, _ in pair), Played()) for pair in (every, stopped)]
+    totals = [total(whole for _, whole, _ in pair) for pair in (every, stopped)]
     rows = [
         (
             name,
             str(len(lines)),
-            str(total.n_asked),
-            f"{total.n_forwards / total.n_chars:.3f}",
-            f"{total.processor_s / total.n_chars:.4f}",
+            str(one.n_asked),
+            f"{one.n_forwards / one.n_chars:.3f}",
+            f"{one.processor_s / one.n_chars:.4f}",
         )
-        for name, total in zip((EVERYTHING, "balanced"), totals, strict=True)
+        for name, one in zip((EVERYTHING, "balanced"), totals, strict=True)
     ]
     one, other = totals
     ratios = (
@@ -267,14 +267,14 @@ def _language_table(measured: Measured) -> str:
     return table(("language", "lines", "wrong per 100 characters", "keys saved %"), rows)
 
 
-def n_wrong(total: Played) -> float:
+def n_wrong(played: Played) -> float:
     """Return the wrong suggestions per 100 characters."""
-    return 100 * (total.n_shown - total.n_right) / total.n_chars
+    return 100 * (played.n_shown - played.n_right) / played.n_chars
 
 
-def n_saved(total: Played) -> float:
+def n_saved(played: Played) -> float:
     """Return the percentage of the keys that was saved."""
-    return 100 * (1 - total.n_keys / total.n_chars)
+    return 100 * (1 - played.n_keys / played.n_chars)
 
 
 def _with_interval(lines: Sequence[Played], measure: Callable[[Played], float]) -> str:
@@ -283,8 +283,6 @@ def _with_interval(lines: Sequence[Played], measure: Callable[[Played], float]) 
     The bootstrap's percentiles (Efron 1979).
     """
     rng = random.Random(0)  # noqa: S311  not for secrets
-    drawn = sorted(
-        measure(sum(rng.choices(lines, k=len(lines)), Played())) for _ in range(_N_RESAMPLES)
-    )
+    drawn = sorted(measure(total(rng.choices(lines, k=len(lines)))) for _ in range(_N_RESAMPLES))
     low, high = drawn[int(0.025 * _N_RESAMPLES)], drawn[int(0.975 * _N_RESAMPLES) - 1]
-    return f"{measure(sum(lines, Played())):.1f} ({low:.1f}-{high:.1f})"
+    return f"{measure(total(lines)):.1f} ({low:.1f}-{high:.1f})"

@@ -18,7 +18,7 @@ from model_runtime.protocol import AFTER_A_MISS, HOPELESS, Stretch
 from model_runtime.text.showing import has_word, sure_part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from model_runtime.evaluation.base import EvalTask
 
@@ -73,10 +73,11 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     processor_s: float = 0.0
 
-    def __add__(self, other: Played) -> Played:
-        """Add up."""
-        pairs = zip(msgspec.structs.astuple(self), msgspec.structs.astuple(other), strict=True)
-        return Played(**dict(zip(self.__struct_fields__, (a + b for a, b in pairs), strict=True)))
+
+def total(played: Iterable[Played]) -> Played:
+    """Add up."""
+    columns = zip(*map(msgspec.structs.astuple, played), strict=True)
+    return Played(**dict(zip(Played.__struct_fields__, map(sum, columns), strict=False)))
 
 
 #: Returns what is made for a line, so many characters of which stand there.

@@ -15,6 +15,7 @@ from model_runtime.evaluation.typist import (
     n_right_words,
     pauses,
     play,
+    total,
 )
 
 
@@ -113,7 +114,7 @@ def test_keys_are_never_more_than_characters(
 
     assert 0 < played.n_keys <= played.n_chars
     assert played.n_right <= played.n_shown <= played.n_asked
-    assert (played + Played()) == played
+    assert total([played, Played()]) == played
 
 
 def test_a_gap_stands_in_its_line() -> None:
