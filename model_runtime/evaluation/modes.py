@@ -17,14 +17,15 @@ import msgspec
 from model_runtime.evaluation.asking import ask
 from model_runtime.evaluation.execution import compiles, run_program
 from model_runtime.evaluation.faults import plant
-from model_runtime.evaluation.humaneval import program
+from model_runtime.evaluation.humaneval import program, read_humaneval
 from model_runtime.evaluation.journal import once
 from model_runtime.evaluation.metrics import rate
 from model_runtime.evaluation.report import table
-from model_runtime.evaluation.run import spread
+from model_runtime.evaluation.run import describe_machine, engine_of, spread
 from model_runtime.protocol import MaskSpan
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterable, Sequence
 
     from model_runtime.engines.base import Engine
@@ -62,6 +63,27 @@ class Filled(msgspec.Struct, frozen=True, kw_only=True):
     exact: bool
     passes: bool | None
     seconds: float
+
+
+def main(arguments: argparse.Namespace) -> str:
+    """Measure repair or holes; write the table and what it is made of, and return it."""
+    tasks, run = read_humaneval(arguments.file), not arguments.no_run
+    measured: list[Repaired] | list[Filled]
+    with engine_of(arguments) as engine:
+        if arguments.benchmark == "repair":
+            chosen = spread(tasks, arguments.limit)
+            measured = measure_repair(engine, chosen, seed=arguments.seed, run=run)
+        else:
+            limit = arguments.limit
+            measured = measure_holes(engine, tasks, limit, seed=arguments.seed, run=run)
+        machine = describe_machine(engine)
+    words = shares(measured)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / f"{arguments.benchmark}.md").write_text(words, encoding="utf-8")
+    (arguments.out / f"{arguments.benchmark}.json").write_bytes(
+        msgspec.json.encode({"machine": machine, "seed": arguments.seed, "measured": measured})
+    )
+    return words
 
 
 def measure_repair(
