@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import statistics
-import time
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from model_runtime.bench.ask import request_for, tokenizer_of
+from model_runtime.bench.ask import cached_percent, read_on, request_for, tokenizer_of
 from model_runtime.bench.base import Table, at_each, tail
 from model_runtime.bench.gaps import Cutter
 from model_runtime.engines.local import LocalEngine
@@ -81,9 +80,7 @@ def typable(cutter: Cutter) -> Iterator[EvalTask]:
 def _type(engine: LocalEngine, gap: EvalTask) -> _Typed:
     engine.forget()
     opened = _ask(engine, gap)
-    started = time.perf_counter()
-    engine.read_ahead(lambda: False)
-    read_s = time.perf_counter() - started
+    read_s = read_on(engine)
     asked = [_ask(engine, typed(gap, n_typed)) for n_typed in range(1, 1 + N_TYPED)]
     return _Typed(opened, asked, read_s)
 
@@ -104,8 +101,6 @@ def _row(n_context: int, measured: list[_Typed]) -> Row:
     typed = [timed for one in measured for timed in one.typed]
     first = [timed.first_s * 1e3 for timed in typed]
     final = [timed.seconds * 1e3 for timed in typed]
-    usage = [timed.finished.usage for timed in typed]
-    n_cached = sum(one.n_cached_tokens for one in usage)
     return {
         "tokens of context": n_context,
         "keystrokes": len(typed),
@@ -114,7 +109,7 @@ def _row(n_context: int, measured: list[_Typed]) -> Row:
         "final text ms": statistics.median(final),
         "final text ms, 95 %": tail(final),
         "tokens filled": statistics.median(timed.n_tokens for timed in typed),
-        "context cached %": 100 * n_cached / sum(one.n_context_tokens for one in usage),
+        "context cached %": cached_percent(typed),
         "opened ms": statistics.median(one.opened.seconds * 1e3 for one in measured),
         "read s": statistics.median(one.read_s for one in measured),
     }

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import statistics
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from model_runtime.bench.ask import request_for, tokenizer_of
+from model_runtime.bench.ask import cached_percent, read_on, request_for, tokenizer_of
 from model_runtime.bench.base import Table
 from model_runtime.bench.gaps import Cutter
 from model_runtime.engines.local import LocalEngine
@@ -131,22 +130,18 @@ def _ask(engine: LocalEngine, gap: EvalTask, scrolled: Scrolled) -> _Asked:
     request = request_for(
         shown, document="moving", max_tokens=MAX_TOKENS, lane="inline", may_glance=True
     )
-    timed, started = ask(engine, request), time.perf_counter()
-    engine.read_ahead(lambda: False)
-    return _Asked(timed, time.perf_counter() - started)
+    return _Asked(ask(engine, request), read_on(engine))
 
 
 def _row(move: str, by: Show, asked: list[_Asked]) -> Row:
     opened, *moved = asked
-    usage = [one.timed.finished.usage for one in moved]
-    n_cached = sum(one.n_cached_tokens for one in usage)
     return {
         "done": move,
         "sent": "the file" if by is _whole else "a window",
         "times": len(moved),
         "s": statistics.median(one.timed.seconds for one in moved),
         "slowest s": max(one.timed.seconds for one in moved),
-        "context cached %": 100 * n_cached / sum(one.n_context_tokens for one in usage),
+        "context cached %": cached_percent(one.timed for one in moved),
         "opened s": opened.timed.seconds,
         "read s": opened.read_s,
         "read on s": max(one.read_s for one in moved),
