@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BaseConfig:
-    """Shape of the base model: Qwen2's, Qwen3's or Llama's."""
+    """Shape of a base, Qwen2's, Qwen3's or Llama's; `parts.transformer` has that of others."""
 
     n_layers: int
     width: int
