@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
+from functools import partial
 from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from model_runtime.evaluation.asking import Answer
     from model_runtime.evaluation.pack import Function
     from model_runtime.evaluation.pack_holes import HoleTask
-    from model_runtime.protocol import Mode
+    from model_runtime.protocol import Enclosing, Mode
 
 N_REPAIRS = 8
 INSTRUCTION = "Implement the function."
@@ -107,37 +108,34 @@ def _bodies(engine: Engine, one: Function, seed: int) -> Iterator[tuple[tuple[st
         ("body, the function not told", "", False),
         ("body, in words", INSTRUCTION, True),
     ]
-    for kind, instruction, is_told in ways:
-        span = MaskSpan(enclosing=one.enclosing if is_told else None)
 
-        def body(kind: str = kind, instruction: str = instruction, span: MaskSpan = span) -> Edited:
-            answer = _ask(engine, one, "infill", span, seed, instruction=instruction)
-            return _edited(one, kind, answer.text, answer.processor_s, one.run(answer.text))
+    def write(kind: str, words: str, where: Enclosing | None) -> Edited:
+        answer = _ask(engine, one, "infill", MaskSpan(enclosing=where), seed, instruction=words)
+        return _edited(one, kind, answer.text, answer.processor_s, one.run(answer.text))
 
-        yield (one.id, kind), body
+    for kind, words, is_told in ways:
+        yield (one.id, kind), partial(write, kind, words, one.enclosing if is_told else None)
 
 
 def _repairs(engine: Engine, one: Function, seed: int) -> Iterator[tuple[tuple[str, str], Ask]]:
     """Have a body repaired: a right one, a faulty one, and one that a diagnostic points into."""
-    ways = [("clean", one.body, False), ("faulty", one.faulty, False), ("told", one.faulty, True)]
-    for kind, body, is_told in ways:
-        place = one.fault_lines if is_told else None
-        span = MaskSpan(text=body, enclosing=one.enclosing, told=place)
 
-        def repair(
-            kind: str = kind, body: str = body, span: MaskSpan = span, *, is_told: bool = is_told
-        ) -> Edited:
-            words = one.symptoms if is_told else ""
-            answer = _ask(
-                engine, one, "repair", span, seed, instruction=words, n_alternatives=N_REPAIRS
-            )
-            text = next((text for text in answer.texts if parses(one, text)), answer.text)
-            return _edited(
-                one, f"repair, {kind}", text, answer.processor_s, one.run(text),
-                is_same=text == body,
-            )  # fmt: skip
+    def repair(kind: str, body: str, told: tuple[int, int] | None, words: str) -> Edited:
+        span = MaskSpan(text=body, enclosing=one.enclosing, told=told)
+        answer = _ask(
+            engine, one, "repair", span, seed, instruction=words, n_alternatives=N_REPAIRS
+        )
+        text = next((text for text in answer.texts if parses(one, text)), answer.text)
+        is_same = text == body
+        return _edited(one, kind, text, answer.processor_s, one.run(text), is_same=is_same)
 
-        yield (one.id, f"repair, {kind}"), repair
+    ways = [
+        ("repair, clean", one.body, None, ""),
+        ("repair, faulty", one.faulty, None, ""),
+        ("repair, told", one.faulty, one.fault_lines, one.symptoms),
+    ]
+    for way in ways:
+        yield (one.id, way[0]), partial(repair, *way)
 
 
 def _holes(engine: Engine, task: HoleTask, seed: int) -> Iterator[tuple[tuple[str, str], Ask]]:
