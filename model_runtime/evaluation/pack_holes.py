@@ -78,9 +78,7 @@ class HoleTask(msgspec.Struct, frozen=True, kw_only=True):
                     is_body=hole.is_body,
                 ),
             )
-            for hole, end in zip(
-                holes, [*(hole.start for hole in holes[1:]), holes[-1].end], strict=True
-            )
+            for hole, end in zip(holes, ends, strict=True)
         ]
         return self.text[: holes[0].start], tuple(spans), self.text[holes[-1].end :]
 
