@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
-from lsprotocol import types
-from pygls.exceptions import JsonRpcException
-from pygls.lsp.server import LanguageServer
-from pygls.protocol import LanguageServerProtocol, lsp_method
 from pygls.uris import to_fs_path
 
 from lsp_server import version
 from lsp_server.capabilities import ClientSupport
 from lsp_server.documents import DocumentSnapshot
-from lsp_server.errors import InfillFailed, ServerFault, StaleResult, UnsupportedDocument
+from lsp_server.errors import InfillFailed, StaleResult, UnsupportedDocument
 from lsp_server.fill.alternatives import Alternatives
 from lsp_server.fill.edits import check_current
 from lsp_server.fill.infill import Filled, check_allowed, make_plan, with_context
@@ -32,13 +27,15 @@ from lsp_server.notebooks import SYNC, in_notebook
 from lsp_server.paths import is_ignored, is_inside, spellings
 from lsp_server.progress import Progress, Reporter
 from lsp_server.project.around import Project
+from lsp_server.pygls_protocol import RemaskProtocol
 from lsp_server.settings import Settings
 from lsp_server.status_board import StatusBoard
 from lsp_server.tally import Tally, tally_path
+from lsp_server.telling import TellingServer
 from model_runtime.protocol import Notice
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator
     from typing import Any
 
     from lsp_server.protocol_ext import InfillParams
@@ -48,52 +45,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LOG = logging.getLogger(__name__)
 
 #: Seconds that an edit waits to be told what of other files to show.
 PATIENCE_S = 5.0
 
 
-class RemaskProtocol(LanguageServerProtocol):
-    """pygls' protocol with our documents under it."""
-
-    @lsp_method(types.INITIALIZE)
-    def lsp_initialize(
-        self, params: types.InitializeParams
-    ) -> Generator[Any, Any, types.InitializeResult]:
-        """Initialize as pygls does; no document can be open yet, so its workspace gives way."""
-        result = yield from super().lsp_initialize(params)
-        theirs = self.workspace
-        self._workspace = OpenDocuments(
-            theirs.root_uri,
-            types.TextDocumentSyncKind.Incremental,
-            list(theirs.folders.values()),
-            theirs.position_encoding,
-        )
-        told = result.capabilities.experimental or {}
-        result.capabilities.experimental = told | {"remask": {"ghostEvents": True}}
-        return result
-
-    def structure_message(self, data: dict[str, Any]) -> Any:
-        """Read a message; pygls calls this for every object in it.
-
-        JSON-RPC lets a message go without `params`, and wants an answer to every request that has
-        an id; pygls drops what it can't read, and the client would wait for ever.
-
-        Raises:
-            JsonRpcException: it is none that the server knows; a request has its answer by then.
-        """
-        if "method" in data and "jsonrpc" in data:
-            data.setdefault("params", None)
-        try:
-            return super().structure_message(data)
-        except JsonRpcException as fault:
-            if "method" in data and "id" in data:
-                self._send_response(data["id"], error=fault.to_response_error())
-            raise
-
-
-class RemaskServer(LanguageServer):
+class RemaskServer(TellingServer):
     """One editor's server.
 
     Args:
@@ -116,7 +73,6 @@ class RemaskServer(LanguageServer):
         self.status = StatusBoard(self)
         self.next_edits = NextEditOffers()
         self.project = Project(self)
-        self._told: set[str] = set()
         self._on_close: list[Callable[[str], None]] = []
         self._on_ready: list[Callable[[], Awaitable[None]]] = []
         #: Whether the runtime that runs has filled something: its model is there.
@@ -287,61 +243,3 @@ class RemaskServer(LanguageServer):
     def _take_state(self, state: RuntimeState) -> None:
         # What is started anew has to load its model anew.
         self._has_answered = self._has_answered and state.value == "running"
-
-    async def answer(self, work: Awaitable[T], *, popup: bool = True) -> T | None:
-        """Await a handler's work; a fault becomes a message or a log line, and the answer None.
-
-        The boundary of every handler: an exception that got past it would be an error reply, which
-        editors show as one.
-
-        Args:
-            work: the handler's.
-            popup: whether the user asked for it, and so is told what went wrong.
-        """
-        try:
-            return await work
-        except ServerFault as fault:
-            self.tell(fault, popup=popup)
-        except Exception:
-            LOG.exception("A handler failed")
-            self.log("Remask failed; its log has the details.", types.MessageType.Error)
-        return None
-
-    def tell(self, fault: ServerFault, *, popup: bool = True) -> None:
-        """Say what went wrong as loudly as it deserves, and no louder.
-
-        Args:
-            fault: what went wrong.
-            popup: False for what the user did not ask for: it is said once, in the log.
-        """
-        text = str(fault)
-        if isinstance(fault, InfillFailed) and fault.quiet:
-            LOG.info("%s", text)
-            return
-        self.status.say(text)
-        if fault.log_level <= logging.INFO:
-            self.log(text, types.MessageType.Info)
-        elif popup:
-            is_error = fault.log_level >= logging.ERROR
-            kind = types.MessageType.Error if is_error else types.MessageType.Warning
-            self.window_show_message(types.ShowMessageParams(kind, text))
-        else:
-            self.tell_once(text)
-
-    def inform(self, text: str) -> None:
-        """Show what is no fault, but would else be a silence."""
-        self.window_show_message(types.ShowMessageParams(types.MessageType.Info, text))
-
-    def tell_once(self, text: str) -> None:
-        """Write a warning to the client's log, unless it stands there already."""
-        if text not in self._told:
-            self._told.add(text)
-            self.log(text, types.MessageType.Warning)
-
-    def log(self, text: str, kind: types.MessageType) -> None:
-        """Write a line to the client's log."""
-        self.window_log_message(types.LogMessageParams(kind, text))
-
-    def report_server_error(self, error: Exception, source: Any) -> None:
-        """Log what pygls could not handle; by default it would pop up in the editor."""
-        LOG.error("%s: %s", source.__name__, error)

@@ -13,7 +13,8 @@ from lsp_server.project.choice import choose, laid_out, said
 from lsp_server.project.own_lines import own_lines
 from lsp_server.project.tasks import TASKS_NAME, index_of, read_tasks
 from lsp_server.project.wanted import Document
-from model_runtime.protocol import ContextFile, InfillRequest, MaskSpan, ProjectTask
+from model_runtime.protocol import ContextFile, InfillRequest, MaskSpan
+from model_runtime.protocol.eval_tasks import ProjectTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from lsp_server.project.parts import body_of, first_of, name_of, value_of
 from lsp_server.project.rules import RULES, Kind, Rules
 from lsp_server.syntax.languages import find_grammar, parse_within
 
@@ -30,20 +31,6 @@ MAX_SECONDS = 0.5
 MAX_OF_FILE = 2000
 _MAX_DEPTH = 6
 _NAME = re.compile(r"[A-Za-z_$]\w*")
-_NAME_NODES = frozenset(
-    [
-        "identifier",
-        "type_identifier",
-        "field_identifier",
-        "property_identifier",
-        "qualified_identifier",
-        "private_property_identifier",
-        "destructor_name",
-        "operator_name",
-        "dot_index_expression",
-        "method_index_expression",
-    ]
-)
 _FUNCTIONS = frozenset({"arrow_function", "function_expression", "generator_function", "class"})
 _STRING_MARKS = re.compile(r"\A\w{0,2}[\"']+|[\"']+\Z")
 _TYPE_FIELDS = ("return_type", "result", "type")
@@ -116,17 +103,17 @@ class _Reader:
                     yield from self.within(body, _first_name(self._text(of)), depth + 1)
 
     def _defined(self, node: Node, kind: Kind, owner: str, depth: int) -> Iterator[Definition]:
-        named = _named(node)
+        named = name_of(node)
         written = self._text(named) if named is not None else ""
         # `M.area` and `Shape::area` are members of what stands before.
         *path, name = re.split(r"::|[.:]", written)
-        value = _value(node)
+        value = value_of(node)
         if not _NAME.fullmatch(name.lstrip("#~")) or not self._counts(node, path, name, value):
             return
         owner = self._owner(node, path, owner)
         if value is not None and value.type in _FUNCTIONS:
             kind = "type" if value.type == "class" else "function"
-        body = _body(node) or (_body(value) if value is not None else None)
+        body = body_of(node) or (body_of(value) if value is not None else None)
         if kind == "value" and body is not None:
             kind = "type"
         signature = self._signature(node, value, body, kind)
@@ -169,7 +156,7 @@ class _Reader:
             body, end = before, before.start_byte
         if node.type == "variable_declarator" and node.parent is not None:
             # With its `const`, unless it is one of several.
-            first = node.parent if _first(node.parent) == node else node
+            first = node.parent if first_of(node.parent) == node else node
         text = self._data[first.start_byte : end].decode("utf-8", "replace")
         if kind == "value" and value is not None and value.end_byte - value.start_byte > MAX_VALUE:
             text = self._data[first.start_byte : value.start_byte].decode("utf-8", "replace")
@@ -202,14 +189,14 @@ class _Reader:
                         yield name
 
     def _doc(self, node: Node, body: Node | None) -> str:
-        first = _first(body) if body is not None else None
+        first = first_of(body) if body is not None else None
         if first is not None and self._rules.comment == "#":
-            said = _first(first) if first.type == "expression_statement" else first
+            said = first_of(first) if first.type == "expression_statement" else first
             if said is not None and said.type == "string":
                 return _first_line(_STRING_MARKS.sub("", self._text(said)))
         around = node
         while around.parent is not None and around.parent.type in self._rules.wrappers:
-            if _first(around.parent) != around or around.parent.type == "block":
+            if first_of(around.parent) != around or around.parent.type == "block":
                 break
             around = around.parent
         below, comment = around, around.prev_named_sibling
@@ -230,7 +217,7 @@ class _Reader:
     def _attributes(self, body: Node, owner: str) -> Iterator[Definition]:
         """Yield what a constructor gives its object: `self.x = ...`, `this.x = ...`."""
         for statement in body.named_children:
-            inner = _first(statement)
+            inner = first_of(statement)
             if inner is None or inner.type not in ("assignment", "assignment_expression"):
                 continue
             left, value = inner.child_by_field_name("left"), inner.child_by_field_name("right")
@@ -253,57 +240,6 @@ class _Reader:
 
     def _text(self, node: Node) -> str:
         return self._data[node.start_byte : node.end_byte].decode("utf-8", "replace")
-
-
-def _first(node: Node) -> Node | None:
-    """Return a node's first child; where it has thousands, they are not all looked at."""
-    return node.named_child(0) if node.named_child_count else None
-
-
-def _named(node: Node) -> Node | None:
-    """Return the node that is a definition's name."""
-    if node.type in _NAME_NODES:
-        return node
-    found = node.child_by_field_name("name")
-    if found is None and node.type in ("assignment", "assignment_expression"):
-        found = node.child_by_field_name("left")
-    if found is None and node.type == "assignment_statement":
-        listed = _first(node)
-        return _first(listed) if listed is not None else None
-    declared = node.child_by_field_name("declarator")
-    for _ in range(_MAX_DEPTH):
-        if found is not None or declared is None:
-            break
-        if declared.type in _NAME_NODES:
-            found = declared
-        inner = declared.child_by_field_name("declarator")
-        found = found or declared.child_by_field_name("name")
-        declared = inner or _first(declared)
-    if found is None and node.type in ("type_alias_statement", "type_definition"):
-        names = [one for one in node.named_children if one.type in (*_NAME_NODES, "type")]
-        found = names[0] if names else None
-    return found
-
-
-def _value(node: Node) -> Node | None:
-    return node.child_by_field_name("value") or node.child_by_field_name("right")
-
-
-def _body(node: Node) -> Node | None:
-    """Return what of a definition is not its signature."""
-    found = node.child_by_field_name("body")
-    if node.type == "enum_variant" or (found and found.type == "ordered_field_declaration_list"):
-        return None
-    if found is None and node.type == "type_spec":
-        inner = node.child_by_field_name("type")
-        if inner is not None and inner.type == "struct_type":
-            return _first(inner)
-        if inner is not None and inner.type == "interface_type":
-            return inner
-    if found is None and node.type == "type_definition":
-        inner = node.child_by_field_name("type")
-        return inner.child_by_field_name("body") if inner is not None else None
-    return found
 
 
 def _first_name(text: str) -> str:

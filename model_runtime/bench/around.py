@@ -17,12 +17,13 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from model_runtime.bench.base import Table
-from model_runtime.bench.plain_llada import RandomWeights
+from model_runtime.bench.random_models import Drawn
 from model_runtime.caches import CACHES
 from model_runtime.decoding.canvas import Canvas, Prediction, Region
 from model_runtime.decoding.denoise import Budget, denoise
 from model_runtime.decoding.lengths import choose_length
 from model_runtime.engines.published import SURE, PublishedModel, layout_of
+from model_runtime.evaluation.asking import Patient
 from model_runtime.models.dream import Dream, DreamConfig
 from model_runtime.models.llada import Llada, LladaConfig
 from model_runtime.modes.infill import infill
@@ -39,11 +40,10 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from model_runtime.bench.base import Cell, Setup
+    from model_runtime.bench.base import Row, Setup
     from model_runtime.caches.base import Cache
     from model_runtime.decoding.canvas import Query
     from model_runtime.modes.job import AnySampler
-    from model_runtime.protocol import StepReport
 
 #: Characters are tokens here: of the file around the line, and of the line.
 N_AROUND = 1000
@@ -123,23 +123,10 @@ class ToldLlada(_Told, Llada):
     """LLaDA's shape."""
 
 
-class _Silent:
-    """Neither listens nor cancels."""
-
-    def notice(self, text: str, fraction: float | None = None) -> None:
-        """See `Listener.notice`."""
-
-    def step(self, report: StepReport) -> None:
-        """See `Listener.step`."""
-
-    def check(self) -> None:
-        """See `CancelToken.check`."""
-
-
 def measure(setup: Setup) -> list[Table]:
     """Count."""
     del setup
-    rows: list[dict[str, Cell]] = []
+    rows: list[Row] = []
     for unsure in UNSURE:
         words = "none" if unsure == 1 else f"{unsure - 1} of {unsure}"
         ways = {
@@ -172,7 +159,7 @@ def measure(setup: Setup) -> list[Table]:
         "The plain loop evaluates the whole canvas at every step, as published, and each candidate "
         "of the length search. Counts, the same on any machine and at any size."
     )
-    return [Table(part="around", title="Families that see the file", says=says, rows=tuple(rows))]
+    return [Table(title="Families that see the file", says=says, rows=tuple(rows))]
 
 
 def dreamon(unsure: int) -> ToldDreamOn:
@@ -182,7 +169,7 @@ def dreamon(unsure: int) -> ToldDreamOn:
         num_attention_heads=4, num_key_value_heads=2, rms_norm_eps=1e-6, rope_theta=1e6,
         max_position_embeddings=_LENGTH, expand_token_id=_EXPAND, delete_token_id=_EOS, **_SIZES,
     )  # fmt: skip
-    model = ToldDreamOn(config, RandomWeights())
+    model = ToldDreamOn(config, Drawn())
     model.knows = Knows(tokenizer().encode(LINE), unsure)
     return model
 
@@ -193,7 +180,7 @@ def llada(unsure: int) -> ToldLlada:
         d_model=32, n_heads=4, n_layers=2, mlp_hidden_size=48, max_sequence_length=_LENGTH,
         **_SIZES,
     )  # fmt: skip
-    model = ToldLlada(config, RandomWeights())
+    model = ToldLlada(config, Drawn())
     model.knows = Knows(tokenizer().encode(LINE), unsure)
     return model
 
@@ -210,8 +197,8 @@ def fill_here(model: ToldDreamOn | ToldLlada) -> list[int]:
     sampler: AnySampler = LowConfidence(LowConfidenceParams(threshold=SURE["threshold"]))
     if isinstance(model, ToldDreamOn):
         sampler = Expand.from_mapping({**SURE, "expand_id": _EXPAND, "eos_id": _EOS})
-    rng = torch.Generator().manual_seed(0)
-    job = Job(request, _Silent(), _Silent(), loaded, model.new_cache(), rng, sampler)
+    rng, client = torch.Generator().manual_seed(0), Patient()
+    job = Job(request, client, client, loaded, model.new_cache(), rng, sampler)
     with torch.inference_mode():
         infill(job)
     return model.knows.rows

@@ -1,99 +1,59 @@
-"""Asking an engine, and looking at the clock."""
+"""What a measurement asks for, and the tokenizer that it counts with."""
 
 from __future__ import annotations
 
 import itertools
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from model_runtime.engines.loading import load_default
-from model_runtime.evaluation.run import Unstoppable
-from model_runtime.protocol import InfillRequest, MaskSpan
+from model_runtime.protocol import MaskSpan
 
 if TYPE_CHECKING:
-    from model_runtime.bench.gaps import Gap
-    from model_runtime.engines.base import Engine
-    from model_runtime.protocol import Finished, Lane, StepReport
+    from collections.abc import Iterable
+
+    from model_runtime.engines.local import LocalEngine
+    from model_runtime.evaluation.asking import Answer
+    from model_runtime.evaluation.base import EvalTask
+    from model_runtime.protocol import InfillRequest
     from model_runtime.settings import RuntimeSettings
     from model_runtime.text.tokenizer import CodeTokenizer
 
 _numbers = itertools.count()
 
 
-@dataclass(frozen=True)
-class Timed:
-    """An answer, and when it came."""
+def request_for(gap: EvalTask, *, document: str, max_tokens: int, **fields: Any) -> InfillRequest:
+    """Return the request of an editor that has the gap open.
 
-    finished: Finished
-    #: Seconds until the first draft could be shown, and until the answer.
-    first_s: float
-    seconds: float
-
-    @property
-    def text(self) -> str:
-        """The fill."""
-        return self.finished.alternatives[0].texts[0]
-
-    @property
-    def n_tokens(self) -> int:
-        """Tokens of the fill, at least one."""
-        return max(1, self.finished.usage.n_tokens)
-
-
-class _Watch:
-    """A listener that notes when the first draft came."""
-
-    def __init__(self) -> None:
-        self.first_at: float | None = None
-
-    def notice(self, text: str, fraction: float | None = None) -> None:
-        """Take no notice."""
-
-    def step(self, report: StepReport) -> None:
-        """Look at the clock, the first time."""
-        del report
-        if self.first_at is None:
-            self.first_at = time.perf_counter()
-
-
-def request_for(
-    gap: Gap,
-    *,
-    document: str,
-    max_tokens: int,
-    sampler: str = "",
-    params: dict[str, Any] | None = None,
-    lane: Lane = "edit",
-    may_glance: bool = False,
-    stream: bool = False,
-) -> InfillRequest:
-    """Return the request of an editor that has the gap open."""
-    return InfillRequest(
+    Args:
+        gap: what is taken out of a file.
+        document: whose context may be in a cache.
+        max_tokens: of the fill.
+        fields: others of the request.
+    """
+    return msgspec.structs.replace(
+        gap.request(),
         id=f"bench-{next(_numbers)}",
-        path=gap.path,
-        language=gap.language,
         document=document,
-        prefix=gap.prefix,
-        suffix=gap.suffix,
         spans=(MaskSpan(single_line=gap.single_line, max_tokens=max_tokens),),
-        sampler=sampler,
-        params=params or {},
-        lane=lane,
-        may_glance=may_glance,
-        stream=stream,
-        seed=0,
+        **fields,
     )
 
 
-def ask(engine: Engine, request: InfillRequest) -> Timed:
-    """Send a request and wait for its end."""
-    watch = _Watch()
+def read_on(engine: LocalEngine) -> float:
+    """Have an engine read what was only glanced at; return the seconds that took."""
     started = time.perf_counter()
-    finished = engine.infill(request, watch, Unstoppable())
-    ended = time.perf_counter()
-    first_at = ended if watch.first_at is None else watch.first_at
-    return Timed(finished, first_at - started, ended - started)
+    engine.read_ahead(lambda: False)
+    return time.perf_counter() - started
+
+
+def cached_percent(answers: Iterable[Answer]) -> float:
+    """Return which share of the contexts' tokens came out of a cache."""
+    usage = [answer.finished.usage for answer in answers]
+    n_cached = sum(one.n_cached_tokens for one in usage)
+    return 100 * n_cached / sum(one.n_context_tokens for one in usage)
 
 
 def tokenizer_of(settings: RuntimeSettings) -> CodeTokenizer:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: A cell of a table; None where it was not measured.
 Cell: TypeAlias = str | int | float | None
+#: Column to cell.
+Row: TypeAlias = dict[str, Cell]
 
 #: Tokens of context, the prompt's own control tokens included.
 CONTEXTS = (250, 1000, 4000)
@@ -48,15 +50,15 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
 class Table(msgspec.Struct, frozen=True, kw_only=True):
     """Figures of one kind."""
 
-    #: The part that made it.
-    part: str
     title: str
     #: What it shows, in a sentence or two.
     says: str
-    #: Column to cell; the columns stand in the order of the first row's.
-    rows: tuple[dict[str, Cell], ...] = ()
+    #: The columns stand in the order of the first row's.
+    rows: tuple[Row, ...] = ()
     #: What was left out, and why; one sentence each.
     notes: tuple[str, ...] = ()
+    #: The part that made it; set by the command.
+    part: str = ""
 
 
 def tail(values: Sequence[float]) -> float:

@@ -29,8 +29,8 @@ from model_runtime.settings import RuntimeSettings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from model_runtime.bench.base import Cell, Setup
-    from model_runtime.bench.gaps import Gap
+    from model_runtime.bench.base import Row, Setup
+    from model_runtime.evaluation.base import EvalTask
     from model_runtime.service.listen import Transport
 
 N_CLIENTS = (1, 4, 16)
@@ -45,7 +45,7 @@ def measure(setup: Setup) -> list[Table]:
     """Measure a runtime with the default model."""
     cutter = Cutter(tokenizer_of(setup.settings))
     gaps = [cutter.behind(gap, CONTEXTS[0]) for gap in islice(cutter.cut(LENGTH), 64)]
-    rows: list[dict[str, Cell]] = []
+    rows: list[Row] = []
     for n_at_once in N_AT_ONCE:
         settings = msgspec.structs.replace(setup.settings, requests_at_once=n_at_once)
         words = [sys.executable, "-m", "model_runtime", "run", *_flags(settings)]
@@ -54,7 +54,6 @@ def measure(setup: Setup) -> list[Table]:
         rows += [{"requests at once": n_at_once, **row} for row in found]
     return [
         Table(
-            part="clients",
             title="Several clients at once",
             says=(
                 f"One runtime process, each client asking for one-line fills behind "
@@ -68,8 +67,8 @@ def measure(setup: Setup) -> list[Table]:
 
 
 async def measure_clients(
-    folder: Path, gaps: Sequence[Gap], n_clients: Sequence[int], repeat: int
-) -> list[dict[str, Cell]]:
+    folder: Path, gaps: Sequence[EvalTask], n_clients: Sequence[int], repeat: int
+) -> list[Row]:
     """Ask the runtime that listens in a folder, by so many connections at once; return the rows.
 
     Args:
@@ -78,7 +77,7 @@ async def measure_clients(
         n_clients: how many clients, one measurement each.
         repeat: see `N_FILLS`.
     """
-    rows: list[dict[str, Cell]] = []
+    rows: list[Row] = []
     await _fill_all(folder, gaps, 1, 1)  # the model is loaded now
     alone = 0.0
     for n in n_clients:
@@ -103,7 +102,7 @@ async def measure_clients(
 
 
 async def _fill_all(
-    folder: Path, gaps: Sequence[Gap], n_clients: int, n_fills: int
+    folder: Path, gaps: Sequence[EvalTask], n_clients: int, n_fills: int
 ) -> list[list[float]]:
     """Return the seconds of every client's fills, all clients asking at once."""
 

@@ -9,28 +9,22 @@ from __future__ import annotations
 
 import argparse
 import logging
-import multiprocessing
 import shlex
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
 
 import msgspec
 
+from model_runtime.bench.apart import apart
 from model_runtime.bench.base import CONTEXTS, Setup, Table
 from model_runtime.bench.machine import describe_machine, device_text
 from model_runtime.bench.report import Report, markdown, write_report
 from model_runtime.errors import RuntimeFault, UnknownName
 from model_runtime.settings import add_flags, flags_of, load_settings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +85,7 @@ def main(arguments: argparse.Namespace) -> int:
             n_requests=max(1, arguments.requests),
             contexts=tuple(n for n in CONTEXTS if n <= arguments.max_context) or CONTEXTS[:1],
         )
-        machine = describe_machine(setup.settings, _apart(device_text, setup.settings))
+        machine = describe_machine(setup.settings, apart(device_text, setup.settings))
     except RuntimeFault as fault:
         sys.stderr.write(f"{fault}\n")
         return 1
@@ -107,7 +101,7 @@ def main(arguments: argparse.Namespace) -> int:
         log.info("%s: %s", name, (PARTS | EXTRA)[name][1])
         started = time.monotonic()
         try:
-            tables = _apart(measure_part, name, setup)
+            tables = apart(measure_part, name, setup)
         except (RuntimeFault, BrokenProcessPool) as fault:
             has_failed = True
             note = f"Not measured: {fault}"
@@ -136,7 +130,7 @@ def chosen_parts(only: str) -> list[str]:
 def measure_part(name: str, setup: Setup) -> list[Table]:
     """Measure one part in this process."""
     tables: list[Table] = import_module((PARTS | EXTRA)[name][0]).measure(setup)
-    return tables
+    return [msgspec.structs.replace(table, part=name) for table in tables]
 
 
 def command_line(arguments: argparse.Namespace) -> str:
@@ -152,29 +146,3 @@ def command_line(arguments: argparse.Namespace) -> str:
     for name, value in flags_of(arguments).items():
         words += [f"--{name.replace('_', '-')}", value]
     return shlex.join(words)
-
-
-def _apart(action: Callable[..., T], *arguments: object) -> T:
-    """Do something in a fresh process and return what it returns, or raise what it raises.
-
-    Raises:
-        RuntimeFault: the action raised one.
-        BrokenProcessPool: the process died.
-    """
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as process:
-        result, fault = process.submit(_do, action, arguments).result()
-    if fault:
-        raise RuntimeFault(fault)
-    return cast("T", result)
-
-
-def _do(action: Callable[..., T], arguments: tuple[object, ...]) -> tuple[T | None, str]:
-    """Return what an action returns, or the words of the fault it raises.
-
-    A fault itself may not survive the way between processes.
-    """
-    try:
-        return action(*arguments), ""
-    except RuntimeFault as fault:
-        return None, str(fault)

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from model_runtime.bench.ask import ask, request_for, tokenizer_of
+from model_runtime.bench.ask import request_for, tokenizer_of
 from model_runtime.bench.base import Table, at_each, median_of
 from model_runtime.bench.decoders import BASE, DECODERS, HYBRID, BenchEngine
 from model_runtime.bench.gaps import Cutter
+from model_runtime.evaluation.asking import ask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from model_runtime.bench.ask import Timed
-    from model_runtime.bench.base import Cell, Setup
-    from model_runtime.bench.gaps import Gap
+    from model_runtime.bench.base import Row, Setup
+    from model_runtime.evaluation.asking import Answer
+    from model_runtime.evaluation.base import EvalTask
 
 LENGTHS = (8, 16, 32, 64)
 #: A gap counts as one of a length if the base fills it with at least this share of it.
@@ -36,8 +37,8 @@ DOCUMENT = "bench"
 class _Turn:
     """One gap, filled by one decoder, its context not in the cache (if measured) and in it."""
 
-    new: Timed | None
-    again: Timed
+    new: Answer | None
+    again: Answer
 
 
 def measure(setup: Setup) -> list[Table]:
@@ -66,7 +67,7 @@ def measure_fills(
         repeat: gaps behind the shortest context; see `at_each`.
         long: see `LONG`.
     """
-    rows: list[dict[str, Cell]] = []
+    rows: list[Row] = []
     for length in lengths:
         gaps = _suiting(engine, cutter, length, contexts[0], at_each(contexts[0], repeat))
         for n_context in contexts:
@@ -82,7 +83,6 @@ def measure_fills(
     rows.sort(key=lambda row: contexts.index(int(row["tokens of context"] or 0)))
     return [
         Table(
-            part="fills",
             title="Fills from end to end",
             says=(
                 "Gaps in held-out code that the base fills with about so many tokens, and at most "
@@ -98,9 +98,9 @@ def measure_fills(
 
 def _suiting(
     engine: BenchEngine, cutter: Cutter, length: int, n_context: int, n_gaps: int
-) -> list[Gap]:
+) -> list[EvalTask]:
     """Return gaps that the base itself fills with nearly `length` tokens; warms up, too."""
-    found: list[tuple[int, Gap]] = []
+    found: list[tuple[int, EvalTask]] = []
     n_long = 0
     for gap in islice(cutter.cut(length), MAX_TRIES * n_gaps):
         n_tokens = _fill(engine, cutter.behind(gap, n_context), HYBRID, length).n_tokens
@@ -113,7 +113,7 @@ def _suiting(
     return [gap for _, gap in found[:n_gaps]]
 
 
-def _take(engine: BenchEngine, gap: Gap, name: str, length: int, *, is_new: bool) -> _Turn:
+def _take(engine: BenchEngine, gap: EvalTask, name: str, length: int, *, is_new: bool) -> _Turn:
     new = None
     if is_new:
         engine.forget()
@@ -124,7 +124,7 @@ def _take(engine: BenchEngine, gap: Gap, name: str, length: int, *, is_new: bool
     return _Turn(new, _fill(engine, gap, name, length))
 
 
-def _fill(engine: BenchEngine, gap: Gap, name: str, length: int) -> Timed:
+def _fill(engine: BenchEngine, gap: EvalTask, name: str, length: int) -> Answer:
     decoder = DECODERS[name]
     request = request_for(
         gap,
@@ -136,7 +136,7 @@ def _fill(engine: BenchEngine, gap: Gap, name: str, length: int) -> Timed:
     return ask(engine, request)
 
 
-def _row(n_context: int, length: int, name: str, turns: dict[str, list[_Turn]]) -> dict[str, Cell]:
+def _row(n_context: int, length: int, name: str, turns: dict[str, list[_Turn]]) -> Row:
     own, base = turns[name], turns[BASE]
     usage = [turn.again.finished.usage for turn in own]
     pairs = list(zip(own, base, strict=True))
@@ -155,7 +155,7 @@ def _row(n_context: int, length: int, name: str, turns: dict[str, list[_Turn]]) 
     }
 
 
-def _ratio(own: Timed | None, base: Timed | None) -> float | None:
+def _ratio(own: Answer | None, base: Answer | None) -> float | None:
     """Return how many times as fast as the base a fill was, by seconds a token."""
     if own is None or base is None:
         return None

@@ -19,9 +19,9 @@ from model_runtime.bench.base import Table, median_of, tail
 from model_runtime.bench.server import Editor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from model_runtime.bench.base import Cell, Setup
+    from model_runtime.bench.base import Row, Setup
 
 URI = "file:///bench/scales.py"
 N_FUNCTIONS = 50
@@ -39,6 +39,11 @@ def scale_{0}(values, factor_{0}):
 
 """
 TEXT = "".join(_FUNCTION.format(index) for index in range(N_FUNCTIONS))
+#: The line of a function, and what one word of it is, is then, and is at last.
+EDITS = {
+    "a parameter renamed": (0, "factor_{0}", "ratio_{0}", "weight_{0}"),
+    "another variable at one use": (6, ", factor_{0}", ", values", ", scale_{0}"),
+}
 #: Seconds within which a runtime has come up.
 _TIMEOUT_S = 300
 
@@ -107,7 +112,6 @@ def measure(setup: Setup) -> list[Table]:
             editor.close()
     return [
         Table(
-            part="following",
             title="Next edits",
             says="From the end of an edit to the offer, or to silence, without the editor's pause.",
             rows=tuple(rows),
@@ -124,46 +128,28 @@ def _bring_up(document: Document) -> None:
             return
 
 
-def _rows(document: Document, n_edited: int) -> Iterator[dict[str, Cell]]:
-    edits: dict[str, Callable[[Document, int], tuple[Asked, Asked]]] = {
-        "a parameter renamed": _rename,
-        "another variable at one use": _other_use,
-    }
+def _rows(document: Document, n_edited: int) -> Iterator[Row]:
     index = 0
-    for name, edit in edits.items():
-        first, again = [], []
+    for name, (n_lines, *words) in EDITS.items():
+        asked: dict[str, list[Asked]] = {"new": [], "known": []}
         for _ in range(n_edited):
             index += 1
-            asked = edit(document, index)
-            first.append(asked[0])
-            again.append(asked[1])
-        for when, some in (("first", first), ("again", again)):
+            line = index * _FUNCTION.count("\n") + n_lines
+            said = [word.format(index) for word in words]
+            for some, old, new in zip(asked.values(), said, said[1:], strict=False):
+                document.edit(line, old, new)
+                some.append(document.ask(line))
+        for surroundings, some in asked.items():
             times = [one.ms for one in some]
             yield {
                 "edit": name,
-                "its surroundings": "new" if when == "first" else "known",
+                "its surroundings": surroundings,
                 "ms": median_of(times),
                 "ms, 95 %": tail(times),
                 "ms of the processor": median_of([one.processor_ms for one in some]),
                 "offered": sum(one.n_places > 0 for one in some),
                 "edits": len(some),
             }
-
-
-def _rename(document: Document, index: int) -> tuple[Asked, Asked]:
-    line = index * _FUNCTION.count("\n")
-    document.edit(line, f"factor_{index}", f"ratio_{index}")
-    first = document.ask(line)
-    document.edit(line, f"ratio_{index}", f"weight_{index}")
-    return first, document.ask(line)
-
-
-def _other_use(document: Document, index: int) -> tuple[Asked, Asked]:
-    line = index * _FUNCTION.count("\n") + 6
-    document.edit(line, f", factor_{index}", ", values")
-    first = document.ask(line)
-    document.edit(line, ", values", f", scale_{index}")
-    return first, document.ask(line)
 
 
 def processor_s() -> float | None:

@@ -16,7 +16,7 @@ from model_runtime.engines.loading import load_default
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from model_runtime.bench.base import Cell, Setup
+    from model_runtime.bench.base import Row, Setup
     from model_runtime.caches.causal import CausalCache
     from model_runtime.models.canvas import CanvasDenoiser
 
@@ -49,8 +49,8 @@ def measure_forwards(
         contexts: how many of them to encode.
         repeat: see `N_TURNS`.
     """
-    encoded: list[dict[str, Cell]] = []
-    rows: list[dict[str, Cell]] = []
+    encoded: list[Row] = []
+    rows: list[Row] = []
     for n_context in contexts:
         context = token_ids[:n_context]
         n_encodes = at_each(n_context, repeat)
@@ -79,7 +79,6 @@ def measure_forwards(
             )
     return [
         Table(
-            part="forwards",
             title="A forward, by rows",
             says=(
                 "Rows of the base behind a context that is in the cache, the vocabulary projection "
@@ -88,7 +87,6 @@ def measure_forwards(
             rows=tuple(rows),
         ),
         Table(
-            part="forwards",
             title="Encoding a context",
             says="What a request pays whose context is not in the cache, before its first token.",
             rows=tuple(encoded),

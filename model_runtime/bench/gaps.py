@@ -8,8 +8,9 @@ it.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from model_runtime.evaluation.heldout import read_tasks
 
@@ -31,19 +32,6 @@ N_CONTROL = 3
 MIN_LINES_BEFORE = 3
 
 
-@dataclass(frozen=True)
-class Gap:
-    """A stretch of code that is taken out."""
-
-    language: str
-    path: str
-    prefix: str
-    suffix: str
-    #: What stood there.
-    reference: str
-    single_line: bool
-
-
 class Cutter:
     """Cuts gaps out of code.
 
@@ -59,7 +47,7 @@ class Cutter:
         # Cut anywhere, other characters than these could fall to pieces.
         self._tasks = [task for task in tasks if _text(task).isascii()]
 
-    def cut(self, n_tokens: int, seed: int = 0) -> Iterator[Gap]:
+    def cut(self, n_tokens: int, seed: int = 0) -> Iterator[EvalTask]:
         """Yield gaps of about `n_tokens`, at most one of each task, always the same ones."""
         rng = random.Random(f"{seed}/{n_tokens}")  # noqa: S311  # not for secrets
         for task in rng.sample(self._tasks, len(self._tasks)):
@@ -69,16 +57,15 @@ class Cutter:
             if not spans:
                 continue
             start, end = rng.choice(spans)
-            yield Gap(
-                language=task.language,
-                path=task.path,
+            yield replace(
+                task,
                 prefix=text[:start],
                 suffix=text[end:],
                 reference=text[start:end],
                 single_line=n_tokens <= MAX_ONE_LINE,
             )
 
-    def behind(self, gap: Gap, n_context: int) -> Gap:
+    def behind(self, gap: EvalTask, n_context: int) -> EvalTask:
         """Return the same gap with a prompt of `n_context` tokens, or one less or more."""
         encode, decode = self.tokenizer.encode, self.tokenizer.decode
         suffix_ids = encode(gap.suffix)[: int(SUFFIX_SHARE * n_context)]
@@ -90,7 +77,7 @@ class Cutter:
         prefix = decode(prefix_ids[len(prefix_ids) - n_prefix :])
         return replace(gap, prefix=prefix, suffix=decode(suffix_ids))
 
-    def _others(self, gap: Gap) -> Iterator[EvalTask]:
+    def _others(self, gap: EvalTask) -> Iterator[EvalTask]:
         """Yield other tasks, of the gap's language first, over and over."""
         others = [task for task in self._tasks if task.path != gap.path] or self._tasks
         ordered = sorted(others, key=lambda task: task.language != gap.language)

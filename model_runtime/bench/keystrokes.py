@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import statistics
-import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from model_runtime.bench.ask import ask, request_for, tokenizer_of
+from model_runtime.bench.ask import cached_percent, read_on, request_for, tokenizer_of
 from model_runtime.bench.base import Table, at_each, tail
 from model_runtime.bench.gaps import Cutter
 from model_runtime.engines.local import LocalEngine
+from model_runtime.evaluation.asking import ask
+from model_runtime.evaluation.typist import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from model_runtime.bench.ask import Timed
-    from model_runtime.bench.base import Cell, Setup
-    from model_runtime.bench.gaps import Gap
+    from model_runtime.bench.base import Row, Setup
     from model_runtime.engines.base import Engine
+    from model_runtime.evaluation.asking import Answer
+    from model_runtime.evaluation.base import EvalTask
 
 #: Tokens of a gap, all in one line: what is typed is its beginning.
 LENGTH = 16
@@ -30,8 +31,8 @@ N_TYPED = 10
 class _Typed:
     """One gap, asked for as it was opened, and at each keystroke."""
 
-    opened: Timed
-    typed: list[Timed]
+    opened: Answer
+    typed: list[Answer]
     #: Seconds that reading the whole context took in between.
     read_s: float
 
@@ -57,7 +58,6 @@ def measure_typing(
         rows.append(_row(n_context, measured))
     return [
         Table(
-            part="typing",
             title="Typing",
             says=(
                 f"One-line fills of one document, the prefix one to {N_TYPED} characters longer: "
@@ -72,28 +72,20 @@ def measure_typing(
     ]
 
 
-def typable(cutter: Cutter) -> Iterator[Gap]:
+def typable(cutter: Cutter) -> Iterator[EvalTask]:
     """Yield one-line gaps that are long enough to type into."""
     return (gap for gap in cutter.cut(LENGTH) if len(gap.reference) > N_TYPED)
 
 
-def after(gap: Gap, n_typed: int) -> Gap:
-    """Return a gap whose first characters have been typed."""
-    typed, rest = gap.reference[:n_typed], gap.reference[n_typed:]
-    return replace(gap, prefix=gap.prefix + typed, reference=rest)
-
-
-def _type(engine: LocalEngine, gap: Gap) -> _Typed:
+def _type(engine: LocalEngine, gap: EvalTask) -> _Typed:
     engine.forget()
     opened = _ask(engine, gap)
-    started = time.perf_counter()
-    engine.read_ahead(lambda: False)
-    read_s = time.perf_counter() - started
-    typed = [_ask(engine, after(gap, n_typed)) for n_typed in range(1, 1 + N_TYPED)]
-    return _Typed(opened, typed, read_s)
+    read_s = read_on(engine)
+    asked = [_ask(engine, typed(gap, n_typed)) for n_typed in range(1, 1 + N_TYPED)]
+    return _Typed(opened, asked, read_s)
 
 
-def _ask(engine: Engine, gap: Gap) -> Timed:
+def _ask(engine: Engine, gap: EvalTask) -> Answer:
     request = request_for(
         gap,
         document="typing",
@@ -105,12 +97,10 @@ def _ask(engine: Engine, gap: Gap) -> Timed:
     return ask(engine, request)
 
 
-def _row(n_context: int, measured: list[_Typed]) -> dict[str, Cell]:
+def _row(n_context: int, measured: list[_Typed]) -> Row:
     typed = [timed for one in measured for timed in one.typed]
     first = [timed.first_s * 1e3 for timed in typed]
     final = [timed.seconds * 1e3 for timed in typed]
-    usage = [timed.finished.usage for timed in typed]
-    n_cached = sum(one.n_cached_tokens for one in usage)
     return {
         "tokens of context": n_context,
         "keystrokes": len(typed),
@@ -119,7 +109,7 @@ def _row(n_context: int, measured: list[_Typed]) -> dict[str, Cell]:
         "final text ms": statistics.median(final),
         "final text ms, 95 %": tail(final),
         "tokens filled": statistics.median(timed.n_tokens for timed in typed),
-        "context cached %": 100 * n_cached / sum(one.n_context_tokens for one in usage),
+        "context cached %": cached_percent(typed),
         "opened ms": statistics.median(one.opened.seconds * 1e3 for one in measured),
         "read s": statistics.median(one.read_s for one in measured),
     }

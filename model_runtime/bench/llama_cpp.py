@@ -15,7 +15,7 @@ from model_runtime.errors import ModelLoadFailed
 from model_runtime.weights.fetch import cache_dir, ensure
 
 if TYPE_CHECKING:
-    from model_runtime.bench.gaps import Gap
+    from model_runtime.evaluation.base import EvalTask
     from model_runtime.settings import RuntimeSettings
     from model_runtime.text.fim import FimTemplate
 
@@ -60,7 +60,7 @@ class LlamaCpp:
         """See `Peer.forget`."""
         self._llama.reset()
 
-    def fill(self, gap: Gap, max_tokens: int) -> str:
+    def fill(self, gap: EvalTask, max_tokens: int) -> str:
         """See `Peer.fill`."""
         encode = self._template.tokenizer.encode
         said = self._llama.create_completion(

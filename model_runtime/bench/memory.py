@@ -9,17 +9,18 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model_runtime.bench.ask import ask, request_for, tokenizer_of
+from model_runtime.bench.ask import request_for, tokenizer_of
 from model_runtime.bench.base import Table
 from model_runtime.bench.gaps import Cutter
 from model_runtime.engines.local import LocalEngine
+from model_runtime.evaluation.asking import ask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from model_runtime.bench.base import Cell, Setup
-    from model_runtime.bench.gaps import Gap
+    from model_runtime.bench.base import Row, Setup
     from model_runtime.engines.base import Engine
+    from model_runtime.evaluation.base import EvalTask
 
 #: Contexts of the requests, in turns: lengths of a cache that come and go.
 CONTEXTS = (40, 60, 40, 120, 40, 60, 40, 250)
@@ -44,7 +45,7 @@ def measure(setup: Setup) -> list[Table]:
     return [measure_memory(LocalEngine(setup.settings), gaps, setup.n_requests)]
 
 
-def measure_memory(engine: Engine, gaps: Sequence[Gap], n_requests: int) -> Table:
+def measure_memory(engine: Engine, gaps: Sequence[EvalTask], n_requests: int) -> Table:
     """Send requests; look at the memory after each tenth of them.
 
     Args:
@@ -55,8 +56,8 @@ def measure_memory(engine: Engine, gaps: Sequence[Gap], n_requests: int) -> Tabl
     title = "Memory over many requests"
     if resident_mib() is None:
         note = "Not measured: this system does not say how much memory a process has."
-        return Table(part="memory", title=title, says="", notes=(note,))
-    rows: list[dict[str, Cell]] = []
+        return Table(title=title, says="", notes=(note,))
+    rows: list[Row] = []
     first = 0.0
     n_done = 0
     for look in range(1, N_LOOKS + 1):
@@ -73,7 +74,7 @@ def measure_memory(engine: Engine, gaps: Sequence[Gap], n_requests: int) -> Tabl
         f"Small fills in {N_DOCUMENTS} documents through one engine. After the first tenth of the "
         f"{n_requests} requests the resident memory changed by {grown:+.1f} MiB."
     )
-    return Table(part="memory", title=title, says=says, rows=tuple(rows))
+    return Table(title=title, says=says, rows=tuple(rows))
 
 
 def resident_mib() -> float | None:

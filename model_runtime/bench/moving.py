@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import statistics
-import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from model_runtime.bench.ask import ask, request_for, tokenizer_of
+from msgspec.structs import replace
+
+from model_runtime.bench.ask import cached_percent, read_on, request_for, tokenizer_of
 from model_runtime.bench.base import Table
 from model_runtime.bench.gaps import Cutter
 from model_runtime.engines.local import LocalEngine
+from model_runtime.evaluation.asking import ask
 from model_runtime.http.scrolled import Scrolled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from model_runtime.bench.ask import Timed
-    from model_runtime.bench.base import Cell, Setup
-    from model_runtime.bench.gaps import Gap
+    from model_runtime.bench.base import Row, Setup
+    from model_runtime.evaluation.asking import Answer
+    from model_runtime.evaluation.base import EvalTask
+
+    #: Returns what is sent of a file with the cursor at a line.
+    Show = Callable[[EvalTask, int], EvalTask]
 
 #: Lines of the file, and the one where the cursor is first.
 N_LINES = 800
@@ -34,7 +39,7 @@ MAX_TOKENS = 16
 class _Asked:
     """An answer, and the seconds that reading on took behind it."""
 
-    timed: Timed
+    timed: Answer
     read_s: float
 
 
@@ -45,7 +50,7 @@ def measure(setup: Setup) -> list[Table]:
     return measure_moving(engine, long_file(cutter), setup.repeat)
 
 
-def measure_moving(engine: LocalEngine, file: Gap, repeat: int) -> list[Table]:
+def measure_moving(engine: LocalEngine, file: EvalTask, repeat: int) -> list[Table]:
     """Move about in a file, shown in both ways that clients have.
 
     Args:
@@ -63,7 +68,6 @@ def measure_moving(engine: LocalEngine, file: Gap, repeat: int) -> list[Table]:
     ]
     return [
         Table(
-            part="moving",
             title="Moving about",
             says=(
                 f"One-line fills in a file of {N_LINES} lines, the cursor so many lines further "
@@ -78,7 +82,7 @@ def measure_moving(engine: LocalEngine, file: Gap, repeat: int) -> list[Table]:
     ]
 
 
-def long_file(cutter: Cutter) -> Gap:
+def long_file(cutter: Cutter) -> EvalTask:
     """Return one of `N_LINES`, put together from held-out code."""
     gap = next(cutter.cut(MAX_TOKENS))
     n_tokens = 16 * N_LINES
@@ -87,7 +91,7 @@ def long_file(cutter: Cutter) -> Gap:
     return replace(gap, prefix="".join(text.splitlines(keepends=True)[-N_LINES:]), single_line=True)
 
 
-def _whole(file: Gap, line: int) -> Gap:
+def _whole(file: EvalTask, line: int) -> EvalTask:
     """Return the file with the cursor before what a line says."""
     before = file.prefix.splitlines(keepends=True)
     here, behind = before[line], "".join(before[line + 1 :])
@@ -96,7 +100,7 @@ def _whole(file: Gap, line: int) -> Gap:
     return replace(file, prefix=prefix, suffix=said + behind)
 
 
-def _window(file: Gap, line: int) -> Gap:
+def _window(file: EvalTask, line: int) -> EvalTask:
     """Return what a client sends that shows a window."""
     n_before, n_behind = WINDOW
     whole = _whole(file, line)
@@ -107,7 +111,11 @@ def _window(file: Gap, line: int) -> Gap:
 
 
 def _walk(
-    engine: LocalEngine, file: Gap, n_lines: int, n_times: int, by: Callable[[Gap, int], Gap]
+    engine: LocalEngine,
+    file: EvalTask,
+    n_lines: int,
+    n_times: int,
+    by: Show,
 ) -> list[_Asked]:
     """Ask where the cursor is first, and after each move."""
     engine.forget()
@@ -116,28 +124,24 @@ def _walk(
     return [_ask(engine, by(file, cursor), scrolled) for cursor in cursors]
 
 
-def _ask(engine: LocalEngine, gap: Gap, scrolled: Scrolled) -> _Asked:
+def _ask(engine: LocalEngine, gap: EvalTask, scrolled: Scrolled) -> _Asked:
     # As `remask serve` does; a whole file it leaves as it is.
     shown = replace(gap, prefix=scrolled.whole("", gap.prefix))
     request = request_for(
         shown, document="moving", max_tokens=MAX_TOKENS, lane="inline", may_glance=True
     )
-    timed, started = ask(engine, request), time.perf_counter()
-    engine.read_ahead(lambda: False)
-    return _Asked(timed, time.perf_counter() - started)
+    return _Asked(ask(engine, request), read_on(engine))
 
 
-def _row(move: str, by: Callable[[Gap, int], Gap], asked: list[_Asked]) -> dict[str, Cell]:
+def _row(move: str, by: Show, asked: list[_Asked]) -> Row:
     opened, *moved = asked
-    usage = [one.timed.finished.usage for one in moved]
-    n_cached = sum(one.n_cached_tokens for one in usage)
     return {
         "done": move,
         "sent": "the file" if by is _whole else "a window",
         "times": len(moved),
         "s": statistics.median(one.timed.seconds for one in moved),
         "slowest s": max(one.timed.seconds for one in moved),
-        "context cached %": 100 * n_cached / sum(one.n_context_tokens for one in usage),
+        "context cached %": cached_percent(one.timed for one in moved),
         "opened s": opened.timed.seconds,
         "read s": opened.read_s,
         "read on s": max(one.read_s for one in moved),

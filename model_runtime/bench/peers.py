@@ -8,23 +8,25 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from model_runtime.bench.ask import ask, request_for, tokenizer_of
+from model_runtime.bench.ask import request_for, tokenizer_of
 from model_runtime.bench.base import CONTEXTS, Table, at_each, median_of
 from model_runtime.bench.gaps import Cutter
-from model_runtime.bench.keystrokes import LENGTH, after, typable
+from model_runtime.bench.keystrokes import LENGTH, typable
 from model_runtime.bench.llama_cpp import LlamaCpp
 from model_runtime.bench.plain_llada import measure_families
 from model_runtime.bench.transformers_generate import TransformersGenerate
 from model_runtime.engines.local import LocalEngine
 from model_runtime.errors import RuntimeFault
+from model_runtime.evaluation.asking import ask
+from model_runtime.evaluation.typist import typed
 from model_runtime.text.fim import FimTemplate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Protocol
 
-    from model_runtime.bench.base import Cell, Setup
-    from model_runtime.bench.gaps import Gap
+    from model_runtime.bench.base import Row, Setup
+    from model_runtime.evaluation.base import EvalTask
 
     class Peer(Protocol):
         """Another program with the weights."""
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
         def forget(self) -> None:
             """Drop what it keeps of earlier requests."""
 
-        def fill(self, gap: Gap, max_tokens: int) -> str:
+        def fill(self, gap: EvalTask, max_tokens: int) -> str:
             """Return its fill of a one-line gap."""
 
 
@@ -64,7 +66,7 @@ class Ours:
         """See `Peer.forget`."""
         self._engine.forget()
 
-    def fill(self, gap: Gap, max_tokens: int) -> str:
+    def fill(self, gap: EvalTask, max_tokens: int) -> str:
         """See `Peer.fill`."""
         request = request_for(gap, document="peers", max_tokens=max_tokens, lane="inline")
         return ask(self._engine, request).text
@@ -102,7 +104,7 @@ def measure_peers(
     missing: Sequence[str] = (),
 ) -> Table:
     """Have each peer fill the same one-line gaps, in turns; the first one is ours."""
-    rows: list[dict[str, Cell]] = []
+    rows: list[Row] = []
     for gap in islice(typable(cutter), 1):
         for peer in peers:
             peer.fill(cutter.behind(gap, contexts[0]), LENGTH)  # warms up
@@ -117,7 +119,6 @@ def measure_peers(
                 _take(peer, laid_out, taken[peer.name])
         rows += [_row(n_context, name, taken) for name in taken]
     return Table(
-        part="peers",
         title="Peers with the same weights",
         says=(
             "One-line fills from the same file of weights, greedy, at most "
@@ -132,22 +133,22 @@ def measure_peers(
     )
 
 
-def _take(peer: Peer, gap: Gap, taken: _Taken) -> None:
+def _take(peer: Peer, gap: EvalTask, taken: _Taken) -> None:
     peer.forget()
     seconds, text = _timed(peer, gap)
     taken.new.append(seconds)
     taken.texts.append(text.rstrip())
     if peer.keeps_context:
-        taken.typed += [_timed(peer, after(gap, n_typed))[0] for n_typed in TYPED]
+        taken.typed += [_timed(peer, typed(gap, n_typed))[0] for n_typed in TYPED]
 
 
-def _timed(peer: Peer, gap: Gap) -> tuple[float, str]:
+def _timed(peer: Peer, gap: EvalTask) -> tuple[float, str]:
     started = time.perf_counter()
     text = peer.fill(gap, LENGTH)
     return time.perf_counter() - started, text
 
 
-def _row(n_context: int, name: str, taken: dict[str, _Taken]) -> dict[str, Cell]:
+def _row(n_context: int, name: str, taken: dict[str, _Taken]) -> Row:
     own, ours = taken[name], taken[OURS]
     same = [a == b for a, b in zip(own.texts, ours.texts, strict=True)]
     alike = [(a, b) for a, b, is_same in zip(own.new, ours.new, same, strict=True) if is_same]

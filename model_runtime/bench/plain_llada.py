@@ -7,26 +7,24 @@ something, and it is of speed alone.
 
 from __future__ import annotations
 
-import math
 import statistics
 import time
-import zlib
 from typing import TYPE_CHECKING
 
 import torch
 
 from model_runtime.bench.base import Table
+from model_runtime.bench.random_models import Drawn
 from model_runtime.caches.dual import DualCache
 from model_runtime.decoding.canvas import Canvas
 from model_runtime.decoding.denoise import Budget, denoise
 from model_runtime.models.llada import Llada, LladaConfig
-from model_runtime.models.parts.checkpoint import Weights
 from model_runtime.samplers.low_confidence import LowConfidence, LowConfidenceParams
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from model_runtime.bench.base import Cell
+    from model_runtime.bench.base import Row
     from model_runtime.models.parts.masked import MaskedTransformer
 
 CONFIG = LladaConfig(
@@ -46,28 +44,10 @@ BLOCK_LENGTH = 16
 N_STEPS = (32, 16)
 
 
-class RandomWeights(Weights):
-    """Answers with random tensors, the same for the same name."""
-
-    def __init__(self) -> None:
-        super().__init__(torch.device("cpu"), torch.float32)
-
-    def tensor(self, name: str, *shape: int, dtype: torch.dtype | None = None) -> Tensor:
-        """Draw a tensor whose size suits what it is."""
-        if len(shape) == 1:
-            return torch.ones(shape, dtype=dtype)
-        rng = torch.Generator().manual_seed(zlib.crc32(name.encode()))
-        noise = torch.randn(shape, generator=rng) / math.sqrt(shape[-1])
-        return noise.to(dtype or self.dtype)
-
-    def inert(self, *names: str) -> None:
-        """Nothing is left over."""
-
-
 def measure_families(repeat: int) -> Table:
     """Compare the two loops on a random LLaDA."""
-    model = Llada(CONFIG, RandomWeights())
-    rows: list[dict[str, Cell]] = []
+    model = Llada(CONFIG, Drawn())
+    rows: list[Row] = []
     for n_steps in N_STEPS:
         plain, ours = [], []
         for turn in range(1 + repeat):
@@ -90,7 +70,6 @@ def measure_families(repeat: int) -> Table:
             }
         )
     return Table(
-        part="peers",
         title="Families that look both ways",
         says=(
             f"A gap of {len(GAP)} tokens on a canvas of {LENGTH}, blocks of {BLOCK_LENGTH}: "

@@ -9,7 +9,7 @@ from model_runtime.evaluation.plot import Series, draw_plot
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from model_runtime.bench.base import Cell, Table
+    from model_runtime.bench.base import Row, Table
 
 
 def draw_plots(tables: Sequence[Table]) -> dict[str, str]:
@@ -40,12 +40,12 @@ def draw_plots(tables: Sequence[Table]) -> dict[str, str]:
     return plots
 
 
-def _rows(tables: Sequence[Table], column: str) -> list[dict[str, Cell]]:
+def _rows(tables: Sequence[Table], column: str) -> list[Row]:
     """Return the rows of the table that has a column."""
     return [row for table in tables for row in table.rows if column in row]
 
 
-def _series(rows: Sequence[dict[str, Cell]], name: str, x: str, y: str) -> list[Series]:
+def _series(rows: Sequence[Row], name: str, x: str, y: str) -> list[Series]:
     return [
         Series(
             name=str(each),

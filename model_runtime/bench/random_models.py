@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -9,8 +10,8 @@ import torch
 from model_runtime.bench.made import SIZES
 from model_runtime.models import MODELS
 from model_runtime.models.canvas import CanvasDenoiser
-from model_runtime.models.gated import BaseConfig, Embedding, GatedModel, Layer
-from model_runtime.models.layers import DenseLinear
+from model_runtime.models.gated import BaseConfig, GatedModel, Layer
+from model_runtime.models.layers import DenseLinear, Embedding
 from model_runtime.models.parts.checkpoint import Weights
 from model_runtime.models.parts.config import parse_config
 from model_runtime.models.parts.family import Family
@@ -39,6 +40,7 @@ _FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
         "weight_tying": False, "architectures": ["LLaDAModelLM"],
     }),
 }  # fmt: skip
+FAMILIES = tuple(_FAMILIES)
 
 
 def random_base(
@@ -94,15 +96,21 @@ def random_base(
     return CanvasDenoiser(model, _VOCABULARY - 1, _MAX_LENGTH)
 
 
-class _Drawn(Weights):
-    """Answers with random tensors of the device."""
+class Drawn(Weights):
+    """Answers with random tensors, on a device the same for the same name."""
+
+    def __init__(
+        self, device: torch.device | None = None, dtype: torch.dtype = torch.float32
+    ) -> None:
+        super().__init__(device or torch.device("cpu"), dtype)
 
     def tensor(self, name: str, *shape: int, dtype: torch.dtype | None = None) -> Tensor:
-        """Draw one: norms near one, the rest of the size of what it maps."""
-        if "norm" in name or "ln_f" in name:
-            return torch.ones(shape, device=self.device, dtype=dtype or self.dtype)
-        drawn = torch.empty(shape, device=self.device, dtype=dtype or self.dtype)
-        return drawn.normal_(0, shape[-1] ** -0.5)
+        """Draw one: vectors are ones, the rest is of the size of what it maps."""
+        tensor = torch.ones(shape, device=self.device, dtype=dtype or self.dtype)
+        if len(shape) == 1:
+            return tensor
+        rng = torch.Generator(self.device).manual_seed(zlib.crc32(name.encode()))
+        return tensor.normal_(0, shape[-1] ** -0.5, generator=rng)
 
     def inert(self, *names: str) -> None:
         """Nothing is left over."""
@@ -126,4 +134,4 @@ def random_family(
     if n_layers is not None:
         key = "n_layers" if "n_layers" in values else "num_hidden_layers"
         values = values | {key: n_layers}
-    return family(parse_config(values, family.config_type), _Drawn(device, dtype))
+    return family(parse_config(values, family.config_type), Drawn(device, dtype))

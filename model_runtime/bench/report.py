@@ -9,12 +9,13 @@ import msgspec
 
 from model_runtime.bench.base import Table
 from model_runtime.bench.plots import draw_plots
+from model_runtime.evaluation.report import table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from model_runtime.bench.base import Cell
+    from model_runtime.bench.base import Cell, Row
 
 _HEAD = """# Benchmark
 
@@ -78,11 +79,11 @@ def markdown(report: Report, plots: Sequence[str] = ()) -> str:
     parts = [_HEAD.format(command=report.command, date=report.date)]
     parts.append("\n## Machine\n\n")
     parts += [f"- {name}: {value}\n" for name, value in report.machine.items()]
-    for table in report.tables:
-        parts.append(f"\n## {table.title}\n\n{table.says}\n")
-        if table.rows:
-            parts.append("\n" + _lay_out(table.rows))
-        parts += [f"\n{note}\n" for note in table.notes]
+    for one in report.tables:
+        parts.append(f"\n## {one.title}\n\n{one.says}\n")
+        if one.rows:
+            parts.append("\n" + _lay_out(one.rows))
+        parts += [f"\n{note}\n" for note in one.notes]
     if plots:
         parts.append("\n## Plots\n")
         parts += [f"\n![{name}]({name})\n" for name in plots]
@@ -102,13 +103,12 @@ def _not_measured(report: Report) -> list[str]:
     return [*words, *_NEVER]
 
 
-def _lay_out(rows: Sequence[dict[str, Cell]]) -> str:
+def _lay_out(rows: Sequence[Row]) -> str:
     """Lay rows out as a Markdown table; columns of words to the left."""
     columns = list(rows[0])
     rules = ["---" if isinstance(rows[0][column], str) else "---:" for column in columns]
-    lines = [columns, rules, *([show(row.get(column)) for column in columns] for row in rows)]
-    cells = (" | ".join(cell.replace("|", "\\|") for cell in line) for line in lines)
-    return "".join(f"| {line} |\n" for line in cells)
+    cells = [[show(row.get(column)) for column in columns] for row in rows]
+    return table(columns, cells, f"| {' | '.join(rules)} |")
 
 
 def show(cell: Cell) -> str:

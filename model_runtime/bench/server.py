@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 from model_runtime.bench.base import Table
 
 if TYPE_CHECKING:
-    from model_runtime.bench.base import Cell, Setup
+    from model_runtime.bench.base import Row, Setup
 
 URI = "file:///bench/temperature.py"
 TEXT = "def celsius_to_kelvin(celsius):\n    return 0.0\n" * 50
@@ -86,12 +86,12 @@ def measure(setup: Setup) -> list[Table]:
             initialize.append((time.perf_counter() - started) * 1e3)
             code_action += _code_actions(editor, max(3, setup.repeat))
             editor.close()
-    rows: list[dict[str, Cell]] = [
+    rows: list[Row] = [
         {"what": "initialize, process start included", "ms": statistics.median(initialize)},
         {"what": "reply to codeAction", "ms": statistics.median(code_action)},
     ]
     says = "What an editor waits for, no runtime and no model behind it."
-    return [Table(part="server", title="The language server", says=says, rows=tuple(rows))]
+    return [Table(title="The language server", says=says, rows=tuple(rows))]
 
 
 def _code_actions(editor: Editor, n_times: int) -> list[float]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -11,48 +9,22 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from model_runtime.bench.apart import apart
 from model_runtime.bench.base import Table
 from model_runtime.bench.made import SIZES, write_random_gguf
-from model_runtime.errors import ModelLoadFailed
+from model_runtime.engines.local import LocalEngine
+from model_runtime.evaluation.asking import Patient, ask
+from model_runtime.protocol import InfillRequest, MaskSpan
+from model_runtime.service.process import peak_memory_bytes
 from model_runtime.weights.catalog import DEFAULT_MODEL
 from model_runtime.weights.fetch import cache_dir, ensure
 
 if TYPE_CHECKING:
-    from model_runtime.bench.base import Cell, Setup
+    from model_runtime.bench.base import Row, Setup
+    from model_runtime.settings import RuntimeSettings
 
 #: Of `SIZES`.
 SIZE = "1.5b"
-_FILL = """
-import sys, time
-import msgspec
-from model_runtime.bench.ask import ask
-from model_runtime.engines.local import LocalEngine
-from model_runtime.evaluation.run import Unstoppable
-from model_runtime.protocol import InfillRequest, MaskSpan
-from model_runtime.service.process import peak_memory_bytes
-from model_runtime.settings import RuntimeSettings
-engine = LocalEngine(msgspec.json.decode(sys.argv[1], type=RuntimeSettings))
-class Nobody:
-    def notice(self, text, fraction=None): pass
-started, computed = time.perf_counter(), time.process_time()
-engine._load(Nobody(), Unstoppable())
-loaded, load_computed = time.perf_counter() - started, time.process_time() - computed
-peak = peak_memory_bytes()
-request = InfillRequest(
-    id="size", prefix="def add(a, b):\\n    return ", suffix="\\n" + "x = 1\\n" * 150,
-    spans=(MaskSpan(max_tokens=16),), sampler="hybrid", params={"n_repeated": 0},
-)
-asked = []
-for _ in range(2):
-    computed = time.process_time()
-    one = ask(engine, request)
-    asked.append((one.seconds, time.process_time() - computed, one.finished.usage.n_forwards))
-(first, first_computed, _), (again, again_computed, n_forwards) = asked
-print(
-    loaded, load_computed, peak / 2**20, first, first_computed,
-    again / max(1, n_forwards), again_computed / max(1, n_forwards), peak_memory_bytes() / 2**20,
-)
-"""
 
 
 def measure(setup: Setup) -> list[Table]:
@@ -68,8 +40,8 @@ def measure(setup: Setup) -> list[Table]:
         settings = msgspec.structs.replace(
             setup.settings, model=str(path), cache_dir=folder, max_context_tokens=2048
         )
-        first, later = _load_and_fill(settings), _load_and_fill(settings)
-    rows: list[dict[str, Cell]] = [
+        first, later = (apart(load_and_fill, settings) for _ in range(2))
+    rows: list[Row] = [
         {"what": what, "figure": figure, "unit": unit, "processor": computed}
         for what, unit, figure, computed in (
             ("the file", "GB", n_bytes / 1e9, None),
@@ -88,16 +60,26 @@ def measure(setup: Setup) -> list[Table]:
         "processor's own time tells what is left of the other on a machine that nobody else uses. "
         "Measured once."
     )
-    return [Table(part="size", title="A base at full size", says=says, rows=tuple(rows))]
+    return [Table(title="A base at full size", says=says, rows=tuple(rows))]
 
 
-def _load_and_fill(settings: object) -> list[float]:
+def load_and_fill(settings: RuntimeSettings) -> list[float]:
     """Return seconds to load, the peak in MiB, seconds of a fill and a forward, the last peak.
 
     Behind each of the seconds those that the processor computed.
     """
-    words = [sys.executable, "-c", _FILL, msgspec.json.encode(settings).decode()]
-    child = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
-    if child.returncode != 0:
-        raise ModelLoadFailed("the model can't be loaded; see above")
-    return list(map(float, child.stdout.split()))
+    client, engine = Patient(), LocalEngine(settings)
+    started, computed = time.perf_counter(), time.process_time()
+    engine._load(client, client)  # noqa: SLF001  # as a request does
+    loaded, load_computed = time.perf_counter() - started, time.process_time() - computed
+    peak = peak_memory_bytes()
+    request = InfillRequest(
+        id="size", prefix="def add(a, b):\n    return ", suffix="\n" + "x = 1\n" * 150,
+        spans=(MaskSpan(max_tokens=16),), sampler="hybrid", params={"n_repeated": 0},
+    )  # fmt: skip
+    first, again = ask(engine, request), ask(engine, request)
+    n_forwards = max(1, again.finished.usage.n_forwards)
+    return [
+        loaded, load_computed, peak / 2**20, first.seconds, first.processor_s,
+        again.seconds / n_forwards, again.processor_s / n_forwards, peak_memory_bytes() / 2**20,
+    ]  # fmt: skip

@@ -16,7 +16,7 @@ from model_runtime.errors import ModelLoadFailed
 from model_runtime.weights.fetch import cache_dir
 
 if TYPE_CHECKING:
-    from model_runtime.bench.base import Cell, Setup
+    from model_runtime.bench.base import Row, Setup
     from model_runtime.settings import RuntimeSettings
 
 _LOAD = """
@@ -43,7 +43,7 @@ def measure(setup: Setup) -> list[Table]:
     total, imported, loaded, peak = (
         statistics.median(column) for column in zip(*warm, strict=True)
     )
-    rows: list[dict[str, Cell]] = [
+    rows: list[Row] = [
         {"what": "warm start, process to loaded model", "median": total, "unit": "s"},
         {"what": "of it: importing", "median": imported, "unit": "s"},
         {"what": "of it: loading the model", "median": loaded, "unit": "s"},
@@ -58,7 +58,7 @@ def measure(setup: Setup) -> list[Table]:
         "Cold: the weights were dropped from the disk cache before, as far as no other process has "
         "them mapped; measured once."
     )
-    return [Table(part="start", title="Start", says=says, rows=tuple(rows), notes=notes)]
+    return [Table(title="Start", says=says, rows=tuple(rows), notes=notes)]
 
 
 def _start(settings: RuntimeSettings) -> tuple[float, float, float, float]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from model_runtime.bench.gaps import Gap
+    from model_runtime.evaluation.base import EvalTask
     from model_runtime.settings import RuntimeSettings
     from model_runtime.text.fim import FimTemplate
 
@@ -45,7 +45,7 @@ class TransformersGenerate:
         """See `Peer.forget`: nothing is kept."""
 
     @torch.inference_mode()
-    def fill(self, gap: Gap, max_tokens: int) -> str:
+    def fill(self, gap: EvalTask, max_tokens: int) -> str:
         """See `Peer.fill`."""
         tokenizer = self._template.tokenizer
         prompt = self._template.lay_out(tokenizer.encode(gap.prefix), tokenizer.encode(gap.suffix))

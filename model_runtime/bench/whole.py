@@ -6,9 +6,10 @@ one thing after another, in a process of its own.
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,63 +20,29 @@ import msgspec
 import torch
 from safetensors.torch import save_file
 
+from model_runtime.bench.apart import apart
 from model_runtime.bench.base import Table
 from model_runtime.bench.made import SIZES
-from model_runtime.errors import ModelLoadFailed
+from model_runtime.engines.published import PublishedEngine
+from model_runtime.evaluation.asking import Patient, ask
 from model_runtime.models.dream import Dream, DreamConfig
 from model_runtime.models.parts.checkpoint import Plan
 from model_runtime.models.parts.config import parse_config
+from model_runtime.protocol import InfillRequest, MaskSpan, Usage
+from model_runtime.service.process import peak_memory_bytes
+from model_runtime.weights import pull
 from model_runtime.weights.bases import find_base
 from model_runtime.weights.catalog import DEFAULT_MODEL
 from model_runtime.weights.convert import TOKENIZER_FILE, ensure_converted
 from model_runtime.weights.fetch import cache_dir, ensure
 
 if TYPE_CHECKING:
-    from model_runtime.bench.base import Cell, Setup
+    from model_runtime.bench.base import Row, Setup
+    from model_runtime.settings import RuntimeSettings
 
 #: Of `SIZES`; Open-dCoder's published shape.
 SIZE = "0.5b"
 _VOCABULARY, _MASK = 151_936, 151_665
-_ASK = """
-import argparse, sys, time
-import msgspec
-from model_runtime.engines.published import PublishedEngine
-from model_runtime.evaluation.run import Unstoppable
-from model_runtime.protocol import InfillRequest, MaskSpan
-from model_runtime.service.process import peak_memory_bytes
-from model_runtime.settings import RuntimeSettings
-from model_runtime.weights import pull
-settings = msgspec.json.decode(sys.argv[1], type=RuntimeSettings)
-class Nobody:
-    def notice(self, text, fraction=None): pass
-    def step(self, report): pass
-def told(what, started, usage=None):
-    used = [usage.n_forwards, usage.n_rows, usage.n_tokens] if usage else [0, 0, 0]
-    said = [what, time.perf_counter() - started, peak_memory_bytes() / 2**20, *used]
-    print(msgspec.json.encode(said).decode(), flush=True)
-started = time.perf_counter()
-status = pull.main(argparse.Namespace(name=settings.model, list=False, source=None))
-sys.stdout.flush()
-told("pull from a folder", started)
-engine = PublishedEngine(settings)
-started = time.perf_counter()
-engine._load(Nobody(), Unstoppable())
-told("load", started)
-LINE = "total = total + value  # so far"
-PREFIX = "def add(values):\\n    total = 0\\n    for value in values:\\n" * 7
-def ask(what, **fields):
-    values = {"prefix": PREFIX, "suffix": "\\n    return total\\n" * 6, "seed": 1, **fields}
-    started = time.perf_counter()
-    finished = engine.infill(InfillRequest(id="", **values), Nobody(), Unstoppable())
-    told(what, started, finished.usage)
-one = (MaskSpan(single_line=True),)
-ask("infill, a line", spans=one)
-ask("infill, a line of 16 tokens at the most", spans=(MaskSpan(single_line=True, max_tokens=16),))
-ask("holes, two lines", mode="holes", spans=(
-    MaskSpan(single_line=True, following="\\n    count = 0\\n"), MaskSpan(single_line=True)))
-ask("rewrite, half of a line", mode="rewrite", strength=0.5, spans=(MaskSpan(text=LINE),))
-ask("repair, a line", mode="repair", spans=(MaskSpan(text=LINE),))
-"""
 
 
 def measure(setup: Setup) -> list[Table]:
@@ -86,25 +53,51 @@ def measure(setup: Setup) -> list[Table]:
         settings = msgspec.structs.replace(
             setup.settings, engine="published", model=folder, cache_dir=folder
         )
-        words = [sys.executable, "-c", _ASK, msgspec.json.encode(settings).decode()]
-        child = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
-    if child.returncode != 0:
-        raise ModelLoadFailed("the model can't be used; see above")
-    said = [json.loads(line) for line in child.stdout.splitlines() if line.startswith("[")]
-    rows: list[dict[str, Cell]] = [
-        {
-            "what": what, "s": seconds, "peak MiB": peak,
-            "forwards": n_forwards, "rows": n_rows, "tokens": n_tokens,
-        }
-        for what, seconds, peak, n_forwards, n_rows, n_tokens in said
-    ]  # fmt: skip
+        rows = apart(pull_and_use, settings)
     says = (
         f"Open-dCoder's shape ({SIZE.upper()}), its weights random (written in {written:.0f} s), "
         "in the precision that `auto` takes here. Random weights are never sure: what a trained "
         "one settles at once takes the most steps here. Measured once, one after another."
     )
-    return [Table(part="whole", title="A family that sees the file, at full size", says=says,
+    return [Table(title="A family that sees the file, at full size", says=says,
                   rows=tuple(rows))]  # fmt: skip
+
+
+def pull_and_use(settings: RuntimeSettings) -> list[Row]:
+    """Pull, load, and ask for one thing after another; return what each took."""
+    rows: list[Row] = []
+
+    def told(what: str, started: float, usage: Usage) -> None:
+        rows.append({
+            "what": what, "s": time.perf_counter() - started,
+            "peak MiB": peak_memory_bytes() / 2**20, "forwards": usage.n_forwards,
+            "rows": usage.n_rows, "tokens": usage.n_tokens,
+        })  # fmt: skip
+
+    def asked(what: str, *spans: MaskSpan, **fields: Any) -> None:
+        request = InfillRequest(
+            id="", prefix="def add(values):\n    total = 0\n    for value in values:\n" * 7,
+            suffix="\n    return total\n" * 6, seed=1, spans=spans, **fields,
+        )  # fmt: skip
+        started = time.perf_counter()
+        told(what, started, ask(engine, request).finished.usage)
+
+    started = time.perf_counter()
+    with contextlib.redirect_stdout(sys.stderr):
+        pull.main(argparse.Namespace(name=settings.model, list=False, source=None))
+    told("pull from a folder", started, Usage())
+    engine, client = PublishedEngine(settings), Patient()
+    started = time.perf_counter()
+    engine._load(client, client)  # noqa: SLF001  # as a request does
+    told("load", started, Usage())
+    one, text = MaskSpan(single_line=True), "total = total + value  # so far"
+    asked("infill, a line", one)
+    asked("infill, a line of 16 tokens at the most", MaskSpan(single_line=True, max_tokens=16))
+    first = MaskSpan(single_line=True, following="\n    count = 0\n")
+    asked("holes, two lines", first, one, mode="holes")
+    asked("rewrite, half of a line", MaskSpan(text=text), mode="rewrite", strength=0.5)
+    asked("repair, a line", MaskSpan(text=text), mode="repair")
+    return rows
 
 
 def write_random_checkpoint(folder: Path, cache: Path) -> float:

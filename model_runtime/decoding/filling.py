@@ -1,4 +1,8 @@
-"""Filling masks: the state of every rule that commits masked positions and takes none back."""
+"""Filling masks: the state of every rule that commits masked positions and takes none back.
+
+Rules begin with it and ask by it, in a line each and not by a base class of their own: so each
+file shows all of its rule.
+"""
 
 from __future__ import annotations
 

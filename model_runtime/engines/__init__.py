@@ -9,4 +9,4 @@ from model_runtime.registry import Registry
 if TYPE_CHECKING:
     from model_runtime.engines.base import Engine
 
-ENGINES: Registry[Engine] = Registry(__name__, "engine", besides=frozenset({"loading"}))
+ENGINES: Registry[Engine] = Registry(__name__, "engine", besides=frozenset({"contexts", "loading"}))

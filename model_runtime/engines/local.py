@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections import OrderedDict
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 import torch
@@ -15,10 +13,10 @@ import torch
 from model_runtime.decoding.denoise import check_pairing
 from model_runtime.devices import told_failures
 from model_runtime.engines.base import EngineDescription
+from model_runtime.engines.contexts import ContextKey, KeptContexts, context_key
 from model_runtime.engines.loading import load_default
 from model_runtime.models.canvas import CanvasDenoiser
 from model_runtime.models.side_by_side import SideBySide
-from model_runtime.modes.context import own_copy
 from model_runtime.modes.glance import glancing, is_worth_it, read
 from model_runtime.modes.infill import holes, infill
 from model_runtime.modes.job import Job
@@ -38,20 +36,16 @@ from model_runtime.text.markers import holds_marker, unmarked
 from model_runtime.text.one_line import as_meant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
-    from model_runtime.caches.base import Cache
     from model_runtime.engines.base import CancelToken, Listener
     from model_runtime.models.base import Denoiser
     from model_runtime.modes.model import Model
     from model_runtime.protocol import Alternative, InfillRequest, NextEditRequest, Task
     from model_runtime.samplers.base import Sampler
     from model_runtime.settings import RuntimeSettings
-    from model_runtime.text.forms import Form
 
 DEFAULT_SAMPLER = "hybrid"
-#: Encoded contexts that are kept: of a few documents, edits apart that are shown other files.
-N_CONTEXTS = 6
 #: What each mode does with the spans; best alternative first.
 MODES: Mapping[Task, Callable[[Job], list[Alternative]]] = {
     "infill": infill,
@@ -60,18 +54,6 @@ MODES: Mapping[Task, Callable[[Job], list[Alternative]]] = {
     "holes": holes,
     "score": unchanged,
 }
-
-
-class ContextKey(NamedTuple):
-    """What tells contexts apart that are not each other's beginning."""
-
-    document: str
-    form: Form
-    #: Whether other files are shown, and how; which ones changes at the end, if at all.
-    others: str
-    is_glance: bool = False
-    #: Of next edits, whose contexts are others.
-    is_next: bool = False
 
 
 class LocalEngine:
@@ -88,9 +70,7 @@ class LocalEngine:
         self._settings = settings
         self._calibrated = calibrated
         self._model: Model | None = None
-        #: Those that no request works on, and those that one does.
-        self._caches: OrderedDict[ContextKey, Cache] = OrderedDict()
-        self._lent: dict[ContextKey, Cache] = {}
+        self._contexts = KeptContexts()
         self._side_by_side = SideBySide()
         #: Whose context was only glanced at.
         self._unread: Job | None = None
@@ -118,8 +98,7 @@ class LocalEngine:
 
     def forget(self) -> None:
         """Drop every encoded context: the next request pays for its own."""
-        self._caches.clear()
-        self._lent.clear()
+        self._contexts.clear()
         self._unread = None
 
     @torch.inference_mode()
@@ -147,10 +126,10 @@ class LocalEngine:
             return explained(request, self._settings.model, _shown(request, model))
         seed = secrets.randbelow(MAX_SEED) if request.seed is None else request.seed
         rng = torch.Generator().manual_seed(seed)
-        key, n_glance = _context_key(request, model), self._settings.glance_tokens
-        if self._unread is not None and _context_key(self._unread.request, model) == key:
+        key, n_glance = context_key(request, model), self._settings.glance_tokens
+        if self._unread is not None and context_key(self._unread.request, model) == key:
             self._unread = None
-        with self._cache(key, model) as cache:
+        with self._contexts.lend(key, model) as cache:
             check_pairing(model.denoiser, sampler, cache)
             if request.lane != "inline":
                 cache.drop_inexact()
@@ -158,7 +137,7 @@ class LocalEngine:
             if not is_worth_it(job, n_glance):
                 return self._fill(job, seed)
         self._unread = job
-        with self._cache(key._replace(is_glance=True), model) as cache:
+        with self._contexts.lend(key._replace(is_glance=True), model) as cache:
             return self._fill(glancing(replace(job, cache=cache), n_glance), seed)
 
     @torch.inference_mode()
@@ -171,7 +150,7 @@ class LocalEngine:
         failures = told_failures(
             model.denoiser.device, self.forget, partial(self._lose_device, model)
         )
-        with failures, self._cache(key, model) as cache:
+        with failures, self._contexts.lend(key, model) as cache:
             job = NextEditJob(request, model, cache, cancel)
             proposals = tuple(next_edits(job))
         return NextEdits(
@@ -193,7 +172,7 @@ class LocalEngine:
         job, self._unread = self._unread, None
         if job is None:
             return
-        with self._cache(_context_key(job.request, job.model), job.model) as cache:
+        with self._contexts.lend(context_key(job.request, job.model), job.model) as cache:
             try:
                 read(replace(job, cache=cache, cancel=_Until(must_stop)))
             except _SomebodyAsks:
@@ -252,26 +231,6 @@ class LocalEngine:
             self._model.denoiser.model.side_by_side = self._side_by_side
         return self._model
 
-    @contextmanager
-    def _cache(self, key: ContextKey, model: Model) -> Iterator[Cache]:
-        """Lend a cache: what the last request of its kind encoded need not be encoded again.
-
-        While another request has it, a copy.
-        """
-        cache = self._caches.pop(key, None)
-        if cache is None:
-            lent = self._lent.get(key)
-            cache = own_copy(lent, model.denoiser)
-        self._lent[key] = cache
-        try:
-            yield cache
-        finally:
-            if self._lent.get(key) is cache:
-                del self._lent[key]
-            self._caches[key] = cache
-            if len(self._caches) > N_CONTEXTS:
-                self._caches.popitem(last=False)
-
 
 class _SomebodyAsks(Exception):
     """There is something better to do than to read ahead."""
@@ -322,9 +281,3 @@ def _opened(request: InfillRequest) -> InfillRequest:
     if is_open and request.mode in ("rewrite", "repair"):
         return msgspec.structs.replace(request, mode="infill")
     return request
-
-
-def _context_key(request: InfillRequest, model: Model) -> ContextKey:
-    others = (request.context_form or "own") if request.context else ""
-    form = model.layout.form_of(request, request.spans[0])
-    return ContextKey(request.document, form, others)

@@ -6,6 +6,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from model_runtime.protocol import InfillRequest, MaskSpan
+
 #: What running a completed program came to. "fail": its own check says so; "error": it does not
 #: compile, raises something else, or dies.
 Verdict = Literal["pass", "fail", "error", "timeout"]
@@ -35,6 +37,22 @@ class EvalTask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     check: Check | None = None
     #: Package, version and licence of the text, where it is somebody's.
     source: str = ""
+
+    def request(self, seed: int = 0) -> InfillRequest:
+        """Return what asks for the gap.
+
+        In a document of its own: no task profits from a context that another one encoded.
+        """
+        return InfillRequest(
+            id=self.id,
+            path=self.path,
+            document=self.id,
+            language=self.language,
+            prefix=self.prefix,
+            suffix=self.suffix,
+            spans=(MaskSpan(single_line=self.single_line),),
+            seed=seed,
+        )
 
     def complete(self, text: str) -> str:
         """Put a fill into its place, in the shape that was asked for.

@@ -13,7 +13,7 @@ The draws of l are stratified: each covers an equal part of 1 … L.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 import torch
@@ -43,6 +43,11 @@ class Likelihood(msgspec.Struct, frozen=True, kw_only=True):
     #: Negative log-probability of it all.
     nats: float
 
+    @classmethod
+    def of(cls, token_ids: Sequence[int], text: str, nats: float) -> Self:
+        """Return what a text cost, and its tokens."""
+        return cls(n_tokens=len(token_ids), n_bytes=len(text.encode()), nats=nats)
+
     @property
     def perplexity(self) -> float:
         """Per token; comparable only between models of one tokenizer."""
@@ -60,6 +65,10 @@ class Likelihood(msgspec.Struct, frozen=True, kw_only=True):
             n_bytes=self.n_bytes + other.n_bytes,
             nats=self.nats + other.nats,
         )
+
+
+#: No text at all.
+NOTHING = Likelihood(n_tokens=0, n_bytes=0, nats=0.0)
 
 
 def bound(

@@ -7,6 +7,7 @@ under which that is the likeliest (logistic regression, by Newton's method).
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,7 +16,8 @@ import torch
 from model_runtime.engines.loading import CALIBRATION_PATH
 from model_runtime.engines.local import LocalEngine
 from model_runtime.evaluation.heldout import read_tasks
-from model_runtime.evaluation.run import Journal, describe_machine, spread
+from model_runtime.evaluation.logistic import fitted
+from model_runtime.evaluation.run import describe_machine, journal_of, spread
 from model_runtime.evaluation.typed import Made, Maker, by_engine
 from model_runtime.evaluation.typist import line_of, pauses
 from model_runtime.settings import flags_of, load_settings
@@ -25,11 +27,11 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
 
-    from model_runtime.evaluation.typist import Ghost, Line
+    from model_runtime.evaluation.base import EvalTask
+    from model_runtime.evaluation.typist import Ghost
 
-_N_ITERATIONS = 50
-#: Keeps weights small that few examples speak for.
-_RIDGE = 1e-2
+#: Next to none: there are examples enough for three weights.
+_PULL = 1e-6
 
 
 #: From which confidence on suggestions are cut out.
@@ -47,33 +49,30 @@ class Example(msgspec.Struct, frozen=True):
 def main(arguments: argparse.Namespace) -> str:
     """Ask, fit, write the weights and say what they are."""
     tasks = [task for task in read_tasks(arguments.tasks) if task.single_line]
-    # The base's own numbers are wanted.
-    engine = LocalEngine(load_settings(flags_of(arguments)), calibrated=False)
     lines = [line for line in map(line_of, spread(tasks, arguments.limit)) if line is not None]
-    try:
+    # The base's own numbers are wanted.
+    settings = load_settings(flags_of(arguments))
+    with contextlib.closing(LocalEngine(settings, calibrated=False)) as engine:
         make = by_engine(engine, "calibrate", 0.0)
         make(lines[0], 0)
         machine = describe_machine(engine)
-        path = arguments.out / "calibrate.jsonl"
-        journal = Journal(path, machine, Made, resume=arguments.resume)
+        journal = journal_of(arguments, "calibrate", machine, Made, "by", "id", "at")
         made = Maker("base", make, journal)
         found: list[Example] = []
         for line in lines:
             for at in pauses(line):
                 found += examples(line, at, made(line, at))
-    finally:
-        engine.close()
     weights = fit(found)
     (arguments.out / CALIBRATION_PATH.name).write_bytes(msgspec.json.encode(weights) + b"\n")
     return f"{len(found)} suggestions: {msgspec.to_builtins(weights)}\n"
 
 
-def examples(line: Line, at: int, ghost: Ghost) -> Iterable[Example]:
+def examples(line: EvalTask, at: int, ghost: Ghost) -> Iterable[Example]:
     """Hold each suggestion that may be shown of what was made for a place against the line."""
     for shown in dict.fromkeys(map(ghost.shown, _LEVELS)):
         confidence = ghost.confidence(shown)
         if shown and confidence is not None:
-            yield Example(confidence, len(shown), line.text[at:].startswith(shown))
+            yield Example(confidence, len(shown), line.reference[at:].startswith(shown))
 
 
 def fit(found: list[Example]) -> Calibration:
@@ -84,13 +83,6 @@ def fit(found: list[Example]) -> Calibration:
     """
     p = torch.tensor([one.confidence for one in found], dtype=torch.float64).clamp(1e-6, 1 - 1e-6)
     n_chars = torch.tensor([one.n_chars for one in found], dtype=torch.float64)
-    right = torch.tensor([one.is_right for one in found], dtype=torch.float64)
     features = torch.stack([torch.ones_like(p), p.logit(), n_chars.log()], 1)
-    weights = torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64)
-    ridge = _RIDGE * torch.eye(3, dtype=torch.float64)
-    for _ in range(_N_ITERATIONS):
-        said = (features @ weights).sigmoid()
-        curvature = features.T @ (features * (said * (1 - said))[:, None]) + ridge
-        weights = weights + torch.linalg.solve(curvature, features.T @ (right - said))
-    bias, slope, length = weights.tolist()
+    bias, slope, length = fitted(features.tolist(), [one.is_right for one in found], pull=_PULL)
     return Calibration(bias=bias, slope=slope, length=length)

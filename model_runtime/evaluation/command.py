@@ -23,42 +23,26 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from model_runtime.engines import ENGINES
-from model_runtime.errors import BadRequest, RuntimeFault
-from model_runtime.evaluation.heldout import make_tasks, read_tasks, write_tasks
-from model_runtime.evaluation.humaneval import read_humaneval
-from model_runtime.evaluation.metrics import summarize
-from model_runtime.evaluation.modes import measure_holes, measure_repair, table
-from model_runtime.evaluation.report import Run, markdown, read_report, write_report
-from model_runtime.evaluation.run import (
-    WARM_UP,
-    EngineFiller,
-    Journal,
-    describe_machine,
-    evaluate,
-    spread,
-)
-from model_runtime.settings import add_flags, flags_of, load_settings
-from model_runtime.training.data import read_documents
+from model_runtime.errors import RuntimeFault
+from model_runtime.settings import add_flags
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
 
-    from model_runtime.engines.base import Engine
-    from model_runtime.evaluation.base import EvalTask, Outcome
-    from model_runtime.evaluation.metrics import Summary
-    from model_runtime.evaluation.modes import Filled, Repaired
-
-log = logging.getLogger(__name__)
+#: What measures a benchmark, where it is not the module of its name.
+MODULES = {
+    "heldout": "fills",
+    "holes": "modes",
+    "humaneval": "fills",
+    "join": "fills",
+    "make-tasks": "heldout",
+    "repair": "modes",
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -143,167 +127,18 @@ def _configure_edits(edits: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Measure or join; return the exit status."""
+    """Measure or join, print the page; return the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    name = MODULES.get(arguments.benchmark, arguments.benchmark.replace("-", "_"))
     try:
-        if arguments.benchmark == "make-tasks":
-            documents = read_documents(arguments.data, arguments.split)
-            write_tasks(make_tasks(documents, arguments.seed), arguments.out)
-            return 0
-        if arguments.benchmark in _MEASURES:
-            return _MEASURES[arguments.benchmark](arguments)
-        if arguments.benchmark == "join":
-            runs = [run for path in arguments.report for run in read_report(path)]
-        else:
-            runs = _measure(arguments)
-        write_report(runs, arguments.out)
+        # Only now: some take any engine, and start where there is no torch.
+        module = import_module(f"model_runtime.evaluation.{name}")
+        words: str = module.main(arguments)
+        if page_name := getattr(module, "PAGE_NAME", ""):
+            arguments.out.mkdir(parents=True, exist_ok=True)
+            (arguments.out / page_name).write_text(words, encoding="utf-8")
     except RuntimeFault as fault:
         sys.stderr.write(f"{fault}\n")
         return 1
-    sys.stdout.write(markdown(runs))
-    return 0
-
-
-def _measure_page(arguments: argparse.Namespace) -> int:
-    # The other benchmarks take any engine, and start where there is no torch.
-    name = arguments.benchmark.replace("-", "_")
-    words: str = import_module(f"model_runtime.evaluation.{name}").main(arguments)
     sys.stdout.write(words)
     return 0
-
-
-def _measure_mode(arguments: argparse.Namespace) -> int:
-    settings = load_settings(flags_of(arguments))
-    make: Any = ENGINES.load(settings.engine)
-    engine: Engine = make(settings)
-    tasks, run = read_humaneval(arguments.file), not arguments.no_run
-    measured: list[Repaired] | list[Filled]
-    try:
-        if arguments.benchmark == "repair":
-            chosen = spread(tasks, arguments.limit)
-            measured = measure_repair(engine, chosen, seed=arguments.seed, run=run)
-        else:
-            limit = arguments.limit
-            measured = measure_holes(engine, tasks, limit, seed=arguments.seed, run=run)
-        machine = describe_machine(engine)
-    finally:
-        engine.close()
-    words = table(measured)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / f"{arguments.benchmark}.md").write_text(words, encoding="utf-8")
-    (arguments.out / f"{arguments.benchmark}.json").write_bytes(
-        msgspec.json.encode({"machine": machine, "seed": arguments.seed, "measured": measured})
-    )
-    sys.stdout.write(words)
-    return 0
-
-
-#: Benchmarks with a page of their own.
-_MEASURES: dict[str, Callable[[argparse.Namespace], int]] = {
-    "calibrate": _measure_page,
-    "edits": _measure_page,
-    "holes": _measure_mode,
-    "keyboard": _measure_page,
-    "next-edit": _measure_page,
-    "perplexity": _measure_page,
-    "project": _measure_page,
-    "repair": _measure_mode,
-    "rules": _measure_page,
-    "self-correction": _measure_page,
-    "typing": _measure_page,
-}
-
-
-def _measure(arguments: argparse.Namespace) -> list[Run]:
-    settings = load_settings(flags_of(arguments))
-    make: Any = ENGINES.load(settings.engine)
-    engine: Engine = make(settings)
-    try:
-        return [
-            _measure_one(arguments, engine, settings.sampler, name, tasks, params, point)
-            for name, tasks in _read_benchmarks(arguments)
-            for params, point in _points(arguments)
-        ]
-    finally:
-        engine.close()
-
-
-def _measure_one(
-    arguments: argparse.Namespace,
-    engine: Engine,
-    sampler: str,
-    name: str,
-    tasks: Sequence[EvalTask],
-    params: dict[str, Any],
-    point: str,
-) -> Run:
-    filler = EngineFiller(engine, sampler=sampler, params=params)
-    filler(WARM_UP, arguments.seed)
-    machine = describe_machine(engine)
-    settings = {
-        "sampler": sampler,
-        "params": params,
-        "seed": arguments.seed,
-        "n_tasks": len(tasks),
-        "settings": flags_of(arguments),
-    }
-    series = arguments.series or sampler or "default"
-    file_name = re.sub(r"[^\w.=-]+", "-", f"{name} {series} {point}".strip()) + ".jsonl"
-    outcomes = evaluate(
-        tasks,
-        filler,
-        seed=arguments.seed,
-        run_checks=not getattr(arguments, "no_run", False),
-        journal=Journal(arguments.out / file_name, settings | machine, resume=arguments.resume),
-    )
-    return Run(
-        benchmark=name,
-        series=series,
-        point=point,
-        settings=settings,
-        machine=machine,
-        summary=summarize(outcomes),
-        by_language=_by_language(outcomes),
-    )
-
-
-def _by_language(outcomes: Sequence[Outcome]) -> dict[str, Summary]:
-    languages = dict.fromkeys(outcome.language for outcome in outcomes)
-    return {
-        language: summarize([outcome for outcome in outcomes if outcome.language == language])
-        for language in languages
-    }
-
-
-def _read_benchmarks(arguments: argparse.Namespace) -> list[tuple[str, list[EvalTask]]]:
-    if arguments.benchmark == "heldout":
-        return [("heldout", spread(read_tasks(arguments.tasks), arguments.limit))]
-    return [
-        (path.name.partition(".")[0], spread(read_humaneval(path), arguments.limit))
-        for path in arguments.file
-    ]
-
-
-def _points(arguments: argparse.Namespace) -> list[tuple[dict[str, Any], str]]:
-    """List the parameters of each measurement, with the name of its point."""
-    fixed = dict(_assignment(words) for words in arguments.set)
-    if not arguments.sweep:
-        return [(fixed, "")]
-    name, _, values = arguments.sweep.partition("=")
-    pairs = [_assignment(f"{name}={value}") for value in values.split(",")]
-    return [(fixed | {key: value}, f"{key}={value}") for key, value in pairs]
-
-
-def _assignment(words: str) -> tuple[str, Any]:
-    """Read NAME=VALUE; a value that is JSON is taken as such, any other as text.
-
-    Raises:
-        BadRequest: there is no name or no value.
-    """
-    name, equals, value = words.partition("=")
-    if not (name and equals and value):
-        raise BadRequest(f"{words!r} is not of the form NAME=VALUE")
-    try:
-        return name, msgspec.json.decode(value)
-    except msgspec.DecodeError:
-        return name, value

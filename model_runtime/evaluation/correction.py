@@ -12,17 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from model_runtime.evaluation.asking import ask
 from model_runtime.evaluation.base import Fill
 from model_runtime.evaluation.metrics import Rate, Summary, rate, summarize
-from model_runtime.evaluation.run import Deaf, Unstoppable
-from model_runtime.protocol import InfillRequest, MaskSpan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from model_runtime.engines.base import Engine
     from model_runtime.evaluation.base import EvalTask, Outcome
-    from model_runtime.protocol import Finished
 
 #: Results asked for where none parses, each time.
 N_OTHERS = 4
@@ -105,51 +103,35 @@ class EditorFiller:
         if self._stage.keeps_line_end and task.single_line and task.reference.endswith("\n"):
             suffix = f"\n{suffix}"
         started = time.process_time()
-        n_alternatives, best_only = self._stage.n_alternatives, self._stage.best_only
-        found = [self._ask(task, seed, task.prefix, suffix, n_alternatives, best_only=best_only)]
-        text = _first_that_parses(task, _texts(found[0]))
+        request = msgspec.structs.replace(
+            task.request(seed),
+            suffix=suffix,
+            sampler=self._stage.sampler,
+            params=self._stage.params,
+            n_alternatives=self._stage.n_alternatives,
+            best_only=self._stage.best_only,
+        )
+        found = [ask(self._engine, request)]
+        text = _first_that_parses(task, found[0].texts)
         for n_round in range(self._stage.n_rounds):
             if parses(task, text):
                 break
             start, end = fault_line(task, text) if n_round == 0 else (0, len(text))
             head, tail = text[:start], text[end:]
-            others = self._ask(task, seed, task.prefix + head, tail + suffix, N_OTHERS)
-            found.append(others)
-            tried = [text, *(head + other + tail for other in _texts(others))]
+            others = msgspec.structs.replace(
+                request, prefix=task.prefix + head, suffix=tail + suffix, n_alternatives=N_OTHERS,
+                best_only=False,
+            )  # fmt: skip
+            found.append(ask(self._engine, others))
+            tried = [text, *(head + other + tail for other in found[-1].texts)]
             text = _first_that_parses(task, tried)
-        usages = [finished.usage for finished in found]
+        usages = [answer.finished.usage for answer in found]
         return Fill(
             text=text,
             n_forwards=sum(usage.n_forwards for usage in usages),
             n_tokens=usages[0].n_tokens,
             seconds=time.process_time() - started,
         )
-
-    def _ask(
-        self,
-        task: EvalTask,
-        seed: int,
-        prefix: str,
-        suffix: str,
-        n_alternatives: int,
-        *,
-        best_only: bool = False,
-    ) -> Finished:
-        request = InfillRequest(
-            id=task.id,
-            # A document of its own: no task profits from a context that another one encoded.
-            document=task.id,
-            language=task.language,
-            prefix=prefix,
-            suffix=suffix,
-            spans=(MaskSpan(single_line=task.single_line),),
-            sampler=self._stage.sampler,
-            params=self._stage.params,
-            n_alternatives=n_alternatives,
-            best_only=best_only,
-            seed=seed,
-        )
-        return self._engine.infill(request, Deaf(), Unstoppable())
 
 
 def corrected(
@@ -216,10 +198,6 @@ def _fault(task: EvalTask, text: str) -> int | None:
     except ValueError:
         return 1
     return None
-
-
-def _texts(finished: Finished) -> list[str]:
-    return [alternative.texts[0] for alternative in finished.alternatives]
 
 
 def _first_that_parses(task: EvalTask, texts: Sequence[str]) -> str:

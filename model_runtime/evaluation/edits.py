@@ -10,28 +10,32 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
+from functools import partial
 from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-from model_runtime.engines.local import LocalEngine
+from model_runtime.evaluation.asking import ask
 from model_runtime.evaluation.base import Verdict
 from model_runtime.evaluation.edits_page import page
+from model_runtime.evaluation.execution import compiles
 from model_runtime.evaluation.pack import read_pack
 from model_runtime.evaluation.pack_holes import make_holes
-from model_runtime.evaluation.run import Deaf, Journal, Unstoppable, describe_machine, spread
+from model_runtime.evaluation.run import describe_machine, engine_of, journal_of, spread
 from model_runtime.protocol import InfillRequest, MaskSpan
-from model_runtime.settings import flags_of, load_settings
+from model_runtime.settings import flags_of
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
 
     from model_runtime.engines.base import Engine
+    from model_runtime.evaluation.asking import Answer
     from model_runtime.evaluation.pack import Function
     from model_runtime.evaluation.pack_holes import HoleTask
-    from model_runtime.protocol import Finished, Mode
+    from model_runtime.protocol import Enclosing, Mode
 
 N_REPAIRS = 8
 INSTRUCTION = "Implement the function."
@@ -59,25 +63,16 @@ Ask: TypeAlias = "Callable[[], Edited]"
 
 def main(arguments: argparse.Namespace) -> str:
     """Measure what is asked for; write and return the page."""
-    arguments.out.mkdir(parents=True, exist_ok=True)
     settings = {"seed": arguments.seed, "settings": flags_of(arguments)}
-    journal = Journal(arguments.out / "edits.jsonl", settings, Edited, resume=arguments.resume)
-    engine = LocalEngine(load_settings(flags_of(arguments)))
-    known = {(one.id, one.kind): one for one in journal.read()}
-    try:
-        for name, ask in _asked(arguments, engine):
-            if name not in known:
-                known[name] = ask()
-                journal.append(known[name])
+    journal = journal_of(arguments, "edits", settings, Edited, "id", "kind")
+    with engine_of(arguments, "local") as engine:
+        for name, measure in _asked(arguments, engine):
+            journal.once(name, measure)
         machine = describe_machine(engine)
-    finally:
-        engine.close()
-    edits, date = list(known.values()), time.strftime("%Y-%m-%d")
+    edits, date = list(journal.known.values()), time.strftime("%Y-%m-%d")
     measured = {"machine": machine, "date": date, **settings, "edits": edits}
     (arguments.out / MEASURED_NAME).write_bytes(msgspec.json.encode(measured))
-    words = page(edits, machine, date)
-    (arguments.out / PAGE_NAME).write_text(words, encoding="utf-8")
-    return words
+    return page(edits, machine, date)
 
 
 def _asked(arguments: argparse.Namespace, engine: Engine) -> Iterator[tuple[tuple[str, str], Ask]]:
@@ -113,36 +108,34 @@ def _bodies(engine: Engine, one: Function, seed: int) -> Iterator[tuple[tuple[st
         ("body, the function not told", "", False),
         ("body, in words", INSTRUCTION, True),
     ]
-    for kind, instruction, is_told in ways:
-        span = MaskSpan(enclosing=one.enclosing if is_told else None)
 
-        def ask(kind: str = kind, instruction: str = instruction, span: MaskSpan = span) -> Edited:
-            found, seconds = _ask(engine, one, "infill", (span,), seed, instruction)
-            (text,) = found.alternatives[0].texts
-            return _edited(one, kind, text, seconds, one.run(text))
+    def write(kind: str, words: str, where: Enclosing | None) -> Edited:
+        answer = _ask(engine, one, "infill", MaskSpan(enclosing=where), seed, instruction=words)
+        return _edited(one, kind, answer.text, answer.processor_s, one.run(answer.text))
 
-        yield (one.id, kind), ask
+    for kind, words, is_told in ways:
+        yield (one.id, kind), partial(write, kind, words, one.enclosing if is_told else None)
 
 
 def _repairs(engine: Engine, one: Function, seed: int) -> Iterator[tuple[tuple[str, str], Ask]]:
     """Have a body repaired: a right one, a faulty one, and one that a diagnostic points into."""
-    ways = [("clean", one.body, False), ("faulty", one.faulty, False), ("told", one.faulty, True)]
-    for kind, body, is_told in ways:
-        place = one.fault_lines if is_told else None
-        span = MaskSpan(text=body, enclosing=one.enclosing, told=place)
 
-        def ask(
-            kind: str = kind, body: str = body, span: MaskSpan = span, *, is_told: bool = is_told
-        ) -> Edited:
-            words = one.symptoms if is_told else ""
-            found, seconds = _ask(engine, one, "repair", (span,), seed, words, N_REPAIRS)
-            texts = [alternative.texts[0] for alternative in found.alternatives]
-            parsing = (text for text in texts if parses(one, text))
-            text = next(parsing, texts[0])
-            verdict = one.run(text)
-            return _edited(one, f"repair, {kind}", text, seconds, verdict, is_same=text == body)
+    def repair(kind: str, body: str, told: tuple[int, int] | None, words: str) -> Edited:
+        span = MaskSpan(text=body, enclosing=one.enclosing, told=told)
+        answer = _ask(
+            engine, one, "repair", span, seed, instruction=words, n_alternatives=N_REPAIRS
+        )
+        text = next((text for text in answer.texts if parses(one, text)), answer.text)
+        is_same = text == body
+        return _edited(one, kind, text, answer.processor_s, one.run(text), is_same=is_same)
 
-        yield (one.id, f"repair, {kind}"), ask
+    ways = [
+        ("repair, clean", one.body, None, ""),
+        ("repair, faulty", one.faulty, None, ""),
+        ("repair, told", one.faulty, one.fault_lines, one.symptoms),
+    ]
+    for way in ways:
+        yield (one.id, way[0]), partial(repair, *way)
 
 
 def _holes(engine: Engine, task: HoleTask, seed: int) -> Iterator[tuple[tuple[str, str], Ask]]:
@@ -150,8 +143,14 @@ def _holes(engine: Engine, task: HoleTask, seed: int) -> Iterator[tuple[tuple[st
 
     def fill(mode: Mode, chosen: Sequence[int]) -> tuple[tuple[str, ...], float]:
         before, spans, behind = task.spans(chosen)
-        found, seconds = _request(engine, task.id, task.language, mode, before, spans, behind, seed)
-        return found.alternatives[0].texts, seconds
+        answer = ask(
+            engine,
+            InfillRequest(
+                id=task.id, document=task.id, language=task.language, prefix=before, suffix=behind,
+                spans=spans, mode=mode, seed=seed, best_only=True,
+            ),
+        )  # fmt: skip
+        return answer.finished.alternatives[0].texts, answer.processor_s
 
     def together() -> Edited:
         everything = range(len(task.holes))
@@ -201,51 +200,20 @@ def _edited(
 
 
 def _ask(
-    engine: Engine,
-    one: Function,
-    mode: Mode,
-    spans: tuple[MaskSpan, ...],
-    seed: int,
-    instruction: str,
-    n_alternatives: int = 1,
-) -> tuple[Finished, float]:
-    return _request(
-        engine, one.id, one.language, mode, one.prefix, spans, one.suffix, seed,
-        instruction, n_alternatives,
-    )  # fmt: skip
-
-
-def _request(
-    engine: Engine,
-    name: str,
-    language: str,
-    mode: Mode,
-    prefix: str,
-    spans: tuple[MaskSpan, ...],
-    suffix: str,
-    seed: int,
-    instruction: str = "",
-    n_alternatives: int = 1,
-) -> tuple[Finished, float]:
-    """Ask, and say how many of the processor's seconds it took: other work does not count."""
+    engine: Engine, one: Function, mode: Mode, span: MaskSpan, seed: int, **fields: Any
+) -> Answer:
     request = InfillRequest(
-        id=name, document=name, language=language, prefix=prefix, suffix=suffix, spans=spans,
-        mode=mode, instruction=instruction, seed=seed, n_alternatives=n_alternatives,
-        best_only=True,
+        id=one.id, document=one.id, language=one.language, prefix=one.prefix, suffix=one.suffix,
+        spans=(span,), mode=mode, seed=seed, best_only=True, **fields,
     )  # fmt: skip
-    started = time.process_time()
-    return engine.infill(request, Deaf(), Unstoppable()), time.process_time() - started
+    return ask(engine, request)
 
 
 def parses(one: Function, body: str) -> bool:
     """Say whether the file parses with a body in it."""
     text = one.prefix + body + one.suffix
-    if one.language == "javascript":
-        command = [shutil.which("node") or "node", "--check", "-"]
-        ran = subprocess.run(command, input=text.encode(), check=False, capture_output=True)
-        return ran.returncode == 0
-    try:
-        compile(text, "completed", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError):
-        return False
-    return True
+    if one.language != "javascript":
+        return compiles(text)
+    command = [shutil.which("node") or "node", "--check", "-"]
+    ran = subprocess.run(command, input=text.encode(), check=False, capture_output=True)
+    return ran.returncode == 0

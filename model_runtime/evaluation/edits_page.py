@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from model_runtime.evaluation.metrics import rate
-from model_runtime.evaluation.modes import percent
+from model_runtime.evaluation.report import table
+from model_runtime.evaluation.run import described
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,30 +40,21 @@ _ROWS = """
 
 def page(edits: Sequence[Edited], machine: dict[str, str], date: str) -> str:
     """Return the page, in Markdown."""
-    machine_words = ", ".join(f"{name} {value}" for name, value in machine.items())
-    return "".join([_HEAD, f"{date}, {machine_words}.\n", _ROWS, "\n", table(edits)])
+    return "".join([_HEAD, f"{date}, {described(machine)}.\n", _ROWS, "\n", shares(edits)])
 
 
-def table(edits: Sequence[Edited]) -> str:
+def shares(edits: Sequence[Edited]) -> str:
     """Return a row for each kind of edit in each language, and in both."""
-    lines = [
-        "| | language | tasks | passing | left alone | s |",
-        "|---|---|---:|---:|---:|---:|",
-    ]
+    rows = []
     for kind in dict.fromkeys(one.kind for one in edits):
         of_kind = [one for one in edits if one.kind == kind]
         languages = sorted({one.language for one in of_kind})
-        groups: list[tuple[str, list[Any]]] = [
-            (language, [one for one in of_kind if one.language == language])
-            for language in languages
-        ]
-        if len(languages) > 1:
-            groups.append(("all", of_kind))
-        for language, ones in groups:
+        for language in [*languages, "all"] if len(languages) > 1 else languages:
+            ones = [one for one in of_kind if language in (one.language, "all")]
             n = len(ones)
-            passing = percent(rate(sum(one.verdict == "pass" for one in ones), n))
-            same = percent(rate(sum(one.is_same for one in ones), n)) if "repair" in kind else ""
+            passing = rate(sum(one.verdict == "pass" for one in ones), n).percent()
+            same = rate(sum(one.is_same for one in ones), n).percent() if "repair" in kind else ""
             seconds = statistics.median(one.seconds for one in ones)
-            cells = [kind, language, str(n), passing, same, f"{seconds:.1f}"]
-            lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+            rows.append((kind, language, str(n), passing, same, f"{seconds:.1f}"))
+    head = ("", "language", "tasks", "passing", "left alone", "s")
+    return table(head, rows, "|---|---|---:|---:|---:|---:|")

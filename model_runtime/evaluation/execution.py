@@ -81,6 +81,15 @@ def run_program(text: str, limits: RunLimits | None = None, language: str = "pyt
     return _read_report(said.decode(errors="replace"), nonce, child.returncode)
 
 
+def compiles(text: str) -> bool:
+    """Say whether Python parses a text; it is not run."""
+    try:
+        compile(text, "completed", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
 def _python(limits: RunLimits, nonce: str) -> list[str]:
     numbers = (int(limits.wall_s) + 1, limits.memory_bytes, limits.file_bytes)
     # -B: the child's directory stays empty; -I, -S: it sees the standard library only.

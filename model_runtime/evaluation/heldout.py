@@ -17,9 +17,11 @@ import msgspec
 
 from model_runtime.evaluation.base import EvalTask
 from model_runtime.evaluation.rows import read_rows
+from model_runtime.training.data import read_documents
 from model_runtime.training.tasks import Kind, Limits, sample_task
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
@@ -55,6 +57,13 @@ _MAX_TRIES = 20_000
 #: A line that is a comment in one of the languages: prose, which nobody could guess.
 _COMMENT = re.compile(r"^\s*(#(?!include|if|define|endif)|//|/?\*|--|\"\"\")", re.MULTILINE)
 _SINGLE_LINE_KINDS = frozenset({"line", "statement", "rest"})
+
+
+def main(arguments: argparse.Namespace) -> str:
+    """Cut tasks out of a corpus and write them."""
+    documents = read_documents(arguments.data, arguments.split)
+    write_tasks(make_tasks(documents, arguments.seed), arguments.out)
+    return ""
 
 
 def read_tasks(path: Path | None = None) -> list[EvalTask]:

@@ -14,18 +14,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from model_runtime.engines.local import LocalEngine
 from model_runtime.errors import RuntimeFault
 from model_runtime.evaluation.heldout import read_tasks
-from model_runtime.evaluation.keyboard_page import (
-    BARE,
-    OURS,
-    STOPPED,
-    Measured,
-    page,
-)
+from model_runtime.evaluation.keyboard_page import BARE, OURS, STOPPED, Measured, page
 from model_runtime.evaluation.keyboard_plots import plots
-from model_runtime.evaluation.run import Journal, describe_machine, spread
+from model_runtime.evaluation.run import describe_machine, engine_of, journal_of, spread
 from model_runtime.evaluation.typed import Made, Maker, by_engine, by_llama_cpp
 from model_runtime.evaluation.typist import gap_in, line_of
 from model_runtime.protocol import LEAST_CONFIDENCE
@@ -34,6 +27,7 @@ from model_runtime.settings import flags_of, load_settings
 if TYPE_CHECKING:
     import argparse
 
+PAGE_NAME = "keyboard.md"
 #: Lines of which what stopping saves is measured, and for which the others make ghost text.
 N_FEW = 100
 #: Played for the curve.
@@ -46,15 +40,16 @@ def main(arguments: argparse.Namespace) -> str:
     pairs = [(task, line_of(task)) for task in spread(tasks, arguments.limit)]
     chosen = [(task, line) for task, line in pairs if line is not None]
     settings = load_settings(flags_of(arguments))
-    engine = LocalEngine(settings)
-    bare = LocalEngine(msgspec.structs.replace(settings, heal_tokens=False, end_early=False))
     balanced = LEAST_CONFIDENCE["balanced"]
-    try:
+    untouched = {"heal_tokens": "false", "end_early": "false"}
+    with (
+        engine_of(arguments, "local") as engine,
+        engine_of(arguments, "local", **untouched) as bare,
+    ):
         # What it runs on is known once it is loaded.
         by_engine(engine, "warm-up", 0.0)(chosen[0][1], 0)
         machine = describe_machine(engine)
-        path = arguments.out / "keyboard.jsonl"
-        journal = Journal(path, machine, Made, resume=arguments.resume)
+        journal = journal_of(arguments, "keyboard", machine, Made, "by", "id", "at")
         measured = Measured(
             machine=machine | {"date": time.strftime("%Y-%m-%d")},
             lines=tuple(line for _, line in chosen),
@@ -77,14 +72,9 @@ def main(arguments: argparse.Namespace) -> str:
                 measured.play(STOPPED, line, stopped, (balanced,))
                 for maker in others:
                     measured.play(maker.by, line, maker, (0.0,))
-    finally:
-        engine.close()
-        bare.close()
-    words = page(measured)
     (arguments.out / "keyboard.json").write_bytes(
         msgspec.json.format(msgspec.json.encode(measured.report()), indent=1) + b"\n"
     )
-    (arguments.out / "keyboard.md").write_text(words, encoding="utf-8")
     for file_name, drawing in plots(measured).items():
         (arguments.out / file_name).write_text(drawing, encoding="utf-8")
-    return words
+    return page(measured)

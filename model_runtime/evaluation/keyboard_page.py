@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from model_runtime.evaluation.metrics import rate
-from model_runtime.evaluation.modes import percent
 from model_runtime.evaluation.report import table
-from model_runtime.evaluation.typist import Played, play
+from model_runtime.evaluation.run import described
+from model_runtime.evaluation.typist import Played, play, total
 from model_runtime.protocol import LEAST_CONFIDENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from model_runtime.evaluation.typist import Ghost, Line
+    from model_runtime.evaluation.base import EvalTask
+    from model_runtime.evaluation.typist import Ghost, Make
+
+    #: A line, and what became of it where whole suggestions are accepted, and where words are, too.
+    Typed = tuple[EvalTask, Played, Played]
 
 OURS = "remask"
 BARE = "the base, bare"
@@ -74,17 +78,21 @@ class Measured:
     """What a run found."""
 
     machine: dict[str, str]
-    lines: tuple[Line, ...]
+    lines: tuple[EvalTask, ...]
     #: A line, the place of its task's own gap, and what was made there.
-    requests: list[tuple[Line, int, Ghost]] = field(default_factory=list)
+    requests: list[tuple[EvalTask, int, Ghost]] = field(default_factory=list)
     #: The same of all places where ghost text was made in full.
-    places: list[tuple[Line, int, Ghost]] = field(default_factory=list)
+    places: list[tuple[EvalTask, int, Ghost]] = field(default_factory=list)
     #: By who made it and from which confidence on it was shown: each line, twice; see `play`.
-    played: dict[tuple[str, float], list[tuple[Line, Played, Played]]] = field(default_factory=dict)
+    played: dict[tuple[str, float], list[Typed]] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
 
     def play(
-        self, name: str, line: Line, ask: Callable[[Line, int], Ghost], levels: Iterable[float]
+        self,
+        name: str,
+        line: EvalTask,
+        ask: Make,
+        levels: Iterable[float],
     ) -> None:
         """Have a line typed with what `ask` makes, shown from each of some confidences on."""
         for level in sorted(levels):
@@ -97,7 +105,7 @@ class Measured:
         The least sure fifth first.
         """
         found = [
-            (sure, line.text[at:].startswith(shown))
+            (sure, line.reference[at:].startswith(shown))
             for line, at, ghost in self.places
             if (shown := ghost.shown(BALANCED)) and (sure := ghost.confidence(shown)) is not None
         ]
@@ -121,8 +129,8 @@ class Measured:
                     "by": name,
                     "least_confidence": level,
                     "n_lines": len(lines),
-                    "whole": msgspec.to_builtins(sum((w for _, w, _ in lines), Played())),
-                    "words": msgspec.to_builtins(sum((w for _, _, w in lines), Played())),
+                    "whole": msgspec.to_builtins(total(w for _, w, _ in lines)),
+                    "words": msgspec.to_builtins(total(w for _, _, w in lines)),
                 }
                 for (name, level), lines in self.played.items()
             ],
@@ -132,7 +140,7 @@ class Measured:
 
 def page(measured: Measured) -> str:
     """Write the page as Markdown."""
-    machine = ", ".join(f"{key} {v}" for key, v in measured.machine.items() if key != "date")
+    machine = described({k: v for k, v in measured.machine.items() if k != "date"})
     levels = ", ".join(f"{v:g} ({key})" for key, v in LEAST_CONFIDENCE.items())
     parts = [
         _HEAD.format(
@@ -159,7 +167,7 @@ def page(measured: Measured) -> str:
     return "".join(parts)
 
 
-def _rows(measured: Measured) -> list[tuple[str, str, list[tuple[Line, Played, Played]]]]:
+def _rows(measured: Measured) -> list[tuple[str, str, list[Typed]]]:
     names = {0.0: EVERYTHING} | {level: name for name, level in LEAST_CONFIDENCE.items()}
     return [
         (name, names[level], lines)
@@ -177,14 +185,14 @@ def _keyboard_table(measured: Measured) -> str:
     for name, shown, lines in _rows(measured):
         whole = [one for _, one, _ in lines]
         words = [one for _, _, one in lines]
-        total = sum(whole, Played())
+        all_of_it = total(whole)
         rows.append(
             (
                 name,
                 shown,
                 str(len(lines)),
-                f"{100 * total.n_shown / total.n_asked:.0f}",
-                f"{100 * total.n_right / max(1, total.n_shown):.0f}",
+                f"{100 * all_of_it.n_shown / all_of_it.n_asked:.0f}",
+                f"{100 * all_of_it.n_right / max(1, all_of_it.n_shown):.0f}",
                 _with_interval(whole, n_wrong),
                 _with_interval(whole, n_saved),
                 _with_interval(words, n_saved),
@@ -198,16 +206,16 @@ def _cost_table(measured: Measured) -> str:
     stopped = measured.played[STOPPED, BALANCED]
     lines = {line for line, _, _ in stopped}
     every = [one for one in measured.played[OURS, 0.0] if one[0] in lines]
-    totals = [sum((whole for _, whole, _ in pair), Played()) for pair in (every, stopped)]
+    totals = [total(whole for _, whole, _ in pair) for pair in (every, stopped)]
     rows = [
         (
             name,
             str(len(lines)),
-            str(total.n_asked),
-            f"{total.n_forwards / total.n_chars:.3f}",
-            f"{total.processor_s / total.n_chars:.4f}",
+            str(one.n_asked),
+            f"{one.n_forwards / one.n_chars:.3f}",
+            f"{one.processor_s / one.n_chars:.4f}",
         )
-        for name, total in zip((EVERYTHING, "balanced"), totals, strict=True)
+        for name, one in zip((EVERYTHING, "balanced"), totals, strict=True)
     ]
     one, other = totals
     ratios = (
@@ -224,7 +232,7 @@ def _requests(measured: Measured) -> dict[str, tuple[int, int, int]]:
     """Return, by what is shown, the requests, those with something shown, and the right ones."""
     found = {}
     for name, level in [(EVERYTHING, 0.0), *LEAST_CONFIDENCE.items()]:
-        shown = [(line.text[at:], ghost.shown(level)) for line, at, ghost in measured.requests]
+        shown = [(line.reference[at:], ghost.shown(level)) for line, at, ghost in measured.requests]
         seen = [(rest, text) for rest, text in shown if text]
         n_right = sum(rest.startswith(text) for rest, text in seen)
         found[name] = len(shown), len(seen), n_right
@@ -233,7 +241,7 @@ def _requests(measured: Measured) -> dict[str, tuple[int, int, int]]:
 
 def _request_table(measured: Measured) -> str:
     rows = [
-        (name, str(n), percent(rate(n_shown, n)), percent(rate(n_right, n_shown)))
+        (name, str(n), rate(n_shown, n).percent(), rate(n_right, n_shown).percent())
         for name, (n, n_shown, n_right) in _requests(measured).items()
     ]
     return table(("shown", "requests", "something shown", "all of it right"), rows)
@@ -259,14 +267,14 @@ def _language_table(measured: Measured) -> str:
     return table(("language", "lines", "wrong per 100 characters", "keys saved %"), rows)
 
 
-def n_wrong(total: Played) -> float:
+def n_wrong(played: Played) -> float:
     """Return the wrong suggestions per 100 characters."""
-    return 100 * (total.n_shown - total.n_right) / total.n_chars
+    return 100 * (played.n_shown - played.n_right) / played.n_chars
 
 
-def n_saved(total: Played) -> float:
+def n_saved(played: Played) -> float:
     """Return the percentage of the keys that was saved."""
-    return 100 * (1 - total.n_keys / total.n_chars)
+    return 100 * (1 - played.n_keys / played.n_chars)
 
 
 def _with_interval(lines: Sequence[Played], measure: Callable[[Played], float]) -> str:
@@ -275,8 +283,6 @@ def _with_interval(lines: Sequence[Played], measure: Callable[[Played], float]) 
     The bootstrap's percentiles (Efron 1979).
     """
     rng = random.Random(0)  # noqa: S311  not for secrets
-    drawn = sorted(
-        measure(sum(rng.choices(lines, k=len(lines)), Played())) for _ in range(_N_RESAMPLES)
-    )
+    drawn = sorted(measure(total(rng.choices(lines, k=len(lines)))) for _ in range(_N_RESAMPLES))
     low, high = drawn[int(0.025 * _N_RESAMPLES)], drawn[int(0.975 * _N_RESAMPLES) - 1]
-    return f"{measure(sum(lines, Played())):.1f} ({low:.1f}-{high:.1f})"
+    return f"{measure(total(lines)):.1f} ({low:.1f}-{high:.1f})"

@@ -13,7 +13,7 @@ from model_runtime.evaluation.keyboard_page import (
     n_wrong,
 )
 from model_runtime.evaluation.plot import Series, draw_plot
-from model_runtime.evaluation.typist import Played
+from model_runtime.evaluation.typist import total
 
 if TYPE_CHECKING:
     from model_runtime.evaluation.keyboard_page import Measured
@@ -25,9 +25,9 @@ def plots(measured: Measured) -> dict[str, str]:
     for (name, level), lines in measured.played.items():
         if name == STOPPED:
             continue
-        total = sum((whole for _, whole, _ in lines), Played())
+        played = total(whole for _, whole, _ in lines)
         label = f"{level:g}" if name == OURS else ""
-        curves.setdefault(name, []).append((n_wrong(total), n_saved(total), label))
+        curves.setdefault(name, []).append((n_wrong(played), n_saved(played), label))
     fifths = [(100 * said, 100 * true, "") for said, true, _ in measured.fifths()]
     return {
         CURVE_NAME: draw_plot(

@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 #: Pull of each weight but the first towards 0: what few examples say is not taken at its word.
-RIDGE = 0.5
+PULL = 0.5
 N_ROUNDS = 50
 
 
-def fitted(rows: Sequence[Sequence[float]], is_right: Sequence[bool]) -> list[float]:
+def fitted(
+    rows: Sequence[Sequence[float]], is_right: Sequence[bool], pull: float = PULL
+) -> list[float]:
     """Return the weights [n_features] that make `is_right` likeliest.
 
     By Newton's method on the penalised likelihood (iteratively reweighted least squares).
@@ -22,13 +24,14 @@ def fitted(rows: Sequence[Sequence[float]], is_right: Sequence[bool]) -> list[fl
     Args:
         rows: [n, n_features]; the first feature is 1.
         is_right: [n].
+        pull: see `PULL`.
     """
     x = torch.tensor(rows, dtype=torch.float64)
     y = torch.tensor(is_right, dtype=torch.float64)
     # Features of one size, or the pull would mean another thing for each.
     scale = x.abs().amax(0).clamp(min=1e-9)
     x = x / scale
-    ridge = RIDGE * torch.eye(x.shape[1], dtype=torch.float64)
+    ridge = pull * torch.eye(x.shape[1], dtype=torch.float64)
     ridge[0, 0] = 1e-6
     weights = torch.zeros(x.shape[1], dtype=torch.float64)
     for _ in range(N_ROUNDS):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 #: Standard deviations in a two-sided 95 % interval.
-_Z = 1.96
+Z = 1.96
 
 
 class Rate(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +23,15 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
     value: float
     low: float
     high: float
+
+    def points(self, n_digits: int = 1) -> str:
+        """Show it and its interval, as numbers of a hundred."""
+        low, high = 100 * self.low, 100 * self.high
+        return f"{100 * self.value:.{n_digits}f} ({low:.0f}-{high:.0f})"
+
+    def percent(self) -> str:
+        """Show it and its interval, with their signs."""
+        return f"{self.value:.1%} ({self.low:.0%}-{self.high:.0%})"
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,8 +110,8 @@ def rate(n_hits: int, n: int) -> Rate:
     if n == 0:
         return Rate(value=0.0, low=0.0, high=1.0)
     share = n_hits / n
-    middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z * math.sqrt(share * (1 - share) / n + (_Z / (2 * n)) ** 2) / (1 + _Z**2 / n)
+    middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z * math.sqrt(share * (1 - share) / n + (Z / (2 * n)) ** 2) / (1 + Z**2 / n)
     return Rate(value=share, low=max(0.0, middle - half), high=min(1.0, middle + half))
 
 

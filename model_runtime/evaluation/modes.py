@@ -8,26 +8,30 @@ Holes: two to four lines of one function are filled together, and one after anot
 from __future__ import annotations
 
 import random
-import time
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from model_runtime.evaluation.execution import run_program
+from model_runtime.evaluation.asking import ask
+from model_runtime.evaluation.execution import compiles, run_program
 from model_runtime.evaluation.faults import plant
-from model_runtime.evaluation.humaneval import program
-from model_runtime.evaluation.metrics import Rate, rate
-from model_runtime.evaluation.run import Deaf, Unstoppable, spread
-from model_runtime.protocol import InfillRequest, MaskSpan
+from model_runtime.evaluation.humaneval import program, read_humaneval
+from model_runtime.evaluation.journal import once
+from model_runtime.evaluation.metrics import rate
+from model_runtime.evaluation.report import table
+from model_runtime.evaluation.run import describe_machine, engine_of, spread
+from model_runtime.protocol import MaskSpan
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterable, Sequence
 
     from model_runtime.engines.base import Engine
     from model_runtime.evaluation.base import EvalTask
-    from model_runtime.evaluation.run import Journal
-    from model_runtime.protocol import Finished, Mode
+    from model_runtime.evaluation.journal import Journal
+    from model_runtime.protocol import Mode
 
 N_REPAIRS = 8
 MAX_HOLES = 4
@@ -61,6 +65,27 @@ class Filled(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
 
 
+def main(arguments: argparse.Namespace) -> str:
+    """Measure repair or holes; write the table and what it is made of, and return it."""
+    tasks, run = read_humaneval(arguments.file), not arguments.no_run
+    measured: list[Repaired] | list[Filled]
+    with engine_of(arguments) as engine:
+        if arguments.benchmark == "repair":
+            chosen = spread(tasks, arguments.limit)
+            measured = measure_repair(engine, chosen, seed=arguments.seed, run=run)
+        else:
+            limit = arguments.limit
+            measured = measure_holes(engine, tasks, limit, seed=arguments.seed, run=run)
+        machine = describe_machine(engine)
+    words = shares(measured)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / f"{arguments.benchmark}.md").write_text(words, encoding="utf-8")
+    (arguments.out / f"{arguments.benchmark}.json").write_bytes(
+        msgspec.json.encode({"machine": machine, "seed": arguments.seed, "measured": measured})
+    )
+    return words
+
+
 def measure_repair(
     engine: Engine,
     tasks: Iterable[EvalTask],
@@ -78,19 +103,14 @@ def measure_repair(
         run: whether to try the functions out.
         journal: where results are kept; what stands there already is not done again.
     """
-    known = {(one.id, one.kind): one for one in journal.read()} if journal else {}
     measured = []
     for task in tasks:
         line = task.reference.strip()
         rng = random.Random(f"{seed}/{task.id}")  # noqa: S311  not for secrets
         planted = plant(line, task.prefix + task.suffix, rng)
         for asked, kind in [(line, "clean"), *([planted] if planted else [])]:
-            one = known.get((task.id, kind))
-            if one is None:
-                one = _repair(engine, task, asked, kind, seed=seed, run=run)
-                if journal:
-                    journal.append(one)
-            measured.append(one)
+            repair = partial(_repair, engine, task, asked, kind, seed=seed, run=run)
+            measured.append(once(journal, (task.id, kind), repair))
     return measured
 
 
@@ -99,15 +119,13 @@ def _repair(
 ) -> Repaired:
     line = task.reference.strip()
     indent, _, end = task.reference.partition(line)
-    started = time.perf_counter()
-    finished = _ask(
-        engine, task.id, "repair", task.prefix + indent, end + task.suffix,
-        (MaskSpan(text=asked, single_line=True),), seed, N_REPAIRS,
+    request = msgspec.structs.replace(
+        task.request(seed), prefix=task.prefix + indent, suffix=end + task.suffix, mode="repair",
+        spans=(MaskSpan(text=asked, single_line=True),), n_alternatives=N_REPAIRS, best_only=True,
     )  # fmt: skip
-    seconds = time.perf_counter() - started
-    texts = [alternative.texts[0] for alternative in finished.alternatives]
-    parsing = (text for text in texts if _compiles(task.complete(indent + text + end)))
-    got = next(parsing, texts[0])
+    answer = ask(engine, request)
+    parsing = (text for text in answer.texts if compiles(task.complete(indent + text + end)))
+    got = next(parsing, answer.text)
     return Repaired(
         id=task.id,
         kind=kind,
@@ -115,7 +133,7 @@ def _repair(
         got=got,
         exact=got == line,
         passes=_passes(task, indent + got + end) if run else None,
-        seconds=seconds,
+        seconds=answer.seconds,
     )
 
 
@@ -138,7 +156,6 @@ def measure_holes(
         run: whether to try the functions out.
         journal: where results are kept; what stands there already is not done again.
     """
-    known = {(one.id, one.mode): one for one in journal.read()} if journal else {}
     measured = []
     functions = [
         (name, [task for task in group if task.reference.strip()])
@@ -151,12 +168,8 @@ def measure_holes(
             continue
         chosen = sorted(rng.sample(lines, n_holes), key=lambda task: len(task.prefix))
         for mode, words in HOLE_MODES.items():
-            one = known.get((name, words))
-            if one is None:
-                one = _fill(engine, name, chosen, mode, seed=seed, run=run)
-                if journal:
-                    journal.append(one)
-            measured.append(one)
+            fill = partial(_fill, engine, name, chosen, mode, seed=seed, run=run)
+            measured.append(once(journal, (name, words), fill))
     return measured
 
 
@@ -169,14 +182,13 @@ def _fill(
     ends = [start + len(line) for start, line in zip(starts, references, strict=True)]
     between = [text[a:b] for a, b in zip(ends, [*starts[1:], ends[-1]], strict=True)]
     spans = tuple(MaskSpan(text="___", following=gap, single_line=True) for gap in between)
-    started = time.perf_counter()
-    finished = _ask(engine, name, mode, text[: starts[0]], text[ends[-1] :], spans, seed, 1)
-    seconds = time.perf_counter() - started
-    texts = finished.alternatives[0].texts
-    middle = "".join(fill + gap for fill, gap in zip(texts, between, strict=True))
     whole = msgspec.structs.replace(
-        tasks[0], prefix=text[: starts[0]], suffix=text[ends[-1] :], single_line=False
+        tasks[0], id=name, prefix=text[: starts[0]], suffix=text[ends[-1] :], single_line=False
     )
+    request = msgspec.structs.replace(whole.request(seed), spans=spans, mode=mode, best_only=True)
+    answer = ask(engine, request)
+    texts = answer.finished.alternatives[0].texts
+    middle = "".join(fill + gap for fill, gap in zip(texts, between, strict=True))
     return Filled(
         id=name,
         mode=HOLE_MODES[mode],
@@ -184,55 +196,24 @@ def _fill(
         references=references,
         exact=tuple(fill.rstrip() for fill in texts) == references,
         passes=_passes(whole, middle) if run else None,
-        seconds=seconds,
+        seconds=answer.seconds,
     )
-
-
-def _ask(
-    engine: Engine,
-    name: str,
-    mode: Mode,
-    prefix: str,
-    suffix: str,
-    spans: tuple[MaskSpan, ...],
-    seed: int,
-    n_alternatives: int,
-) -> Finished:
-    request = InfillRequest(
-        id=name, document=name, language="python", prefix=prefix, suffix=suffix, spans=spans,
-        mode=mode, seed=seed, n_alternatives=n_alternatives, best_only=True,
-    )  # fmt: skip
-    return engine.infill(request, Deaf(), Unstoppable())
-
-
-def _compiles(text: str) -> bool:
-    try:
-        compile(text, "completed", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError):
-        return False
-    return True
 
 
 def _passes(task: EvalTask, text: str) -> bool:
     return run_program(program(task, text)).verdict == "pass"
 
 
-def table(measured: Sequence[Repaired] | Sequence[Filled]) -> str:
+def shares(measured: Sequence[Repaired] | Sequence[Filled]) -> str:
     """Return the shares by kind of fault, or by way of filling, as a Markdown table."""
-    lines = ["| | n | exact | passing | s |", "|---|---|---|---|---|"]
     by_kind: dict[str, list[Repaired | Filled]] = {}
     for one in measured:
         by_kind.setdefault(one.kind if isinstance(one, Repaired) else one.mode, []).append(one)
+    rows = []
     for kind, ones in by_kind.items():
         ran = [one for one in ones if one.passes is not None]
-        exact = rate(sum(one.exact for one in ones), len(ones))
-        passing = percent(rate(sum(bool(one.passes) for one in ran), len(ran))) if ran else ""
+        exact = rate(sum(one.exact for one in ones), len(ones)).percent()
+        passing = rate(sum(bool(one.passes) for one in ran), len(ran)).percent() if ran else ""
         seconds = sum(one.seconds for one in ones) / len(ones)
-        cells = [kind, str(len(ones)), percent(exact), passing, f"{seconds:.1f}"]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def percent(share: Rate) -> str:
-    """Show a share and its interval."""
-    return f"{share.value:.1%} ({share.low:.0%}-{share.high:.0%})"
+        rows.append((kind, str(len(ones)), exact, passing, f"{seconds:.1f}"))
+    return table(("", "n", "exact", "passing", "s"), rows, "|---|---|---|---|---|")

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import statistics
 import time
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from model_runtime.engines.local import LocalEngine
+from model_runtime.evaluation.asking import Patient
 from model_runtime.evaluation.logistic import fitted
 from model_runtime.evaluation.metrics import rate
 from model_runtime.evaluation.report import table
 from model_runtime.evaluation.rows import read_rows
-from model_runtime.evaluation.run import Deaf, Journal, Unstoppable, describe_machine, spread
+from model_runtime.evaluation.run import describe_machine, described, engine_of, journal_of, spread
 from model_runtime.modes.digest import Spot, are_apart
 from model_runtime.modes.wanted import NAMES, chance, features
-from model_runtime.protocol import LEAST_CONFIDENCE, NextEditTask
-from model_runtime.settings import flags_of, load_settings
+from model_runtime.protocol import LEAST_CONFIDENCE
+from model_runtime.protocol.eval_tasks import NextEditTask
 
 if TYPE_CHECKING:
     import argparse
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from model_runtime.engines.base import NextEditEngine
-    from model_runtime.evaluation.metrics import Rate
 
 PAGE_NAME = "next-edit.md"
 #: Bounds that the curve shows beside those of the settings.
@@ -93,39 +93,29 @@ def read_tasks(path: Path) -> list[NextEditTask]:
 def main(arguments: argparse.Namespace) -> str:
     """Measure, write the page and return it."""
     tasks = spread(list(chain.from_iterable(map(read_tasks, arguments.tasks))), arguments.limit)
-    engine = LocalEngine(load_settings(flags_of(arguments)))
-    try:
+    with engine_of(arguments, "local") as engine:
         ask(engine, tasks[0])
         machine = describe_machine(engine)
-        journal = Journal(
-            arguments.out / "next-edit.jsonl", machine, Asked, resume=arguments.resume
-        )
-        done = {one.id: one for one in journal.read()}
-        for task in tasks:
-            if task.id not in done:
-                done[task.id] = ask(engine, task, is_timed=not arguments.fit)
-                journal.append(done[task.id])
-    finally:
-        engine.close()
-    asked = [done[task.id] for task in tasks]
+        journal = journal_of(arguments, "next-edit", machine, Asked)
+        asked = [
+            journal.once(task.id, partial(ask, engine, task, is_timed=not arguments.fit))
+            for task in tasks
+        ]
     words = page(asked, machine, time.strftime("%Y-%m-%d"))
-    if arguments.fit:
-        words += "\n" + fit(asked)
-    (arguments.out / PAGE_NAME).write_text(words, encoding="utf-8")
-    return words
+    return words + "\n" + fit(asked) if arguments.fit else words
 
 
 def ask(engine: NextEditEngine, task: NextEditTask, *, is_timed: bool = True) -> Asked:
     """Ask for all that is judged; and time a request as an editor makes it, its context cached."""
     request = msgspec.structs.replace(task.request, id=task.id, least_confidence=0.0)
-    found = engine.next_edits(request, Deaf(), Unstoppable())
+    client = Patient()
+    found = engine.next_edits(request, client, client)
     seconds, processor_s, usage = 0.0, 0.0, found.usage
     if is_timed:
         least = LEAST_CONFIDENCE["balanced"]
         started = time.perf_counter(), time.process_time()
-        usage = engine.next_edits(
-            msgspec.structs.replace(request, least_confidence=least), Deaf(), Unstoppable()
-        ).usage
+        timed = msgspec.structs.replace(request, least_confidence=least)
+        usage = engine.next_edits(timed, client, client).usage
         seconds, processor_s = time.perf_counter() - started[0], time.process_time() - started[1]
     wanted = set(task.wanted)
     groups = []
@@ -175,7 +165,6 @@ def page(asked: Sequence[Asked], machine: dict[str, str], date: str) -> str:
             for value in sorted(set(map(key, asked)))
         ]
         parts.append(f"## By {name}, from {bound:g} on\n\n{table((name, *_HEAD[1:]), rows)}")
-    described = ", ".join(f"{key} {value}" for key, value in machine.items())
     return (
         "# Next edits\n\n"
         f"Made by `remask eval next-edit` on {date}; do not edit. {len(asked)} edits. *Found* is "
@@ -185,7 +174,7 @@ def page(asked: Sequence[Asked], machine: dict[str, str], date: str) -> str:
         "processor, rows and forwards are those of the second time a file is asked about, its "
         "context cached, from the balanced bound on: the median, and what 95 % stay below.\n\n"
         + "\n".join(parts)
-        + f"\nMachine: {described}.\n"
+        + f"\nMachine: {described(machine)}.\n"
     )
 
 
@@ -217,10 +206,7 @@ def _middle_and_high(numbers: Sequence[float]) -> tuple[str, str]:
 
 
 def _percent(n: int, of: int) -> str:
-    if not of:
-        return "-"
-    share: Rate = rate(n, of)
-    return f"{100 * share.value:.1f} ({100 * share.low:.0f}-{100 * share.high:.0f})"
+    return rate(n, of).points() if of else "-"
 
 
 def fit(asked: Iterable[Asked]) -> str:

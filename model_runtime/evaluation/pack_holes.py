@@ -60,39 +60,34 @@ class HoleTask(msgspec.Struct, frozen=True, kw_only=True):
             the text before the first, a span for each, and the text behind the last.
         """
         holes = [self.holes[index] for index in chosen]
-        ends = [hole.start for hole in holes[1:]]
-        spans = []
-        for hole, end in zip(holes, [*ends, holes[-1].end], strict=True):
-            n_before, n_behind = hole.start - hole.function[0], hole.function[1] - hole.end
+        ends = [*(hole.start for hole in holes[1:]), holes[-1].end]
+
+        def n_written(start: int, end: int) -> int:
             # The markers that stand between are counted as they are written.
-            n_before -= sum(
-                other.end - other.start - len(MARKER)
-                for other in holes
-                if hole.function[0] <= other.start < hole.start
+            within = [hole for hole in holes if start <= hole.start < end]
+            return end - start - sum(hole.end - hole.start - len(MARKER) for hole in within)
+
+        spans = [
+            MaskSpan(
+                text=MARKER,
+                following=self.text[hole.end : end],
+                single_line=not hole.is_body,
+                enclosing=Enclosing(
+                    n_before=n_written(hole.function[0], hole.start),
+                    n_behind=n_written(hole.end, hole.function[1]),
+                    is_body=hole.is_body,
+                ),
             )
-            n_behind -= sum(
-                other.end - other.start - len(MARKER)
-                for other in holes
-                if hole.end <= other.start < hole.function[1]
-            )
-            where = Enclosing(n_before=n_before, n_behind=n_behind, is_body=hole.is_body)
-            spans.append(
-                MaskSpan(
-                    text=MARKER,
-                    following=self.text[hole.end : end],
-                    single_line=not hole.is_body,
-                    enclosing=where,
-                )
-            )
+            for hole, end in zip(holes, ends, strict=True)
+        ]
         return self.text[: holes[0].start], tuple(spans), self.text[holes[-1].end :]
 
     def run(self, chosen: Sequence[int], texts: Sequence[str]) -> Verdict:
         """Say what the tests make of the file with some holes filled."""
         before, spans, behind = self.spans(chosen)
         middle = "".join(text + span.following for text, span in zip(texts, spans, strict=True))
-        return run_program(
-            f"{before}{middle}{behind}\n{self.test}\n", language=self.language
-        ).verdict
+        text = f"{before}{middle}{behind}\n{self.test}\n"
+        return run_program(text, language=self.language).verdict
 
 
 def make_holes(functions: Sequence[Function], n_tasks: int, seed: int = 0) -> list[HoleTask]:

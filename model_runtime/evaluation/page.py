@@ -8,7 +8,9 @@ import msgspec
 
 from model_runtime.evaluation.correction import Corrected
 from model_runtime.evaluation.metrics import rate
-from model_runtime.evaluation.modes import Filled, Repaired, percent, table
+from model_runtime.evaluation.modes import Filled, Repaired, shares
+from model_runtime.evaluation.report import table
+from model_runtime.evaluation.run import described
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,17 +85,16 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
 def page(measured: Measured) -> str:
     """Return the page, in Markdown."""
-    machine = ", ".join(f"{name} {value}" for name, value in measured.machine.items())
-    parts = [_HEAD, f"{measured.date}, {machine}.\n"]
+    parts = [_HEAD, f"{measured.date}, {described(measured.machine)}.\n"]
     if measured.fills:
         parts.append(_FILLS)
         for benchmark in dict.fromkeys(one.benchmark for one in measured.fills):
             chosen = [one for one in measured.fills if one.benchmark == benchmark]
             parts.append(f"\n### {benchmark}\n\n{_fills_table(chosen)}")
     if measured.repairs:
-        parts += [_REPAIRS, "\n", table([*measured.repairs, *_all_faults(measured.repairs)])]
+        parts += [_REPAIRS, "\n", shares([*measured.repairs, *_all_faults(measured.repairs)])]
     if measured.holes:
-        parts += [_HOLES, "\n", table(measured.holes)]
+        parts += [_HOLES, "\n", shares(measured.holes)]
     return "".join([*parts, _REST])
 
 
@@ -104,21 +105,20 @@ def _all_faults(repairs: Sequence[Repaired]) -> list[Repaired]:
 
 
 def _fills_table(chosen: Sequence[Corrected]) -> str:
-    lines = [
-        "| stage | tasks | pass@1 | won, lost | exact | broken | forwards a task | s a task |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
-    ]
-    for one in chosen:
-        summary = one.summary
-        cells = [
+    head = (
+        "stage", "tasks", "pass@1", "won, lost", "exact", "broken", "forwards a task", "s a task",
+    )  # fmt: skip
+    rows = [
+        (
             one.stage,
-            str(summary.n_tasks),
-            percent(summary.pass_at_1 or rate(0, 0)),
+            str(one.summary.n_tasks),
+            (one.summary.pass_at_1 or rate(0, 0)).percent(),
             f"+{one.n_won} -{one.n_lost}",
-            percent(summary.exact),
-            percent(one.broken),
-            f"{summary.n_forwards / summary.n_tasks:.1f}",
-            f"{summary.seconds_mean:.2f}",
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+            one.summary.exact.percent(),
+            one.broken.percent(),
+            f"{one.summary.n_forwards / one.summary.n_tasks:.1f}",
+            f"{one.summary.seconds_mean:.2f}",
+        )
+        for one in chosen
+    ]
+    return table(head, rows, "|---|---:|---:|---:|---:|---:|---:|---:|")

@@ -25,7 +25,7 @@ import torch
 
 from model_runtime.decoding.canvas import Canvas, Query
 from model_runtime.engines.loading import load_default
-from model_runtime.evaluation.bound import Likelihood, bound
+from model_runtime.evaluation.bound import NOTHING, Likelihood, bound
 from model_runtime.evaluation.heldout import read_tasks
 from model_runtime.evaluation.published_perplexity import measure_published
 from model_runtime.evaluation.report import table
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
-
-    from torch import Tensor
 
     from model_runtime.caches.base import Cache
     from model_runtime.evaluation.base import EvalTask
@@ -135,8 +133,7 @@ def measure(
         seed: of the draws.
     """
     encode = template.tokenizer.encode
-    nothing = Likelihood(n_tokens=0, n_bytes=0, nats=0.0)
-    code = span = canvas = nothing
+    code = span = canvas = NOTHING
     n_tasks = 0
     for task in tasks:
         rng = random.Random(f"{seed}/{task.id}")  # noqa: S311  not for secrets
@@ -147,8 +144,7 @@ def measure(
         cache = new_cache()
         span += exact(denoiser, cache, context, wanted, task.reference)
         nats = bound(denoiser, cache, context, wanted, n_draws, rng)
-        n_bytes = len(task.reference.encode())
-        canvas += Likelihood(n_tokens=len(wanted), n_bytes=n_bytes, nats=nats)
+        canvas += Likelihood.of(wanted, task.reference, nats)
         n_tasks += 1
     return Perplexities(n_tasks=n_tasks, n_draws=n_draws, code=code, span=span, canvas=canvas)
 
@@ -158,14 +154,11 @@ def exact(
 ) -> Likelihood:
     """Return what `wanted`, the tokens of `text`, cost the base behind a context of one or more."""
     token_ids = torch.tensor([*context, *wanted])
-    canvas = Canvas(token_ids, _given(context, wanted), denoiser.mask_id)
+    given = torch.arange(len(token_ids)) < len(context)
+    canvas = Canvas(token_ids, given, denoiser.mask_id)
     nats = 0.0
     for positions in torch.arange(len(context), len(token_ids)).split(_ROWS_AT_ONCE):
         rows = denoiser.predict(canvas, Query(positions, visible=positions), cache).rows
         log_p = rows.log_softmax(-1).gather(1, token_ids[positions, None].to(rows.device))
         nats -= float(log_p.double().sum())
-    return Likelihood(n_tokens=len(wanted), n_bytes=len(text.encode()), nats=nats)
-
-
-def _given(context: list[int], wanted: list[int]) -> Tensor:
-    return torch.arange(len(context) + len(wanted)) < len(context)
+    return Likelihood.of(wanted, text, nats)

@@ -12,23 +12,23 @@ import math
 import re
 import statistics
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from model_runtime.engines import ENGINES
-from model_runtime.evaluation.metrics import rate
+from model_runtime.evaluation.asking import ask
+from model_runtime.evaluation.metrics import Z, rate
 from model_runtime.evaluation.report import table
 from model_runtime.evaluation.rows import read_rows
-from model_runtime.evaluation.run import Deaf, Journal, Unstoppable, describe_machine, spread
-from model_runtime.protocol import ProjectTask
+from model_runtime.evaluation.run import describe_machine, described, engine_of, journal_of, spread
+from model_runtime.protocol.eval_tasks import ProjectTask
 from model_runtime.settings import flags_of, load_settings
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Sequence
     from pathlib import Path
-    from typing import Any
 
     from model_runtime.engines.base import Engine
 
@@ -42,7 +42,6 @@ VARIANTS = (
     "given, marks",
 )
 _WORD = re.compile(r"\w+|[^\w\s]+")
-_Z = 1.96
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,30 +75,22 @@ def main(arguments: argparse.Namespace) -> str:
     """Measure, write the page and return it."""
     tasks = spread(read_tasks(arguments.tasks), arguments.limit)
     variants = arguments.variant or VARIANTS[:4]
-    settings = load_settings(flags_of(arguments))
-    make: Any = ENGINES.load(settings.engine)
-    engine: Engine = make(settings)
-    try:
-        ask(engine, tasks[0], "nothing")
+    n_tokens = load_settings(flags_of(arguments)).max_context_tokens
+    with engine_of(arguments) as engine:
+        ask_for(engine, tasks[0], "nothing")
         machine = describe_machine(engine)
-        depends = machine | {"tasks": str(len(tasks)), "tokens": str(settings.max_context_tokens)}
-        journal = Journal(arguments.out / "project.jsonl", depends, Asked, resume=arguments.resume)
-        done = {(one.id, one.variant): one for one in journal.read()}
+        depends = machine | {"tasks": str(len(tasks)), "tokens": str(n_tokens)}
+        journal = journal_of(arguments, "project", depends, Asked, "id", "variant")
         until = time.monotonic() + arguments.seconds if arguments.seconds else math.inf
         for task in tasks:
             for variant in variants:
-                if (task.id, variant) not in done and time.monotonic() < until:
-                    done[task.id, variant] = ask(engine, task, variant)
-                    journal.append(done[task.id, variant])
-    finally:
-        engine.close()
-    asked = [one for one in done.values() if one.variant in variants]
-    words = page(asked, machine, time.strftime("%Y-%m-%d"))
-    (arguments.out / PAGE_NAME).write_text(words, encoding="utf-8")
-    return words
+                if time.monotonic() < until:
+                    journal.once((task.id, variant), partial(ask_for, engine, task, variant))
+    asked = [one for one in journal.known.values() if one.variant in variants]
+    return page(asked, machine, time.strftime("%Y-%m-%d"))
 
 
-def ask(engine: Engine, task: ProjectTask, variant: str) -> Asked:
+def ask_for(engine: Engine, task: ProjectTask, variant: str) -> Asked:
     """Ask as an editor does: at the beginning of the line, and at the gap."""
     what, _, form = variant.partition(", ")
     requests = [task.before, task.request]
@@ -111,11 +102,8 @@ def ask(engine: Engine, task: ProjectTask, variant: str) -> Asked:
             context_form=form or "none",
             document=f"{task.id}, {variant}",
         )
-    engine.infill(requests[0], Deaf(), Unstoppable())
-    started = time.perf_counter()
-    finished = engine.infill(requests[1], Deaf(), Unstoppable())
-    seconds = time.perf_counter() - started
-    text = finished.alternatives[0].texts[0].partition("\n")[0].rstrip()
+    _, answer = [ask(engine, request) for request in requests]
+    text, usage = answer.text.partition("\n")[0].rstrip(), answer.finished.usage
     wanted = task.reference.rstrip()
     return Asked(
         id=task.id,
@@ -126,9 +114,9 @@ def ask(engine: Engine, task: ProjectTask, variant: str) -> Asked:
         exact=text == wanted,
         first_word=_WORD.findall(text)[:1] == _WORD.findall(wanted)[:1],
         is_found={"nothing": False, "retrieved": task.is_found, "given": True}[what],
-        draft_s=finished.usage.context_s,
-        seconds=seconds,
-        n_context_tokens=finished.usage.n_context_tokens,
+        draft_s=usage.context_s,
+        seconds=answer.seconds,
+        n_context_tokens=usage.n_context_tokens,
     )
 
 
@@ -142,7 +130,6 @@ def page(asked: Sequence[Asked], machine: dict[str, str], date: str) -> str:
     found = {one.id for one in asked if one.variant.startswith("retrieved") and one.is_found}
     groups["retrieved holds what is needed"] = [one for one in asked if one.id in found]
     parts = [f"## {name}\n\n{table(_HEAD, _rows(some))}" for name, some in groups.items() if some]
-    described = ", ".join(f"{key} {value}" for key, value in machine.items())
     return (
         "# The project around a line\n\n"
         f"Made by `remask eval project` on {date}; do not edit. Lines whose right answer stands in "
@@ -150,7 +137,7 @@ def page(asked: Sequence[Asked], machine: dict[str, str], date: str) -> str:
         "first word is. *Against nothing*: the difference in points over the same tasks, with a "
         "95 % interval. *Draft*: median seconds until ghost text's first draft, in a document that "
         "was asked about at the beginning of the line, and that as a share of what it takes where "
-        "nothing is shown.\n\n" + "\n".join(parts) + f"\nMachine: {described}.\n"
+        "nothing is shown.\n\n" + "\n".join(parts) + f"\nMachine: {described(machine)}.\n"
     )
 
 
@@ -175,9 +162,9 @@ def _rows(asked: Iterable[Asked]) -> list[tuple[str, ...]]:
             (
                 variant,
                 str(len(own)),
-                _percent(sum(one.exact for one in own.values()), len(own)),
+                rate(sum(one.exact for one in own.values()), len(own)).points(),
                 _difference([a.exact - b.exact for a, b in pairs]),
-                _percent(sum(one.first_word for one in own.values()), len(own)),
+                rate(sum(one.first_word for one in own.values()), len(own)).points(),
                 _difference([a.first_word - b.first_word for a, b in pairs]),
                 f"{draft:.2f}",
                 f"{statistics.median(shares):.2f}" if shares else "-",
@@ -187,16 +174,11 @@ def _rows(asked: Iterable[Asked]) -> list[tuple[str, ...]]:
     return rows
 
 
-def _percent(n: int, of: int) -> str:
-    share = rate(n, of)
-    return f"{100 * share.value:.1f} ({100 * share.low:.0f}-{100 * share.high:.0f})"
-
-
 def _difference(gains: Sequence[int]) -> str:
     """Return the mean of paired differences, each -1, 0 or 1, in points with its interval."""
     n = len(gains)
     if not n or not any(gains):
         return "-"
     mean = sum(gains) / n
-    half = _Z * math.sqrt((sum(gain * gain for gain in gains) / n - mean * mean) / n)
+    half = Z * math.sqrt((sum(gain * gain for gain in gains) / n - mean * mean) / n)
     return f"{100 * mean:+.1f} ({100 * (mean - half):+.1f} to {100 * (mean + half):+.1f})"

@@ -23,7 +23,7 @@ from model_runtime.caches.none import NoCache
 from model_runtime.decoding.choose import clean_logits
 from model_runtime.devices import choose_device, published_dtype
 from model_runtime.errors import ModelLoadFailed, UnsupportedPairing
-from model_runtime.evaluation.bound import Likelihood, bound
+from model_runtime.evaluation.bound import NOTHING, Likelihood, bound
 from model_runtime.models.eso import Eso
 from model_runtime.models.parts.load import load_family
 from model_runtime.text.tokenizer import CodeTokenizer
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 #: Shares of the text that Eso-LM leaves to diffusion, as in its paper.
 ALPHAS = (0.0, 0.0625, 0.125, 0.25, 0.5, 1.0)
-NOTHING = Likelihood(n_tokens=0, n_bytes=0, nats=0.0)
 
 
 def measure_published(
@@ -77,8 +76,7 @@ def _gaps(
         context = tokenizer.encode(task.prefix)[-(n_left - len(behind)) :]
         rng = random.Random(f"{seed}/{task.id}")  # noqa: S311  not for secrets
         nats = bound(family, NoCache(), context, wanted, n_draws, rng, behind)
-        n_bytes = len(tokenizer.decode(wanted).encode())
-        found += Likelihood(n_tokens=len(wanted), n_bytes=n_bytes, nats=nats)
+        found += Likelihood.of(wanted, tokenizer.decode(wanted), nats)
     return found
 
 
@@ -89,11 +87,11 @@ def _measure_eso(
     for task in tasks:
         text = task.prefix + task.reference + task.suffix
         token_ids = tokenizer.encode(text)[: family.max_length]
-        n_bytes = len(tokenizer.decode(token_ids).encode())
+        shown = tokenizer.decode(token_ids)
         for alpha in ALPHAS:
             rng = random.Random(f"{seed}/{task.id}")  # noqa: S311  not for secrets
             nats = interpolated(family, torch.tensor(token_ids), alpha, n_draws, rng)
-            figures[alpha] += Likelihood(n_tokens=len(token_ids), n_bytes=n_bytes, nats=nats)
+            figures[alpha] += Likelihood.of(token_ids, shown, nats)
     return {
         f"text: alpha_0 = {alpha:g}, bound of {n_draws} draws": figure
         for alpha, figure in figures.items()

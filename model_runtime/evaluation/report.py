@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from model_runtime.errors import BadRequest
-from model_runtime.evaluation.metrics import Rate, Summary
+from model_runtime.evaluation.metrics import Summary
 from model_runtime.evaluation.plot import Series, draw_plot
 
 if TYPE_CHECKING:
@@ -118,9 +118,9 @@ def _cells(run: Run) -> tuple[str, ...]:
     return (
         run.label,
         str(summary.n_tasks),
-        _percent(summary.pass_at_1),
-        _percent(summary.exact),
-        _percent(summary.exact_first_line),
+        summary.pass_at_1.points() if summary.pass_at_1 else "",
+        summary.exact.points(),
+        summary.exact_first_line.points(),
         f"{100 * summary.similarity:.1f}",
         f"{summary.forwards_per_token:.2f}",
         f"{summary.seconds_mean:.2f}",
@@ -131,18 +131,21 @@ def _cells(run: Run) -> tuple[str, ...]:
 
 def _language_cells(run: Run, languages: Sequence[str]) -> tuple[str, ...]:
     found = (run.by_language.get(language) for language in languages)
-    return (run.label, *("" if each is None else _percent(each.exact) for each in found))
+    return (run.label, *(each.exact.points() if each else "" for each in found))
 
 
-def _percent(rate: Rate | None) -> str:
-    """Show a share and its interval."""
-    if rate is None:
-        return ""
-    return f"{100 * rate.value:.1f} ({100 * rate.low:.0f}-{100 * rate.high:.0f})"
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], rule: str = "") -> str:
+    """Lay a Markdown table out.
 
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lay a Markdown table out, the first column to the left."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    cells = (" | ".join(cell.replace("|", "\\|") for cell in line) for line in lines)
-    return "".join(f"| {line} |\n" for line in cells)
+    Args:
+        head: names of the columns.
+        rows: cells.
+        rule: the line below the head, by which columns stand to the left or to the right; only the
+            first one to the left where none is given.
+    """
+    cells = [" | ".join(cell.replace("|", "\\|") for cell in line) for line in (head, *rows)]
+    first, *others = (f"| {line} |" for line in cells)
+    # A column without a name takes one blank.
+    first = first.replace("|  |", "| |")
+    rule = rule or f"| {' | '.join(['---', *['---:'] * (len(head) - 1)])} |"
+    return "".join(f"{line}\n" for line in (first, rule, *others))

@@ -10,33 +10,31 @@ from __future__ import annotations
 import logging
 import os
 import platform
-import re
 import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from model_runtime.engines.local import LocalEngine
+from model_runtime.evaluation.base import Outcome
 from model_runtime.evaluation.heldout import read_tasks
-from model_runtime.evaluation.metrics import Rate, Summary, summarize
+from model_runtime.evaluation.metrics import Summary, summarize
 from model_runtime.evaluation.report import table
 from model_runtime.evaluation.run import (
     WARM_UP,
     EngineFiller,
-    Journal,
     describe_machine,
+    described,
+    engine_of,
     evaluate,
+    journal_of,
     spread,
 )
 from model_runtime.samplers import SAMPLERS
-from model_runtime.settings import flags_of, load_settings
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
-
-    from model_runtime.evaluation.base import Outcome
 
 log = logging.getLogger(__name__)
 
@@ -103,20 +101,16 @@ def main(arguments: argparse.Namespace) -> str:
     # Several lines would take a rule that settles a token a forward most of a minute each.
     lines = [task for task in read_tasks(arguments.tasks) if task.single_line]
     tasks = spread(lines, arguments.limit)
-    engine = LocalEngine(load_settings(flags_of(arguments)))
     measured: list[Measured] = []
     words = ""
-    try:
+    with engine_of(arguments, "local") as engine:
         EngineFiller(engine)(WARM_UP, arguments.seed)
         machine = describe_machine(engine)
         for rule in wanted:
             log.info("%s", rule.label)
             filler = EngineFiller(engine, sampler=rule.sampler, params=rule.params)
-            file_name = re.sub(r"[^\w.=-]+", "-", rule.label) + ".jsonl"
             depends = msgspec.to_builtins(rule) | {"seed": arguments.seed} | machine
-            journal: Journal[Outcome] = Journal(
-                arguments.out / file_name, depends, resume=arguments.resume
-            )
+            journal = journal_of(arguments, rule.label, depends, Outcome)
             outcomes = evaluate(tasks, filler, seed=arguments.seed, journal=journal)
             measured.append(
                 Measured(rule=rule, does=_does(rule.sampler), summary=summarize(outcomes))
@@ -132,14 +126,11 @@ def main(arguments: argparse.Namespace) -> str:
             words = render(page)
             (arguments.out / MEASURED_NAME).write_bytes(msgspec.json.encode(page) + b"\n")
             (arguments.out / PAGE_NAME).write_text(words, encoding="utf-8")
-    finally:
-        engine.close()
     return words
 
 
 def render(page: Page) -> str:
     """Write the page as Markdown."""
-    machine = ", ".join(f"{key} {value}" for key, value in page.machine.items())
     missing = f"\n{page.n_bare} more rows have not been measured yet.\n" if page.n_bare else ""
     return (
         "# Decoding rules on the default model\n\n"
@@ -152,7 +143,7 @@ def render(page: Page) -> str:
         "The default model was trained as a masked model, so rules that want a score get it from "
         "the identity score = p(x0) e^-sigma / (1 - e^-sigma).\n\n"
         f"{_rows(page.measured)}{missing}\n"
-        f"Machine: {machine}.\n\n"
+        f"Machine: {described(page.machine)}.\n\n"
         "Not measured here: the published models that these rules come from (only small random "
         "checkpoints of them have been run); more than one seed, so rules that draw at random "
         "have their luck in these figures; and seconds on an idle machine, unless nothing else ran "
@@ -167,7 +158,7 @@ def _rows(measured: Sequence[Measured]) -> str:
     rows = [
         (
             f"`{one.rule.label}`",
-            _percent(one.summary.exact),
+            one.summary.exact.points(0),
             f"{100 * one.summary.similarity:.1f}",
             f"{one.summary.forwards_per_token:.2f}",
             f"{one.summary.seconds_mean:.2f}",
@@ -175,10 +166,6 @@ def _rows(measured: Sequence[Measured]) -> str:
         for one in measured
     ]
     return table(head, rows)
-
-
-def _percent(rate: Rate) -> str:
-    return f"{100 * rate.value:.0f} ({100 * rate.low:.0f}-{100 * rate.high:.0f})"
 
 
 def _descriptions(measured: Sequence[Measured]) -> dict[str, str]:

@@ -1,32 +1,33 @@
-"""Asking a filler about every task, judging what it says, and keeping it as it comes.
-
-Outcomes are written one a line as they come, behind the settings they hold for; so an evaluation
-that was cut off can go on where it stopped.
-"""
+"""Filling and judging every task of a list; what a run is told, and what it says of itself."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import platform
+import re
 import time
+from functools import partial
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from model_runtime.engines import ENGINES
+from model_runtime.evaluation.asking import ask
 from model_runtime.evaluation.base import EvalTask, Fill, Outcome
 from model_runtime.evaluation.execution import run_program
 from model_runtime.evaluation.humaneval import program
+from model_runtime.evaluation.journal import Journal, once
 from model_runtime.evaluation.metrics import judge
-from model_runtime.protocol import InfillRequest, MaskSpan
+from model_runtime.settings import flags_of, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    import argparse
+    from collections.abc import Iterator, Sequence
 
     from model_runtime.engines.base import Engine
     from model_runtime.evaluation.base import Filler
-    from model_runtime.protocol import StepReport
 
 T = TypeVar("T")
 R = TypeVar("R", bound=msgspec.Struct)
@@ -50,48 +51,23 @@ class EngineFiller:
 
     Args:
         engine: does the work.
-        model: registry name; empty takes the engine's.
-        sampler: registry name; empty takes the model's default.
-        params: of the sampler.
+        fields: of each request: the sampler and its parameters, say.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        model: str = "",
-        sampler: str = "",
-        params: dict[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, engine: Engine, **fields: Any) -> None:
         self._engine = engine
-        self._model = model
-        self._sampler = sampler
-        self._params = params or {}
+        self._fields = fields
 
     def __call__(self, task: EvalTask, seed: int) -> Fill:
         """Send one request and wait for its end."""
-        request = InfillRequest(
-            id=task.id,
-            path=task.path,
-            # A document of its own: no task profits from a context that another one encoded.
-            document=task.id,
-            language=task.language,
-            prefix=task.prefix,
-            suffix=task.suffix,
-            spans=(MaskSpan(single_line=task.single_line),),
-            model=self._model,
-            sampler=self._sampler,
-            params=self._params,
-            seed=seed,
-        )
-        started = time.perf_counter()
-        finished = self._engine.infill(request, Deaf(), Unstoppable())
-        seconds = time.perf_counter() - started
-        usage = finished.usage
+        request = msgspec.structs.replace(task.request(seed), **self._fields)
+        answer = ask(self._engine, request)
+        usage = answer.finished.usage
         return Fill(
-            text=finished.alternatives[0].texts[0],
+            text=answer.text,
             n_forwards=usage.n_forwards,
             n_tokens=usage.n_tokens,
-            seconds=seconds,
+            seconds=answer.seconds,
         )
 
 
@@ -112,62 +88,20 @@ def evaluate(
         run_checks: run the completed programs of tasks that have a check.
         journal: where outcomes are kept; what stands there already is not done again.
     """
-    outcomes = {outcome.id: outcome for outcome in journal.read()} if journal else {}
-    started = told = time.monotonic()
-    for n_done, task in enumerate(tasks):
-        if task.id in outcomes:
-            continue
+
+    def outcome(task: EvalTask) -> Outcome:
         fill = filler(task, seed)
         ran = run_program(program(task, fill.text)) if run_checks and task.check else None
-        outcome = judge(task, fill, ran.verdict if ran else None)
-        outcomes[task.id] = outcome
-        if journal:
-            journal.append(outcome)
+        return judge(task, fill, ran.verdict if ran else None)
+
+    outcomes = []
+    started = told = time.monotonic()
+    for task in tasks:
+        outcomes.append(once(journal, task.id, partial(outcome, task)))
         if (now := time.monotonic()) - told > _TELL_EVERY_S:
-            log.info("%d of %d tasks, %.0f s", n_done + 1, len(tasks), now - started)
+            log.info("%d of %d tasks, %.0f s", len(outcomes), len(tasks), now - started)
             told = now
-    return [outcomes[task.id] for task in tasks]
-
-
-class Journal(Generic[R]):
-    """Outcomes in a file, one a line, behind a line that says what they hold for.
-
-    Args:
-        path: made if need be.
-        settings: what the outcomes depend on.
-        kind: of outcome.
-        resume: keep what stands there, if it holds for the same settings. Weights are not among
-            them: to resume is to say that they have not changed.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        settings: dict[str, Any],
-        kind: type[R] = Outcome,  # type: ignore[assignment]  # R is Outcome where none is given
-        *,
-        resume: bool = False,
-    ) -> None:
-        self._path = path
-        self._kind = kind
-        head = msgspec.json.encode(settings, order="sorted")
-        lines = path.read_bytes().splitlines() if resume and path.exists() else []
-        if lines[:1] != [head]:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(head + b"\n")
-
-    def read(self) -> list[R]:
-        """Return what stands there; a last line that was cut off is left out."""
-        content = self._path.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
-        if whole != content:
-            self._path.write_bytes(whole)
-        return [msgspec.json.decode(line, type=self._kind) for line in whole.splitlines()[1:]]
-
-    def append(self, outcome: R) -> None:
-        """Add one outcome."""
-        with self._path.open("ab") as out:
-            out.write(msgspec.json.encode(outcome) + b"\n")
+    return outcomes
 
 
 def spread(tasks: Sequence[T], n: int | None) -> list[T]:
@@ -194,20 +128,33 @@ def describe_machine(engine: Engine) -> dict[str, str]:
     }
 
 
-class Deaf:
-    """A listener that nobody stands behind."""
-
-    def notice(self, text: str, fraction: float | None = None) -> None:
-        """Log what the engine says; a download takes its time."""
-        if fraction is None:
-            log.info("%s", text)
-
-    def step(self, report: StepReport) -> None:
-        """Drop it."""
+def described(machine: dict[str, str]) -> str:
+    """Return what a page says of the machine."""
+    return ", ".join(f"{name} {value}" for name, value in machine.items())
 
 
-class Unstoppable:
-    """A cancel token that lets a job run to its end."""
+@contextlib.contextmanager
+def engine_of(arguments: argparse.Namespace, name: str = "", **settings: Any) -> Iterator[Any]:
+    """Lend the engine that a command line asks for, and close it.
 
-    def check(self) -> None:
-        """Never raise."""
+    Args:
+        arguments: with the runtime's flags.
+        name: of an engine that it has to be.
+        settings: others than are asked for.
+    """
+    asked = load_settings(flags_of(arguments) | settings)
+    make: Any = ENGINES.load(name or asked.engine)
+    with contextlib.closing(make(asked)) as engine:
+        yield engine
+
+
+def journal_of(
+    arguments: argparse.Namespace,
+    name: str,
+    settings: dict[str, Any],
+    kind: type[R],
+    *names: str,
+) -> Journal[R]:
+    """Open the journal of a measurement in the folder of the report; see `Journal`."""
+    file_name = re.sub(r"[^\w.=-]+", "-", name) + ".jsonl"
+    return Journal(arguments.out / file_name, settings, kind, *names, resume=arguments.resume)

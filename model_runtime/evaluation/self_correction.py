@@ -7,30 +7,34 @@ of whatever has been measured into its folder, so the parts can be run apart.
 from __future__ import annotations
 
 import contextlib
-import re
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from model_runtime.engines.local import LocalEngine
 from model_runtime.evaluation.base import Outcome
 from model_runtime.evaluation.correction import STAGES, Corrected, EditorFiller, corrected
 from model_runtime.evaluation.humaneval import read_humaneval
 from model_runtime.evaluation.modes import Filled, Repaired, measure_holes, measure_repair
 from model_runtime.evaluation.page import Measured, page
-from model_runtime.evaluation.run import WARM_UP, Journal, describe_machine, evaluate, spread
-from model_runtime.settings import flags_of, load_settings
+from model_runtime.evaluation.run import (
+    WARM_UP,
+    describe_machine,
+    engine_of,
+    evaluate,
+    journal_of,
+    spread,
+)
+from model_runtime.settings import flags_of
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from model_runtime.engines.local import LocalEngine
     from model_runtime.evaluation.base import EvalTask
     from model_runtime.evaluation.correction import Stage
-
-R = TypeVar("R", bound=msgspec.Struct)
 
 MEASURED_NAME = "measured.json"
 PAGE_NAME = "self-correction.md"
@@ -38,7 +42,6 @@ PAGE_NAME = "self-correction.md"
 
 def main(arguments: argparse.Namespace) -> str:
     """Measure what is asked for; write and return the page."""
-    arguments.out.mkdir(parents=True, exist_ok=True)
     kept = arguments.out / MEASURED_NAME
     measured = Measured()
     if kept.exists():
@@ -50,9 +53,7 @@ def main(arguments: argparse.Namespace) -> str:
             date=time.strftime("%Y-%m-%d"),
         )
         kept.write_bytes(msgspec.json.encode(measured))
-    words = page(measured)
-    (arguments.out / PAGE_NAME).write_text(words, encoding="utf-8")
-    return words
+    return page(measured)
 
 
 def of_other_benchmarks(
@@ -85,10 +86,10 @@ def _outcomes(
     file: Path,
     tasks: list[EvalTask],
 ) -> list[Outcome]:
-    filler = EditorFiller(engine, stage)
     settings = msgspec.structs.asdict(stage)
-    journal = _journal(arguments, f"{_name(file)} {stage.name}", settings, Outcome)
-    return evaluate(tasks, filler, seed=arguments.seed, journal=journal)
+    name = f"{_name(file)} {stage.name}"
+    journal = journal_of(arguments, name, _depends(arguments) | settings, Outcome)
+    return evaluate(tasks, EditorFiller(engine, stage), seed=arguments.seed, journal=journal)
 
 
 def _name(file: Path) -> str:
@@ -98,7 +99,7 @@ def _name(file: Path) -> str:
 
 def _repairs(arguments: argparse.Namespace, measured: Measured) -> Measured:
     tasks = spread(read_humaneval(arguments.file[0]), arguments.repairs)
-    journal = _journal(arguments, "repairs", {}, Repaired)
+    journal = journal_of(arguments, "repairs", _depends(arguments), Repaired, "id", "kind")
     with _engine(arguments, {}) as engine:
         found = measure_repair(engine, tasks, seed=arguments.seed, run=True, journal=journal)
     return msgspec.structs.replace(measured, repairs=tuple(found))
@@ -106,7 +107,7 @@ def _repairs(arguments: argparse.Namespace, measured: Measured) -> Measured:
 
 def _holes(arguments: argparse.Namespace, measured: Measured) -> Measured:
     tasks, seed = read_humaneval(arguments.file[0]), arguments.seed
-    journal = _journal(arguments, "holes", {}, Filled)
+    journal = journal_of(arguments, "holes", _depends(arguments), Filled, "id", "mode")
     with _engine(arguments, {}) as engine:
         found = measure_holes(engine, tasks, arguments.holes, seed=seed, run=True, journal=journal)
     return msgspec.structs.replace(measured, holes=tuple(found))
@@ -123,19 +124,12 @@ PARTS: dict[str, Callable[[argparse.Namespace, Measured], Measured]] = {
 @contextlib.contextmanager
 def _engine(arguments: argparse.Namespace, settings: dict[str, str]) -> Iterator[LocalEngine]:
     """Lend an engine whose model is loaded."""
-    engine = LocalEngine(load_settings(flags_of(arguments) | settings))
-    try:
+    with engine_of(arguments, "local", **settings) as engine:
         EditorFiller(engine, STAGES[0])(WARM_UP, arguments.seed)
         arguments.machine = describe_machine(engine)
         yield engine
-    finally:
-        engine.close()
 
 
-def _journal(
-    arguments: argparse.Namespace, name: str, settings: dict[str, Any], kind: type[R]
-) -> Journal[R]:
-    """Open the journal of one measurement; one of fewer tasks can be gone on with."""
-    file_name = re.sub(r"[^\w.=-]+", "-", name) + ".jsonl"
-    depends = {"seed": arguments.seed, "settings": flags_of(arguments), **settings}
-    return Journal(arguments.out / file_name, depends, kind, resume=arguments.resume)
+def _depends(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what a measurement depends on; one of fewer tasks can be gone on with."""
+    return {"seed": arguments.seed, "settings": flags_of(arguments)}

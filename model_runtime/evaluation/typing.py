@@ -11,17 +11,16 @@ from __future__ import annotations
 
 import statistics
 import time
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from model_runtime.engines.local import LocalEngine
+from model_runtime.evaluation.asking import Answer, ask
 from model_runtime.evaluation.heldout import read_tasks
-from model_runtime.evaluation.metrics import Rate, rate
+from model_runtime.evaluation.metrics import rate
 from model_runtime.evaluation.report import table
-from model_runtime.evaluation.run import Deaf, Journal, Unstoppable, describe_machine, spread
-from model_runtime.protocol import InfillRequest, MaskSpan
-from model_runtime.settings import flags_of, load_settings
+from model_runtime.evaluation.run import describe_machine, described, engine_of, journal_of, spread
 
 if TYPE_CHECKING:
     import argparse
@@ -53,6 +52,13 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     fresh_s: float
 
 
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """All that was done before one line."""
+
+    id: str
+    asked: tuple[Asked, ...]
+
+
 class Place(NamedTuple):
     """A file, and where in it the cursor is."""
 
@@ -63,29 +69,19 @@ class Place(NamedTuple):
 def main(arguments: argparse.Namespace) -> str:
     """Measure, write the page and return it."""
     tasks = [task for task in read_tasks(arguments.tasks) if task.single_line]
-    engine = LocalEngine(load_settings(flags_of(arguments)))
-    asked: list[Asked] = []
-    try:
+    with engine_of(arguments, "local") as engine:
         _ask(engine, tasks[0], _place(tasks[0]), "warm-up", arguments.seed)
         machine = describe_machine(engine)
-        depends = machine | {"seed": str(arguments.seed)}
-        journal = Journal(arguments.out / "typing.jsonl", depends, Asked, resume=arguments.resume)
-        done = journal.read()
-        for task in spread(tasks, arguments.limit):
-            found = [one for one in done if one.id == task.id] or _type(
-                engine, task, arguments.seed
-            )
-            for one in found if found[0] not in done else ():
-                journal.append(one)
-            asked += found
-    finally:
-        engine.close()
-    words = page(asked, machine, time.strftime("%Y-%m-%d"))
-    (arguments.out / PAGE_NAME).write_text(words, encoding="utf-8")
-    return words
+        journal = journal_of(arguments, "typing", machine | {"seed": str(arguments.seed)}, Line)
+        lines = [
+            journal.once(task.id, partial(_type, engine, task, arguments.seed))
+            for task in spread(tasks, arguments.limit)
+        ]
+    asked = [one for line in lines for one in line.asked]
+    return page(asked, machine, time.strftime("%Y-%m-%d"))
 
 
-def _type(engine: Engine, task: EvalTask, seed: int) -> list[Asked]:
+def _type(engine: Engine, task: EvalTask, seed: int) -> Line:
     """Type a line, put in those above it, and move; before each there is something to carry."""
     _ask(engine, task, _place(task), task.id, seed)
     found = [
@@ -104,7 +100,7 @@ def _type(engine: Engine, task: EvalTask, seed: int) -> list[Asked]:
         document = f"{task.id}, {done}"
         _ask(engine, task, place, document, seed)
         found.append(_compare(engine, task, 0, done, document, seed))
-    return found
+    return Line(id=task.id, asked=tuple(found))
 
 
 def _place(task: EvalTask, n_typed: int = 0) -> Place:
@@ -132,37 +128,25 @@ def _compare(
 ) -> Asked:
     """Ask in a document that was asked about before, and in one that was not."""
     place, rest = _place(task, n_typed), task.reference[n_typed:].rstrip()
-    carried, carried_s = _ask(engine, task, place, document, seed)
-    fresh, fresh_s = _ask(engine, task, place, f"{task.id}, {done}, new", seed)
+    carried = _ask(engine, task, place, document, seed)
+    fresh = _ask(engine, task, place, f"{task.id}, {done}, new", seed)
     return Asked(
         id=task.id,
         done=done,
-        carried_exact=carried.rstrip() == rest,
-        fresh_exact=fresh.rstrip() == rest,
-        same=carried == fresh,
-        carried_s=carried_s,
-        fresh_s=fresh_s,
+        carried_exact=carried.text.rstrip() == rest,
+        fresh_exact=fresh.text.rstrip() == rest,
+        same=carried.text == fresh.text,
+        carried_s=carried.seconds,
+        fresh_s=fresh.seconds,
     )
 
 
-def _ask(
-    engine: Engine, task: EvalTask, place: Place, document: str, seed: int
-) -> tuple[str, float]:
-    """Ask for ghost text at a place; return it, and the seconds it took."""
-    request = InfillRequest(
-        id="typing",
-        path=task.path,
-        document=document,
-        language=task.language,
-        prefix=place.prefix,
-        suffix=place.suffix,
-        spans=(MaskSpan(single_line=True),),
-        lane="inline",
-        seed=seed,
+def _ask(engine: Engine, task: EvalTask, place: Place, document: str, seed: int) -> Answer:
+    """Ask for ghost text at a place."""
+    request = msgspec.structs.replace(
+        task.request(seed), document=document, lane="inline", **place._asdict()
     )
-    started = time.perf_counter()
-    finished = engine.infill(request, Deaf(), Unstoppable())
-    return finished.alternatives[0].texts[0], time.perf_counter() - started
+    return ask(engine, request)
 
 
 def page(asked: list[Asked], machine: dict[str, str], date: str) -> str:
@@ -172,7 +156,6 @@ def page(asked: list[Asked], machine: dict[str, str], date: str) -> str:
     rows = [(done, *_figures(group)) for done, group in groups.items() if group]
     rows.append(("all", *_figures(asked)))
     head = ("done", "asked", "exact %, carried", "exact %, anew", "same text %", "times as fast")
-    described = ", ".join(f"{key} {value}" for key, value in machine.items())
     n_lines = len({one.id for one in asked})
     return (
         "# Ghost text while typing\n\n"
@@ -182,7 +165,7 @@ def page(asked: list[Asked], machine: dict[str, str], date: str) -> str:
         "characters of the line typed, lines above it put in, or the cursor moved there from "
         "another line. *Exact* is the share of fills that "
         "are the rest of the line; *times as fast* is the median of the pairs.\n\n"
-        f"{table(head, rows)}\nMachine: {described}.\n"
+        f"{table(head, rows)}\nMachine: {described(machine)}.\n"
     )
 
 
@@ -194,8 +177,4 @@ def _figures(group: list[Asked]) -> tuple[str, ...]:
         rate(sum(one.same for one in group), n),
     )
     faster = statistics.median(one.fresh_s / one.carried_s for one in group)
-    return (str(n), *map(_percent, shares), f"{faster:.1f}")
-
-
-def _percent(share: Rate) -> str:
-    return f"{100 * share.value:.1f} ({100 * share.low:.0f}-{100 * share.high:.0f})"
+    return (str(n), *(share.points() for share in shares), f"{faster:.1f}")

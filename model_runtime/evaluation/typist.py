@@ -10,7 +10,7 @@ shown, that stays, and nothing new is asked for.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -18,7 +18,7 @@ from model_runtime.protocol import AFTER_A_MISS, HOPELESS, Stretch
 from model_runtime.text.showing import has_word, sure_part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from model_runtime.evaluation.base import EvalTask
 
@@ -26,18 +26,6 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"\s*(?:\w+|[^\w\s]+)")
 #: A word of fewer characters is typed.
 MIN_WORD = 2
-
-
-class Line(NamedTuple):
-    """A line of a file, to be typed."""
-
-    id: str
-    language: str
-    path: str
-    #: The file up to the line's first character, its indentation included, and from its end on.
-    prefix: str
-    suffix: str
-    text: str
 
 
 class Ghost(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -85,14 +73,22 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     processor_s: float = 0.0
 
-    def __add__(self, other: Played) -> Played:
-        """Add up."""
-        pairs = zip(msgspec.structs.astuple(self), msgspec.structs.astuple(other), strict=True)
-        return Played(**dict(zip(self.__struct_fields__, (a + b for a, b in pairs), strict=True)))
+
+def total(played: Iterable[Played]) -> Played:
+    """Add up."""
+    columns = zip(*map(msgspec.structs.astuple, played), strict=True)
+    return Played(**dict(zip(Played.__struct_fields__, map(sum, columns), strict=False)))
 
 
-def line_of(task: EvalTask) -> Line | None:
-    """Return the line that a gap stands in; None where it is blank."""
+#: Returns what is made for a line, so many characters of which stand there.
+Make: TypeAlias = "Callable[[EvalTask, int], Ghost]"
+
+
+def line_of(task: EvalTask) -> EvalTask | None:
+    """Return the line that a gap stands in, to be typed; None where it is blank.
+
+    What is typed is its reference, without indentation; that stands before it.
+    """
     head, half = task.prefix.rpartition("\n")[::2]
     head = f"{head}\n" if "\n" in task.prefix else ""
     whole = half + task.reference + task.suffix
@@ -100,32 +96,37 @@ def line_of(task: EvalTask) -> Line | None:
     indentation = text[: len(text) - len(text.lstrip())]
     if not text.strip():
         return None
-    return Line(
-        id=task.id,
-        language=task.language,
-        path=task.path,
+    return msgspec.structs.replace(
+        task,
         prefix=head + indentation,
         suffix=whole[len(text) :] or "\n",
-        text=text.strip(),
+        reference=text.strip(),
+        single_line=True,
     )
 
 
-def gap_in(line: Line, task: EvalTask) -> int:
+def typed(line: EvalTask, at: int) -> EvalTask:
+    """Return a line, or a gap in one, of which so many characters have been typed."""
+    done, rest = line.reference[:at], line.reference[at:]
+    return msgspec.structs.replace(line, prefix=line.prefix + done, reference=rest)
+
+
+def gap_in(line: EvalTask, task: EvalTask) -> int:
     """Return how many characters of its line stand before a task's gap."""
     half = task.prefix.rpartition("\n")[2]
     whole = (half + task.reference + task.suffix).partition("\n")[0]
     n_indentation = len(whole) - len(whole.lstrip())
-    return min(max(0, len(half) - n_indentation), len(line.text))
+    return min(max(0, len(half) - n_indentation), len(line.reference))
 
 
-def pauses(line: Line) -> list[int]:
+def pauses(line: EvalTask) -> list[int]:
     """Return how many characters of a line stand there at each pause of who accepts nothing."""
-    return [0, *(found.end() for found in _WORD.finditer(line.text))]
+    return [0, *(found.end() for found in _WORD.finditer(line.reference))]
 
 
 def play(
-    line: Line,
-    ask: Callable[[Line, int], Ghost],
+    line: EvalTask,
+    ask: Make,
     least: float = 0.0,
     *,
     takes_words: bool = False,
@@ -134,7 +135,7 @@ def play(
 
     Args:
         line: what is typed.
-        ask: returns what is made for the line, so many characters of which stand there.
+        ask: see `Make`.
         least: see `Ghost.shown`; once a suggestion on the line was wrong, others have to be surer,
             and behind one that was hopeless nothing is asked for marks alone.
         takes_words: of what is wrong, the first words are accepted where they are right.
@@ -152,7 +153,7 @@ def play(
             standing = ghost.shown(now)
             is_hopeless = not standing and ghost.began() < HOPELESS * now
             if standing:
-                rest = line.text[at:]
+                rest = line.reference[at:]
                 is_right = rest.startswith(standing)
                 n_shown, n_right = n_shown + 1, n_right + is_right
                 if least and not is_right:
@@ -165,15 +166,15 @@ def play(
                     at, standing = at + n_accepted, standing[n_accepted:]
                     if is_right:
                         continue
-        if at >= len(line.text):
+        if at >= len(line.reference):
             break
-        word = _WORD.match(line.text, at)
-        typed = word.group() if word else line.text[at:]
+        word = _WORD.match(line.reference, at)
+        typed = word.group() if word else line.reference[at:]
         n_keys, at = n_keys + len(typed), at + len(typed)
         is_hopeless = is_hopeless and not has_word(typed)
         standing = standing[len(typed) :] if standing.startswith(typed) else ""
     return Played(
-        n_chars=len(line.text),
+        n_chars=len(line.reference),
         n_keys=n_keys,
         n_asked=n_asked,
         n_shown=n_shown,

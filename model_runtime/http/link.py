@@ -1,7 +1,8 @@
 """One open connection to the runtime, from a client's end: ids to futures.
 
 Every request sent over it ends: with the runtime's terminal message or, when the connection
-closes first, with "runtime_died".
+closes first, with "runtime_died". The language server has a link of its own: neither
+package may import the other.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class AlgoConfig(Config, frozen=True, kw_only=True):
 
 
 class StackConfig(Config, frozen=True, kw_only=True):
-    """The transformer."""
+    """The transformer: with keys like SEDD's, but each family refuses what only the other has."""
 
     hidden_size: int
     cond_dim: int

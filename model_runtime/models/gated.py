@@ -21,7 +21,7 @@ from torch.nn import functional
 from model_runtime.models.attention import attend_rows
 from model_runtime.models.crossing import fetched, sent
 from model_runtime.models.gate import canvas_rows, gated
-from model_runtime.models.layers import Linear, Rotary, rms_norm, rotate
+from model_runtime.models.layers import Embedding, Linear, Rotary, rms_norm, rotate
 from model_runtime.models.side_by_side import SideBySide
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BaseConfig:
-    """Shape of the base model: Qwen2's, Qwen3's or Llama's."""
+    """Shape of a base, Qwen2's, Qwen3's or Llama's; `parts.transformer` has that of others."""
 
     n_layers: int
     width: int
@@ -298,23 +298,3 @@ class GatedModel:
         return torch.where(
             is_mask[:, None], masks[depth].to(self.dtype), self.embedding(token_ids.clamp_min(0))
         )
-
-
-class Embedding:
-    """Token embeddings, dense or as int8 with one scale a token.
-
-    Args:
-        weight: [vocab_size, width], floating or int8.
-        scale: [vocab_size] float32 for int8, else None.
-    """
-
-    def __init__(self, weight: Tensor, scale: Tensor | None = None) -> None:
-        self._weight = weight
-        self._scale = scale
-        #: Of the vectors.
-        self.dtype = weight.dtype if scale is None else torch.float32
-
-    def __call__(self, token_ids: Tensor) -> Tensor:
-        """Map token ids [n] to [n, width]."""
-        rows = self._weight[token_ids]
-        return rows if self._scale is None else rows.float() * self._scale[token_ids, None]

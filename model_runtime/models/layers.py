@@ -1,4 +1,4 @@
-"""Building blocks shared by the families: linear maps, norms, rotary positions, attention.
+"""Building blocks that families share: linear maps, embeddings, norms, rotary positions, attention.
 
 A linear map is anything callable from [n, n_in] to [n, n_out] whose row i depends on input row i
 alone. The exact hybrid stands on that: a token verified among others gets the same logits as alone.
@@ -31,6 +31,26 @@ class DenseLinear:
     def __call__(self, x: Tensor) -> Tensor:
         """Map [n, n_in] to [n, n_out]."""
         return functional.linear(x, self.weight, self.bias)
+
+
+class Embedding:
+    """Token embeddings, dense or as int8 with one scale a token.
+
+    Args:
+        weight: [vocab_size, width], floating or int8.
+        scale: [vocab_size] float32 for int8, else None.
+    """
+
+    def __init__(self, weight: Tensor, scale: Tensor | None = None) -> None:
+        self._weight = weight
+        self._scale = scale
+        #: Of the vectors.
+        self.dtype = weight.dtype if scale is None else torch.float32
+
+    def __call__(self, token_ids: Tensor) -> Tensor:
+        """Map token ids [n] to [n, width]."""
+        rows = self._weight[token_ids]
+        return rows if self._scale is None else rows.float() * self._scale[token_ids, None]
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:

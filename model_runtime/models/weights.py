@@ -12,10 +12,10 @@ from safetensors import SafetensorError, safe_open
 
 from model_runtime.errors import ModelLoadFailed
 from model_runtime.models.adapter import ADAPTED, Adapter, Link, LowRank
-from model_runtime.models.gated import BaseConfig, Embedding, GatedModel, Layer
+from model_runtime.models.gated import BaseConfig, GatedModel, Layer
 from model_runtime.models.int4 import Int4Linear
 from model_runtime.models.int8 import Int8Linear, OneDnn, kernel
-from model_runtime.models.layers import DenseLinear, Linear
+from model_runtime.models.layers import DenseLinear, Embedding, Linear
 from model_runtime.models.packed import PackedFile, open_packed
 from model_runtime.models.parts.quantize import quantize_weight
 

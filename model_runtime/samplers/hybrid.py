@@ -8,9 +8,9 @@ causal model: a draft is accepted when it is the very token drawn from the base'
 
 A text that stands on the canvas when a block begins is a draft as well, and the first one: many of
 its tokens are checked in one forward, so what does not change costs little. Where the base departs
-from it, the canvas drafts again, until the text is met once more (Yang et al. 2023, arXiv
-2304.04487). With `lenience` below 1 its tokens need not be the base's best to stay (typical
-acceptance, Cai et al. 2024, arXiv 2401.10774, section 3.3.1).
+from it, the canvas drafts again, until the text is met once more (`decoding.first_text`). With
+`lenience` below 1 its tokens need not be the base's best to stay (typical acceptance, Cai et al.
+2024, arXiv 2401.10774, section 3.3.1).
 
 Where the text ends as it ended once before, what followed then is a draft as well
 (`decoding.lookup`); of it and the canvas's own tokens the one is checked of which more are likely
@@ -35,6 +35,7 @@ import torch
 
 from model_runtime.decoding.canvas import Likeliest, Query, Update
 from model_runtime.decoding.choose import at, clean_logits, pick, tempered
+from model_runtime.decoding.first_text import FirstText
 from model_runtime.decoding.lookup import chances_of, followers, repeated
 from model_runtime.samplers.base import NonNegative, Params, Sampler, Share
 
@@ -49,8 +50,6 @@ _N_CHECKED = 32
 _N_LOOKED_UP = 12
 #: Tokens named beside each one that is settled: the others have next to nothing of the probability.
 _N_LIKELIEST = 8
-#: How far behind a departure the first text is looked for again.
-_WINDOW = 16
 
 
 class HybridParams(Params, frozen=True):
@@ -88,10 +87,8 @@ class Progress:
     #: The first position that is not settled, and the end of the block.
     next: int
     end: int
-    #: The text that stood on the canvas when the block began.
-    first_text: list[int]
-    #: How much of it is done with: settled, replaced or left out.
-    n_read: int = 0
+    #: What stood on the canvas when the block began.
+    first_text: FirstText
     #: Of each draft standing at `next` and behind it, not yet checked: how likely it is right.
     chances: list[float] = field(default_factory=list)
     #: Whether they are of the first text; else the canvas's own.
@@ -126,7 +123,7 @@ class Hybrid(Sampler[Progress, HybridParams]):
         """Start at the block's first position; its positions follow one another."""
         first, end = int(block.positions[0]), int(block.positions[-1]) + 1
         n_text = int((~block.masked(block.token_ids)).int().cumprod(0).sum())
-        first_text = block.token_ids[first : first + n_text].tolist()
+        first_text = FirstText(block.token_ids[first : first + n_text].tolist())
         state = Progress(block, rng, n_steps, first, end, first_text)
         state.chances = [1.0] * min(n_text, _N_CHECKED)
         state.is_first_text = n_text > 0
@@ -182,7 +179,9 @@ class Hybrid(Sampler[Progress, HybridParams]):
         likeliest = Likeliest(torch.arange(settled.start, settled.stop), ids, chances)
         state.next = settled.stop
         updated[state.next : state.end] = self._mask(state)
-        fresh = self._read_on(state, n_accepted, int(said[n_accepted]))
+        if state.is_first_text:
+            state.first_text.read(n_accepted)
+        fresh = state.first_text.behind(int(said[n_accepted]))[: min(_N_CHECKED, state.n_open)]
         state.is_first_text = bool(fresh)
         sure = [1.0] * len(fresh)
         if not fresh and self.params.n_drafts:
@@ -242,23 +241,6 @@ class Hybrid(Sampler[Progress, HybridParams]):
             drafts.append(int(token))
             chances.append(float(chance))
         return drafts, chances
-
-    def _read_on(self, state: Progress, n_accepted: int, said: int) -> list[int]:
-        """Return what of the first text to draft next: what follows the token said, if it is there.
-
-        Args:
-            state: its `next` behind the token said.
-            n_accepted: how many drafts were, of whichever kind.
-            said: the last settled token.
-        """
-        if state.is_first_text:
-            state.n_read += n_accepted
-        ahead = state.first_text[state.n_read : state.n_read + _WINDOW]
-        if said not in ahead:
-            return []
-        state.n_read += ahead.index(said) + 1
-        n_next = min(_N_CHECKED, state.end - state.next)
-        return state.first_text[state.n_read : state.n_read + n_next]
 
     def _n_checks(self, state: Progress) -> int:
         """Every standing draft is checked, and the token behind the last one said."""

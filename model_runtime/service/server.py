@@ -1,7 +1,7 @@
 """The runtime's event loop: connections in, exactly one terminal message a request out.
 
-`RuntimeServer.accept` takes a connection, `JobQueue.put` its requests; the worker runs
-`Engine.infill`; `RuntimeServer.finish` sends the terminal message. A job that is told to stop gets
+`RuntimeServer.accept` takes a connection, `OpenRequests.take` its requests; the worker runs
+`Engine.infill`; `OpenRequests.finish` sends the terminal message. A job that is told to stop gets
 its terminal message at once; the engine sees it before its next denoising step. No log line quotes
 a request's text.
 """
@@ -15,26 +15,17 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from model_runtime.errors import (
-    BadRequest,
-    Cancelled,
-    DeadlinePassed,
-    RuntimeFault,
     ShuttingDown,
-    Superseded,
 )
 from model_runtime.framing import FrameError
 from model_runtime.protocol import (
     PROTOCOL_VERSION,
     Cancel,
     Failed,
-    Finished,
     Hello,
     InfillRequest,
     NextEditRequest,
-    NextEdits,
     Notice,
     Refused,
     Shutdown,
@@ -45,16 +36,16 @@ from model_runtime.protocol import (
 )
 from model_runtime.service import listen
 from model_runtime.service.connection import Connection
-from model_runtime.service.jobs import Job, JobQueue, check_request
+from model_runtime.service.jobs import JobQueue
+from model_runtime.service.open_requests import OpenRequests
 from model_runtime.service.process import peak_memory_bytes, version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from model_runtime.errors import Stopped
     from model_runtime.protocol import ClientMessage, StepReport
-    from model_runtime.service.jobs import Client
+    from model_runtime.service.jobs import Job
     from model_runtime.service.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -96,7 +87,7 @@ class RuntimeServer:
         self._problems = problems
         self._n_at_once = n_at_once
         self._queue = JobQueue(n_at_once=n_at_once)
-        self._jobs: dict[tuple[Client, str], Job] = {}
+        self._open = OpenRequests(self._queue)
         self._connections: set[Connection] = set()
         self._token = ""
         self._started = time.monotonic()
@@ -135,7 +126,7 @@ class RuntimeServer:
         if now:
             self._is_urgent = True
             for job in self._queue.running:
-                self._stop(job, ShuttingDown("the runtime was told to stop"))
+                self._open.stop(job, ShuttingDown("the runtime was told to stop"))
         self._leaving.set()
 
     async def _work(self) -> None:
@@ -150,19 +141,19 @@ class RuntimeServer:
             terminal = await self._worker.run(job, on_report)
             self._queue.done(job)
             gave_way = isinstance(terminal, Failed) and job.token.gave_way
-            if gave_way and self._is_open(job) and self._leaving.is_set():
+            if gave_way and job in self._open and self._leaving.is_set():
                 # There will be no other turn.
-                self._stop(job, ShuttingDown("the runtime is leaving; try again"))
-            elif gave_way and self._is_open(job):
+                self._open.stop(job, ShuttingDown("the runtime is leaving; try again"))
+            elif gave_way and job in self._open:
                 self._queue.wait_again(job)
             else:
-                self.finish(job, terminal)
+                self._open.finish(job, terminal)
             self._restart_idle_clock()
 
     async def _wind_up(self, work: asyncio.Task[None]) -> bool:
         self._queue.close()
         for job in self._queue.waiting:
-            self._stop(job, ShuttingDown("the runtime is leaving; try again"))
+            self._open.stop(job, ShuttingDown("the runtime is leaving; try again"))
         if not self._is_urgent:
             await asyncio.wait({work}, timeout=FINISH_S)
         if not work.done():
@@ -208,8 +199,7 @@ class RuntimeServer:
         except (ConnectionError, TimeoutError, StopAsyncIteration) as error:
             log.info("%s is gone: %s", connection.name, type(error).__name__)
         finally:
-            for job in [job for (owner, _), job in self._jobs.items() if owner is connection]:
-                self._stop(job, Cancelled("its client left"))
+            self._open.abandon(connection)
             await connection.close()
             self._connections.discard(connection)
 
@@ -239,10 +229,10 @@ class RuntimeServer:
     def _handle(self, connection: Connection, message: ClientMessage) -> None:
         match message:
             case InfillRequest() | NextEditRequest():
-                self._take(connection, message)
+                self._restart_idle_clock()
+                self._open.take(connection, message, is_leaving=self._leaving.is_set())
             case Cancel():
-                if (job := self._jobs.get((connection, message.id))) is not None:
-                    self._stop(job, Cancelled("cancelled"))
+                self._open.cancel(connection, message.id)
             case StatusRequest():
                 connection.send(self._status(message.id))
             case Shutdown():
@@ -272,62 +262,13 @@ class RuntimeServer:
 
     # --- requests -------------------------------------------------------------------------------
 
-    def _take(self, connection: Connection, request: InfillRequest | NextEditRequest) -> None:
-        self._restart_idle_clock()
-        job = Job(request, client=connection)
-        try:
-            if (connection, request.id) in self._jobs:
-                raise BadRequest(f"a request with the id {request.id!r} is still open")
-            check_request(request)
-            if self._leaving.is_set():
-                raise ShuttingDown("the runtime is leaving; try again")
-            older = self._queue.put(job)
-        except RuntimeFault as fault:
-            log.info("%s: refused a request: %s", connection.name, fault.code)
-            connection.send(Failed(id=request.id, code=fault.code, text=str(fault)))
-            return
-        self._jobs[connection, request.id] = job
-        if request.deadline_s is not None:
-            late = DeadlinePassed(f"not done within {request.deadline_s:g} s")
-            loop = asyncio.get_running_loop()
-            job.timer = loop.call_later(request.deadline_s, self._stop, job, late)
-        for other in older:
-            self._stop(other, Superseded("a newer request for the same document came"))
-
-    def _stop(self, job: Job, why: Stopped) -> None:
-        """Tell a job to stop, and its client at once; the worker sees it within one step."""
-        job.token.stop(why)
-        self._queue.remove(job)
-        self.finish(job, Failed(id=job.request.id, code=why.code, text=str(why)))
-
     def _report(self, job: Job, report: Notice | StepReport) -> None:
         if isinstance(report, Notice) and not self._is_loaded():
             # Everybody waits for the model, whoever's request it is that brings it.
-            for other in self._jobs.values():
-                notice = msgspec.structs.replace(report, id=other.request.id)
-                other.client.send(notice, conflate=(notice.id, Notice))
-        elif self._is_open(job):
-            job.client.send(report, conflate=(report.id, type(report)))
+            self._open.tell_all(report)
+        else:
+            self._open.report(job, report)
 
     def _is_loaded(self) -> bool:
         engine = self._worker.describe()
         return engine is not None and engine.loaded
-
-    def _is_open(self, job: Job) -> bool:
-        return self._jobs.get((job.client, job.request.id)) is job
-
-    def finish(self, job: Job, terminal: Finished | NextEdits | Failed) -> None:
-        """Send a request's terminal message, unless it has had one."""
-        if not self._is_open(job):
-            return
-        del self._jobs[job.client, job.request.id]
-        if job.timer is not None:
-            job.timer.cancel()
-        log.info(
-            "%s: %s request %s after %.2f s",
-            job.client.name,
-            job.lane,
-            terminal.code if isinstance(terminal, Failed) else "filled",
-            time.monotonic() - job.arrived,
-        )
-        job.client.send(terminal)

@@ -21,6 +21,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Frame:
+    """What stands before a span and behind it, and what ends it; see `LaidOut`."""
+
+    context: list[int]
+    end: list[int]
+    ending: Ending
+    blanks: str = ""
+    half: str = ""
+    opening: str = ""
+    behind: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class LaidOut:
     """A canvas and where its span stands.
 

@@ -1,16 +1,14 @@
 """Request to canvas, for models that read from left to right; `reading` is the way back.
 
 The context is the base's own fill-in-the-middle prompt, other files of the repository before it,
-or its chat prompt; see `forms`. Behind it stands the span: every position a mask, as long as the
-fill may get, or first a text to start from. It ends where the canvas says so, or where its text
-does: at the first line end where one line was asked for, in a chat where the code block is closed
-or the function is over, else see `ending`.
+or its chat prompt (`chat_layout`); see `forms`. Behind it stands the span: every position a mask,
+as long as the fill may get, or first a text to start from. It ends where the canvas says so, or
+where its text does: at the first line end where one line was asked for, in a chat where the code
+block is closed or the function is over, else see `ending`.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import torch
@@ -18,22 +16,22 @@ import torch
 from model_runtime.decoding.canvas import Canvas
 from model_runtime.errors import CanvasTooLong, UnsupportedPairing
 from model_runtime.protocol import ContextFile
-from model_runtime.text.chat import BegunTask, ChatTask, ChatTemplate
-from model_runtime.text.ending import Ending, ending_at, ending_in, ending_of_body, line_ending
+from model_runtime.text.chat import ChatTemplate
+from model_runtime.text.chat_layout import ChatLayout
+from model_runtime.text.ending import Ending, ending_in, line_ending
 from model_runtime.text.forms import WRITING, Forms
 from model_runtime.text.healing import find_half
 from model_runtime.text.indentation import block_opening
-from model_runtime.text.laid_out import LaidOut
-from model_runtime.text.markers import without_markers
+from model_runtime.text.laid_out import Frame, LaidOut
 from model_runtime.text.others import OTHER_FILES_SHARE, as_comment, in_marks
 from model_runtime.text.reading import CanvasReader
 from model_runtime.text.syntax import syntax_of
-from model_runtime.text.window import SUFFIX_SHARE, around, head, tail
+from model_runtime.text.window import around, head
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from model_runtime.protocol import ContextForm, Enclosing, InfillRequest, MaskSpan
+    from model_runtime.protocol import ContextForm, InfillRequest, MaskSpan
     from model_runtime.text.forms import Form
     from model_runtime.text.template import Template
 
@@ -47,29 +45,10 @@ MAX_TEXT_TOKENS = 640
 #: How much longer than the text it starts from a fill may get.
 MORE_TOKENS = 64
 GROWTH = 1.25
-#: Tokens of a chat prompt beside the code and the instruction, and more than enough.
-CHAT_FRAME = 128
-#: A file that has no more tokens before a span begins the answer as a whole.
-SHORT = 384
-#: What stands above a function's head and is about it.
-_IS_COMMENT = re.compile(r"[ \t]*(//|/?\*|#|--|@)")
 #: The name under which a diagnostic's message is shown.
 PROBLEMS = "problems.txt"
 #: Tokens behind a fill by which it is judged.
 N_BEHIND = 16
-
-
-@dataclass(frozen=True)
-class Frame:
-    """What stands before a span and behind it, and what ends it; see `LaidOut`."""
-
-    context: list[int]
-    end: list[int]
-    ending: Ending
-    blanks: str = ""
-    half: str = ""
-    opening: str = ""
-    behind: list[int] = field(default_factory=list)
 
 
 class CanvasLayout:
@@ -106,8 +85,9 @@ class CanvasLayout:
     ) -> None:
         self.template = template
         self.reader = CanvasReader(template)
+        chat = ChatTemplate.of(template.tokenizer) if takes_words else None
         #: None where the base was not trained to be asked in words.
-        self.chat = ChatTemplate.of(template.tokenizer) if takes_words else None
+        self.chat = chat and ChatLayout(chat, template.tokenizer, max_context_tokens)
         self.forms = Forms() if forms is None else forms
         self.max_context_tokens = max_context_tokens
         self._heals = heals
@@ -210,12 +190,13 @@ class CanvasLayout:
             )
         form = self.form_of(request, span)
         if form == "begun" and self.chat and span.enclosing:
-            begun = self._begin(self.chat, span.enclosing, request, span, prefix, suffix)
-            # What begins the answer is said twice: before it, and in it.
-            if len(begun.context) <= self.max_context_tokens + CHAT_FRAME:
+            lead = self.lead(request, span, prefix, suffix)
+            begun = self.chat.begin(span.enclosing, request, prefix, suffix, *lead)
+            if begun is not None:
                 return begun
         if form == "asked" and self.chat:
-            return self._ask(self.chat, request, span, prefix, suffix)
+            n_text = len(self._encode_text(span.text, request.mode))
+            return self.chat.ask(request, span, prefix, suffix, n_text)
         return self._frame(request, span, prefix, suffix)
 
     def _encode_text(self, text: str, mode: str) -> list[int]:
@@ -250,71 +231,6 @@ class CanvasLayout:
             block_opening(prefix, rest, request.language, single_line=span.single_line),
         )
 
-    def _begin(
-        self,
-        chat: ChatTemplate,
-        where: Enclosing,
-        request: InfillRequest,
-        span: MaskSpan,
-        prefix: str,
-        suffix: str,
-    ) -> Frame:
-        """Return the chat prompt whose answer is begun with the function's head."""
-        encode = self.template.tokenizer.encode
-        head_at = prefix.rfind("\n", 0, len(prefix) - where.n_before) + 1
-        at = self._start_of_answer(prefix, head_at)
-        closing, after = suffix[: where.n_behind], suffix[where.n_behind :]
-        half, opening = self.lead(request, span, prefix, suffix)
-        # The blanks before a text belong to its first token.
-        blanks = "" if half else prefix[len(prefix.rstrip(" \t")) :]
-        begun = prefix[at:].removesuffix(half or blanks)
-        n_told = 2 * len(encode(begun)) + len(encode(request.instruction))
-        before, after = self._told(prefix[:at], after, n_told)
-        task = BegunTask(
-            request.instruction.strip(), _label(request.language), before, after, begun=begun
-        )
-        ending = ending_at(f"\n{task.fence}")
-        if where.is_body:
-            ending = ending_of_body(prefix[head_at:], task.fence)
-        end = encode(f"{closing.rstrip()}\n{task.fence}")
-        return Frame(chat.begin(task), end, ending, blanks, half, opening)
-
-    def _start_of_answer(self, prefix: str, head_at: int) -> int:
-        """Return from where on the file stands in an answer that is begun with a function's head.
-
-        From its beginning where that is not far, for the model goes on best with a file that is
-        whole; else from the comments above the head.
-        """
-        near = tail(prefix, SHORT)
-        if near == prefix and len(self.template.tokenizer.encode(near)) <= SHORT:
-            return 0
-        at = head_at
-        while at and _IS_COMMENT.match(above := prefix[:at].splitlines()[-1]):
-            at -= len(above) + 1
-        return at
-
-    def _ask(
-        self,
-        chat: ChatTemplate,
-        request: InfillRequest,
-        span: MaskSpan,
-        prefix: str,
-        suffix: str,
-    ) -> Frame:
-        """Return the chat prompt around a span."""
-        encode = self.template.tokenizer.encode
-        n_text = len(self._encode_text(span.text, request.mode))
-        line_start = prefix.rpartition("\n")[2]
-        lead = line_start.rstrip()
-        shown = without_markers(span.text, request.hole_marker)
-        task = self._task(request, prefix, suffix, shown, n_text)
-        return Frame(
-            chat.lay_out(task) + encode(lead),
-            encode(f"\n{task.fence}"),
-            ending_at(f"\n{task.fence}", task.fence),
-            line_start[len(lead) :],
-        )
-
     def surroundings(
         self, request: InfillRequest, prefix: str, suffix: str
     ) -> tuple[list[int], list[int]]:
@@ -345,38 +261,6 @@ class CanvasLayout:
         before, after, _ = around(prefix, suffix, n_own, template.tokenizer)
         return comment + before, after, others
 
-    def _task(
-        self, request: InfillRequest, prefix: str, suffix: str, text: str, n_text: int
-    ) -> ChatTask:
-        """Return what to tell the model in words, as much of the file as fits."""
-        lines, _, line_start = prefix.rpartition("\n")
-        n_told = len(self.template.tokenizer.encode(request.instruction)) + n_text
-        before, after = self._told(lines, suffix, n_told)
-        return ChatTask(
-            request.instruction,
-            _label(request.language),
-            before,
-            after,
-            selection=line_start + text if text.strip() else "",
-        )
-
-    def _told(self, before: str, after: str, n_told: int) -> tuple[str, str]:
-        """Return as much of the file as a chat prompt has room for.
-
-        Args:
-            before: the file up to what is asked about.
-            after: the file behind it.
-            n_told: the tokens of all the rest.
-        """
-        tokenizer = self.template.tokenizer
-        n_free = max(0, self.max_context_tokens - n_told - CHAT_FRAME)
-        behind = tokenizer.encode(head(after, n_free))
-        n_after = min(len(behind), int(n_free * SUFFIX_SHARE))
-        ahead = tokenizer.encode(tail(before, n_free))
-        n_before = min(len(ahead), n_free - n_after)
-        shown = ahead[len(ahead) - n_before :], behind[:n_after]
-        return tokenizer.decode(shown[0]), tokenizer.decode(shown[1])
-
     def lay_out_plain(
         self, request: InfillRequest, alternatives: Sequence[Sequence[str]]
     ) -> tuple[list[int], list[list[int]], list[int]]:
@@ -401,8 +285,3 @@ class CanvasLayout:
         texts = [half + "".join(text + gap for text, gap in pairs) + behind for pairs in pieces]
         plain = self.template.before_span(context)
         return plain, [encode(text) or [self.template.end_id] for text in texts], []
-
-
-def _label(language: str) -> str:
-    """Return what a code block is labelled with; empty where the name is none."""
-    return language if language.isidentifier() else ""

@@ -11,13 +11,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from model_runtime.text.layout import N_BEHIND, CanvasLayout, Frame
+from model_runtime.text.layout import N_BEHIND, CanvasLayout
 from model_runtime.text.window import head
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from model_runtime.protocol import InfillRequest, MaskSpan
+    from model_runtime.text.laid_out import Frame
     from model_runtime.text.tokenizer import CodeTokenizer
 
 

@@ -14,8 +14,8 @@ from model_runtime.decoding.canvas import Canvas, Query
 from model_runtime.decoding.denoise import Budget, denoise
 from model_runtime.models.adapter import ADAPTED, Adapter, Link, LowRank
 from model_runtime.models.canvas import CanvasDenoiser
-from model_runtime.models.gated import BaseConfig, Embedding, GatedModel, Layer
-from model_runtime.models.layers import DenseLinear
+from model_runtime.models.gated import BaseConfig, GatedModel, Layer
+from model_runtime.models.layers import DenseLinear, Embedding
 from model_runtime.samplers.hybrid import Hybrid, HybridParams
 
 if TYPE_CHECKING:

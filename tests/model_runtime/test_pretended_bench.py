@@ -8,7 +8,7 @@ import pytest
 import torch
 from support.pretended import pretended
 
-from model_runtime.bench import gpu, made, random_models
+from model_runtime.bench import gpu, gpu_texts, gpu_times, made, random_models
 from model_runtime.bench.base import Setup
 from model_runtime.models import attention
 from model_runtime.settings import RuntimeSettings
@@ -36,18 +36,18 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, (family, values) in random_models._FAMILIES.items():
         small = values | {key: wide[key] for key in values.keys() & wide.keys()}
         monkeypatch.setitem(random_models._FAMILIES, name, (family, small))
-    monkeypatch.setattr(gpu, "CONTEXTS", (32, 64))
-    monkeypatch.setattr(gpu, "ROWS", (1, 4))
-    monkeypatch.setattr(gpu, "STEP_ROWS", (1, 9))
-    monkeypatch.setattr(gpu, "N_RUNS", 1)
-    monkeypatch.setattr(gpu, "N_WARM", 0)
-    monkeypatch.setattr(gpu, "N_TOKENS", 8)
-    monkeypatch.setattr(gpu, "N_REQUESTS", (1, 2))
-    monkeypatch.setattr(gpu, "CANVASES", (32,))
-    monkeypatch.setattr(gpu, "N_PROMPTS", 1)
-    monkeypatch.setattr(gpu, "CANVAS", 24)
-    monkeypatch.setattr(gpu, "N_STEPS", 2)
-    monkeypatch.setattr(gpu, "GAP", slice(8, 12))
+    monkeypatch.setattr(gpu_times, "CONTEXTS", (32, 64))
+    monkeypatch.setattr(gpu_times, "ROWS", (1, 4))
+    monkeypatch.setattr(gpu_times, "STEP_ROWS", (1, 9))
+    monkeypatch.setattr(gpu_times, "N_RUNS", 1)
+    monkeypatch.setattr(gpu_times, "N_WARM", 0)
+    monkeypatch.setattr(gpu_texts, "N_TOKENS", 8)
+    monkeypatch.setattr(gpu_times, "N_REQUESTS", (1, 2))
+    monkeypatch.setattr(gpu_times, "CANVASES", (32,))
+    monkeypatch.setattr(gpu_texts, "N_PROMPTS", 1)
+    monkeypatch.setattr(gpu_texts, "CANVAS", 24)
+    monkeypatch.setattr(gpu_texts, "N_STEPS", 2)
+    monkeypatch.setattr(gpu_texts, "GAP", slice(8, 12))
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -132,6 +132,8 @@ def test_flash_attention_is_used_and_changes_nothing(monkeypatch: pytest.MonkeyP
         denoiser = random_models.random_base("0.5b", device, torch.bfloat16)
         for used in (counted, None):
             monkeypatch.setattr(attention, "flash_attn_func", used)
-            rows.append(denoiser.encode(gpu.prompt_of(40), denoiser.new_cache()).cpu().float())
+            rows.append(
+                denoiser.encode(gpu_texts.prompt_of(40), denoiser.new_cache()).cpu().float()
+            )
     assert n_calls == SMALL.n_layers
     assert (rows[0] - rows[1]).abs().max() < 0.1 * rows[0].std()

@@ -37,8 +37,8 @@ from model_runtime.errors import DeviceFailed, UnsupportedPairing
 from model_runtime.models.canvas import CanvasDenoiser
 from model_runtime.models.capture import capture_of
 from model_runtime.models.captured import captured_steps
-from model_runtime.models.gated import Embedding, GatedModel, Layer
-from model_runtime.models.layers import DenseLinear
+from model_runtime.models.gated import GatedModel, Layer
+from model_runtime.models.layers import DenseLinear, Embedding
 from model_runtime.models.parts.config import parse_config
 from model_runtime.protocol import InfillRequest, MaskSpan
 from model_runtime.samplers import SAMPLERS

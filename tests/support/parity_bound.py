@@ -15,7 +15,8 @@ from support.recorded import Fixture, whole_block
 from model_runtime.decoding.canvas import Canvas, Prediction
 from model_runtime.decoding.choose import entropy
 from model_runtime.samplers.entropy_bound import EntropyBound, EntropyBoundParams, accept
-from model_runtime.text.layout import CanvasLayout, LaidOut
+from model_runtime.text.laid_out import LaidOut
+from model_runtime.text.layout import CanvasLayout
 
 if TYPE_CHECKING:
     from collections.abc import Callable

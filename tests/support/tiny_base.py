@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from model_runtime.models.canvas import CanvasDenoiser
-from model_runtime.models.gated import BaseConfig, Embedding, GatedModel, Layer
+from model_runtime.models.gated import BaseConfig, GatedModel, Layer
 from model_runtime.models.int8 import Int8Linear, quantize_int8
+from model_runtime.models.layers import Embedding
 
 CONFIG = BaseConfig(
     n_layers=2,

@@ -17,8 +17,8 @@ from model_runtime.engines.loading import LoadedModel
 from model_runtime.engines.local import LocalEngine
 from model_runtime.errors import Cancelled
 from model_runtime.models.canvas import CanvasDenoiser
-from model_runtime.models.gated import BaseConfig, Embedding, GatedModel, Layer
-from model_runtime.models.layers import DenseLinear
+from model_runtime.models.gated import BaseConfig, GatedModel, Layer
+from model_runtime.models.layers import DenseLinear, Embedding
 from model_runtime.protocol import InfillRequest, MaskSpan
 from model_runtime.settings import RuntimeSettings
 from model_runtime.text.fim import FimTemplate

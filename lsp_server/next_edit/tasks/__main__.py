@@ -38,7 +38,7 @@ from lsp_server.syntax.languages import parse
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from model_runtime.protocol import NextEditTask
+    from model_runtime.protocol.eval_tasks import NextEditTask
 
 #: The most tasks of a package, and of a file.
 MAX_OF_PACKAGE, MAX_OF_FILE = 8, 2

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from lsp_server.documents import Span
     from lsp_server.next_edit.functions import Function
-    from model_runtime.protocol import NextEditTask
+    from model_runtime.protocol.eval_tasks import NextEditTask
 
 #: Where a list of parameters may begin.
 _LIST = re.compile(r"\w\((?=[\w&*{\[])")

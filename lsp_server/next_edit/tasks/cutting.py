@@ -9,7 +9,8 @@ import msgspec
 
 from lsp_server.next_edit.asking import build_request
 from lsp_server.next_edit.changes import Change
-from model_runtime.protocol import NextEditRequest, NextEditTask
+from model_runtime.protocol import NextEditRequest
+from model_runtime.protocol.eval_tasks import NextEditTask
 
 if TYPE_CHECKING:
     import random

@@ -16,7 +16,7 @@ import msgspec
 
 from lsp_server.next_edit.asking import build_request
 from lsp_server.next_edit.changes import meant
-from model_runtime.protocol import NextEditTask
+from model_runtime.protocol.eval_tasks import NextEditTask
 
 if TYPE_CHECKING:
     import random

@@ -11,7 +11,7 @@ from lsp_server.next_edit.tasks.cutting import IDENTIFIER, cut, replaced
 if TYPE_CHECKING:
     import random
 
-    from model_runtime.protocol import NextEditTask
+    from model_runtime.protocol.eval_tasks import NextEditTask
 
 _MIN_USES, _MAX_USES = 1, 40
 #: Places where a name may be bound: more, and it is a few things under one name.

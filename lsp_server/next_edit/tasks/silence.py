@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import random
 
     from lsp_server.next_edit.mentions import Mention
-    from model_runtime.protocol import NextEditTask
+    from model_runtime.protocol.eval_tasks import NextEditTask
 
 
 def silence(document: dict[str, Any], names: list[str], rng: random.Random) -> NextEditTask | None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Self
 
-#: Never leave, whatever is allowed: files that hold secrets by their names.
+#: Never leave, whatever is allowed: files that hold secrets by their names. All that the language
+#: server leaves alone, whose list the user can change; the two processes share the wire only.
 NEVER = (
     ".env",
     ".env.*",

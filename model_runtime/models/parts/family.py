@@ -48,6 +48,25 @@ class Family(Denoiser):
         """Whether a `config.json` is one of this family's."""
         return not cls.architectures.isdisjoint(values.get("architectures") or ())
 
+    def places(
+        self, token_ids: Tensor, attention_mask: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the position of each token, and which ones it may attend to.
+
+        Args:
+            token_ids: [batch, length] int64.
+            attention_mask: [batch, length], 0 at padding; None for no padding.
+
+        Returns:
+            [batch, length] int64, in which no padding is counted, and [batch, length, length] bool,
+            or None where every token may attend to all.
+        """
+        if attention_mask is None:
+            return torch.arange(token_ids.shape[1], device=self.device).expand_as(token_ids), None
+        real = attention_mask.to(self.device).bool()
+        positions = (real.long().cumsum(dim=1) - 1).clamp_min(0)
+        return positions, real[:, None, :].expand(-1, token_ids.shape[1], -1)
+
     def predict_all(
         self,
         token_ids: Tensor,

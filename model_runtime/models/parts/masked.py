@@ -56,13 +56,7 @@ class MaskedTransformer(Family):
         Returns:
             [batch, length, vocab] float32 logits, as the model puts them out.
         """
-        length = token_ids.shape[1]
-        positions = torch.arange(length, device=self.device).expand_as(token_ids)
-        allowed = None
-        if attention_mask is not None:
-            real = attention_mask.to(self.device).bool()
-            positions = (real.long().cumsum(dim=1) - 1).clamp_min(0)
-            allowed = real[:, None, :].expand(-1, length, -1)
+        positions, allowed = self.places(token_ids, attention_mask)
         if self.block_length is not None:
             block = positions // self.block_length
             earlier = block[:, None, :] <= block[:, :, None]

@@ -13,7 +13,7 @@ from lsp_server.next_edit.tasks.arguments import argument
 from lsp_server.next_edit.tasks.releases import real
 from lsp_server.next_edit.tasks.renames import rename
 from lsp_server.next_edit.tasks.silence import silence
-from model_runtime.protocol import NextEditTask
+from model_runtime.protocol.eval_tasks import NextEditTask
 
 if TYPE_CHECKING:
     from pathlib import Path

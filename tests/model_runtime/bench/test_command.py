@@ -7,9 +7,9 @@ from importlib import import_module
 
 import pytest
 
+from model_runtime.bench.apart import apart
 from model_runtime.bench.command import (
     PARTS,
-    _apart,
     chosen_parts,
     command_line,
     configure,
@@ -63,6 +63,6 @@ def test_command_is_told_as_it_was_given() -> None:
 
 def test_fault_comes_back_from_the_process_of_a_part() -> None:
     """What goes wrong in a part's own process is told with its own words."""
-    assert _apart(len, "abc") == 3
+    assert apart(len, "abc") == 3
     with pytest.raises(RuntimeFault, match="unknown model 'none'; allowed: qwen"):
-        _apart(named_model, "none")
+        apart(named_model, "none")

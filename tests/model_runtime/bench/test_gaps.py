@@ -8,9 +8,9 @@ import pytest
 from support import tiny_canvas
 
 from model_runtime.bench.gaps import MAX_ONE_LINE, TOLERANCE, Cutter
-from model_runtime.bench.keystrokes import after
 from model_runtime.evaluation.base import EvalTask
 from model_runtime.evaluation.heldout import read_tasks
+from model_runtime.evaluation.typist import typed
 
 TOKENIZER = tiny_canvas.tokenizer()
 #: The tiny tokenizer, a token being a character, knows no tabs.
@@ -88,6 +88,6 @@ def test_too_little_text_is_repeated() -> None:
 def test_typing_moves_text_from_the_gap_into_the_prefix(cutter: Cutter) -> None:
     """What is typed is the beginning of what was taken out."""
     gap = next(cutter.cut(16))
-    typed = after(gap, 3)
-    assert typed.prefix == gap.prefix + gap.reference[:3]
-    assert typed.prefix + typed.reference + typed.suffix == gap.prefix + gap.reference + gap.suffix
+    begun = typed(gap, 3)
+    assert begun.prefix == gap.prefix + gap.reference[:3]
+    assert begun.prefix + begun.reference + begun.suffix == gap.prefix + gap.reference + gap.suffix

@@ -24,11 +24,13 @@ from model_runtime.bench import (
     peers,
     plain_llada,
 )
-from model_runtime.bench.ask import ask, request_for, tokenizer_of
+from model_runtime.bench.ask import request_for, tokenizer_of
 from model_runtime.bench.decoders import BASE, DECODERS, HYBRID, BenchEngine
 from model_runtime.bench.gaps import Cutter
 from model_runtime.bench.llama_cpp import LlamaCpp
+from model_runtime.bench.random_models import Drawn
 from model_runtime.errors import ModelLoadFailed
+from model_runtime.evaluation.asking import ask
 from model_runtime.settings import RuntimeSettings
 from model_runtime.text.fim import FimTemplate
 
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from model_runtime.bench.gaps import Gap
+    from model_runtime.evaluation.base import EvalTask
 
 CONTEXTS = (60, 120)
 
@@ -188,7 +190,7 @@ class Parrot:
     def forget(self) -> None:
         """Nothing is kept."""
 
-    def fill(self, gap: Gap, max_tokens: int) -> str:
+    def fill(self, gap: EvalTask, max_tokens: int) -> str:
         """Say it."""
         del gap, max_tokens
         return "pieces of eight"
@@ -227,7 +229,7 @@ def test_llama_cpp_says_one_line(default_cutter: Cutter) -> None:
 
 def test_plain_loop_and_ours_settle_every_mask() -> None:
     """Both loops fill the gap and nothing else; where nothing is kept wrong, they say the same."""
-    model = plain_llada.Llada(plain_llada.CONFIG, plain_llada.RandomWeights())
+    model = plain_llada.Llada(plain_llada.CONFIG, Drawn())
     token_ids = plain_llada.gap_canvas()
     given = token_ids != model.mask_id
     # One step a block: the dual cache has nothing yet that could be out of date.

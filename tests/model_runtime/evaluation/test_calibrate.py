@@ -10,8 +10,9 @@ import msgspec
 import pytest
 
 from model_runtime.errors import ModelLoadFailed
+from model_runtime.evaluation.base import EvalTask
 from model_runtime.evaluation.calibrate import Example, examples, fit
-from model_runtime.evaluation.typist import Ghost, Line
+from model_runtime.evaluation.typist import Ghost
 from model_runtime.text.calibration import Calibration, read_calibration
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def test_weights_find_what_made_the_examples() -> None:
 def test_an_example_is_a_suggestion_as_it_may_be_cut() -> None:
     """The same one twice counts once."""
     ghost = Ghost(text="foo(bar)", stretches=((3, 0.9), (1, 0.8), (4, 0.3)))
-    line = Line("l", "python", "a.py", "", "\n", "foo(baz)")
+    line = EvalTask(id="l", language="python", prefix="", suffix="\n", reference="foo(baz)")
 
     found = list(examples(line, 0, ghost))
 

@@ -11,7 +11,7 @@ import pytest
 
 from model_runtime.errors import BadRequest
 from model_runtime.evaluation.edits import _OF_FUNCTIONS, Edited, _holes, parses
-from model_runtime.evaluation.edits_page import table
+from model_runtime.evaluation.edits_page import shares
 from model_runtime.evaluation.execution import run_program
 from model_runtime.evaluation.pack import Function, read_pack
 from model_runtime.evaluation.pack_holes import make_holes
@@ -154,7 +154,7 @@ def test_the_table_counts_by_kind_and_language() -> None:
             [("python", "pass"), ("python", "fail"), ("javascript", "pass"), ("javascript", "pass")]
         )
     ]  # fmt: skip
-    rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in table(edits).splitlines()]
+    rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in shares(edits).splitlines()]
     assert [row[:3] for row in rows[2:]] == [
         ["repair, clean", "javascript", "2"],
         ["repair, clean", "python", "2"],

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from model_runtime.__main__ import main
-from model_runtime.evaluation.base import Check, EvalTask, Fill
+from model_runtime.evaluation.base import Check, EvalTask, Fill, Outcome
 from model_runtime.evaluation.heldout import read_tasks, write_tasks
+from model_runtime.evaluation.journal import Journal
 from model_runtime.evaluation.metrics import summarize
 from model_runtime.evaluation.report import Run, markdown, plot, read_report, write_report
-from model_runtime.evaluation.run import Journal, evaluate, spread
+from model_runtime.evaluation.run import evaluate, spread
 
 SCRIPT = """
 [[replies]]
@@ -80,11 +81,11 @@ def test_an_evaluation_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
     """Outcomes that stand in the journal are not asked for again; a half-written one is."""
     tasks = [a_task(name) for name in ("add", "plus", "sum_up")]
     path = tmp_path / "journal.jsonl"
-    evaluate(tasks[:2], Parrot("    return x + y"), journal=Journal(path, {"seed": 3}))
+    evaluate(tasks[:2], Parrot("    return x + y"), journal=Journal(path, {"seed": 3}, Outcome))
     path.write_bytes(path.read_bytes()[:-20])
 
     parrot = Parrot("    return x + y")
-    journal = Journal(path, {"seed": 3}, resume=True)
+    journal = Journal(path, {"seed": 3}, Outcome, resume=True)
     outcomes = evaluate(tasks, parrot, seed=3, journal=journal)
     assert parrot.asked == ["task/plus@3", "task/sum_up@3"]
     assert [outcome.id for outcome in outcomes] == ["task/add", "task/plus", "task/sum_up"]
@@ -97,8 +98,8 @@ def test_a_journal_of_something_else_is_begun_anew(
 ) -> None:
     """Outcomes of other settings are never mixed in, nor old ones taken without being asked."""
     path = tmp_path / "journal.jsonl"
-    evaluate([a_task()], Parrot("    return 1"), journal=Journal(path, {"seed": 3}))
-    assert Journal(path, settings, resume=resume).read() == []
+    evaluate([a_task()], Parrot("    return 1"), journal=Journal(path, {"seed": 3}, Outcome))
+    assert Journal(path, settings, Outcome, resume=resume).known == {}
 
 
 def test_spread_takes_tasks_from_everywhere() -> None:

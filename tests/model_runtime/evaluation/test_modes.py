@@ -9,7 +9,7 @@ import pytest
 
 from model_runtime.evaluation.base import Check, EvalTask
 from model_runtime.evaluation.faults import PLANTERS, plant
-from model_runtime.evaluation.modes import measure_holes, measure_repair, table
+from model_runtime.evaluation.modes import measure_holes, measure_repair, shares
 from model_runtime.protocol import Alternative, Finished, Usage
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def test_an_engine_that_changes_nothing_restores_nothing() -> None:
     assert [one.exact for one in measured if one.kind == "clean"] == [True] * 3
     assert [one.passes for one in measured if one.kind == "clean"] == [True] * 3
     assert not any(one.exact for one in measured if one.kind != "clean")
-    assert "| clean | 3 | 100.0%" in table(measured)
+    assert "| clean | 3 | 100.0%" in shares(measured)
 
 
 def test_the_first_repair_that_compiles_is_taken() -> None:

@@ -12,7 +12,8 @@ from support.tiny_canvas import engine
 from model_runtime.errors import BadRequest
 from model_runtime.evaluation.next_edit import Asked, Judged, ask, fit, page, read_tasks
 from model_runtime.modes.wanted import NAMES
-from model_runtime.protocol import Change, Group, NextEditRequest, NextEditTask, Place
+from model_runtime.protocol import Change, Group, NextEditRequest, Place
+from model_runtime.protocol.eval_tasks import NextEditTask
 
 if TYPE_CHECKING:
     from pathlib import Path

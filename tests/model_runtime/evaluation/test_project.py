@@ -10,8 +10,9 @@ import pytest
 
 from model_runtime.engines.scripted import ScriptedEngine
 from model_runtime.errors import BadRequest
-from model_runtime.evaluation.project import ask, page, read_tasks
-from model_runtime.protocol import ContextFile, InfillRequest, MaskSpan, ProjectTask
+from model_runtime.evaluation.project import ask_for, page, read_tasks
+from model_runtime.protocol import ContextFile, InfillRequest, MaskSpan
+from model_runtime.protocol.eval_tasks import ProjectTask
 from model_runtime.settings import RuntimeSettings
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def test_the_rest_of_the_line_and_its_first_word_count(
     tmp_path: Path, text: str, *, exact: bool, first_word: bool
 ) -> None:
     """A longer word is another one."""
-    asked = ask(engine(tmp_path, text), task(), "retrieved, comment")
+    asked = ask_for(engine(tmp_path, text), task(), "retrieved, comment")
     assert (asked.exact, asked.first_word, asked.is_found) == (exact, first_word, True)
 
 
@@ -66,7 +67,7 @@ def test_the_page_compares_what_was_asked_in_both_ways(tmp_path: Path) -> None:
     wrong, right = engine(tmp_path, "Disc()"), engine(tmp_path, "Circle(radius)")
     pairs = [(wrong, "nothing"), (right, "retrieved, comment")]
     asked = [
-        msgspec.structs.replace(ask(made, task(), variant), id=str(n))
+        msgspec.structs.replace(ask_for(made, task(), variant), id=str(n))
         for n in range(4)
         for made, variant in (pairs if n else [(pairs[0][0], pairs[0][1]), (wrong, pairs[1][1])])
     ]

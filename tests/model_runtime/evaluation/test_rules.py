@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support import tiny_canvas
 
+from model_runtime.engines import ENGINES
 from model_runtime.errors import UnknownName
 from model_runtime.evaluation import rules
 from model_runtime.evaluation.base import EvalTask
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Measure:
     """The command over one task, with the small model for the default one."""
-    monkeypatch.setattr(rules, "LocalEngine", lambda _: tiny_canvas.engine())
+    monkeypatch.setattr(ENGINES, "load", lambda _name: lambda _settings: tiny_canvas.engine())
     tasks = tmp_path / "tasks.jsonl.gz"
     write_tasks(
         [EvalTask(id="t", language="python", prefix="x = ", suffix="\n", reference="1",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from model_runtime.engines import ENGINES
 from model_runtime.engines.scripted import Reply, Script, ScriptedEngine
 from model_runtime.evaluation import typing
 from model_runtime.evaluation.base import EvalTask
@@ -46,7 +47,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Recorded:
     script = tmp_path / "script.json"
     script.write_bytes(msgspec.json.encode(Script(replies=(Reply(texts=("c = 1",)),))))
     engine = Recorded(RuntimeSettings(script=str(script)))
-    monkeypatch.setattr(typing, "LocalEngine", lambda _: engine)
+    monkeypatch.setattr(ENGINES, "load", lambda _name: lambda _settings: engine)
     return engine
 
 

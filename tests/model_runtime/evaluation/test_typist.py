@@ -9,19 +9,19 @@ from hypothesis import strategies as st
 from model_runtime.evaluation.base import EvalTask
 from model_runtime.evaluation.typist import (
     Ghost,
-    Line,
     Played,
     gap_in,
     line_of,
     n_right_words,
     pauses,
     play,
+    total,
 )
 
 
-def line(text: str) -> Line:
+def line(text: str) -> EvalTask:
     """Return a line to be typed."""
-    return Line("l", "python", "a.py", "", "\n", text)
+    return EvalTask(id="l", language="python", path="a.py", prefix="", suffix="\n", reference=text)
 
 
 def always(text: str, n_forwards: int = 2) -> Ghost:
@@ -39,7 +39,7 @@ def test_nothing_shown_is_all_typed() -> None:
 
 def test_what_is_right_is_one_key() -> None:
     """And the line is done, but for the pause at its end."""
-    played = play(line("return x"), lambda one, at: always(one.text[at:]))
+    played = play(line("return x"), lambda one, at: always(one.reference[at:]))
 
     assert (played.n_keys, played.n_shown, played.n_right) == (1, 1, 1)
     assert played.n_asked == 2
@@ -114,7 +114,7 @@ def test_keys_are_never_more_than_characters(
 
     assert 0 < played.n_keys <= played.n_chars
     assert played.n_right <= played.n_shown <= played.n_asked
-    assert (played + Played()) == played
+    assert total([played, Played()]) == played
 
 
 def test_a_gap_stands_in_its_line() -> None:
@@ -130,7 +130,7 @@ def test_a_gap_stands_in_its_line() -> None:
     found = line_of(task)
 
     assert found is not None
-    assert (found.prefix, found.text, found.suffix) == (
+    assert (found.prefix, found.reference, found.suffix) == (
         "def f():\n    ", "return a + b + c", "\n"
     )  # fmt: skip
     assert gap_in(found, task) == len("return a")

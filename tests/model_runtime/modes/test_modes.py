@@ -173,7 +173,7 @@ def test_a_long_context_is_left_between_two_forwards() -> None:
     request = InfillRequest(id="r", prefix="x = 1\n" * 160 + "ab", suffix="\n", spans=(MaskSpan(),))
     with pytest.raises(Cancelled):
         local.infill(request, Listener(), Impatience(1))
-    (cache,) = local._caches.values()
+    (cache,) = local._contexts._kept.values()
     assert cache.n_forwards == 1
 
 

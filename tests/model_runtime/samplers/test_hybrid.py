@@ -10,6 +10,7 @@ from support.denoising import MASK, VOCAB_SIZE, canvas_of, run
 from support.table_denoiser import TableDenoiser
 
 from model_runtime.decoding.canvas import Block
+from model_runtime.decoding.first_text import FirstText
 from model_runtime.samplers.hybrid import Hybrid, HybridParams, Progress
 
 CANVAS = [1, 2, 3, *[MASK] * 12]
@@ -43,7 +44,7 @@ def test_no_setting_changes_the_text(
 def test_some_outcome_of_a_check_comes(chances: list[float]) -> None:
     """The chances of all that it may accept sum up to 1."""
     block = Block(torch.tensor([MASK]), torch.tensor([0]), torch.tensor([False]), MASK, VOCAB_SIZE)
-    state = Progress(block, torch.Generator(), 1, 0, 1, [], chances=chances)
+    state = Progress(block, torch.Generator(), 1, 0, 1, FirstText([]), chances=chances)
     outcomes = [state.outcome(n_accepted) for n_accepted in range(len(chances) + 1)]
     assert sum(outcomes) == pytest.approx(1)
 

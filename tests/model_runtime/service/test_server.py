@@ -247,7 +247,7 @@ async def test_deadline_of_a_running_job(engine: SteppedEngine, short_path: Path
         wire.send(infill_request(deadline_s=3600))
         await engine.started()
         # The clock strikes.
-        timer = next(iter(server._jobs.values())).timer
+        timer = next(iter(server._open.jobs.values())).timer
         assert timer is not None
         timer._run()
 
@@ -388,7 +388,7 @@ async def test_slow_client_holds_nobody_up(engine: SteppedEngine, short_path: Pa
         slow, other = await Wire.greet(short_path), await Wire.greet(short_path)
         slow.send(infill_request(stream=True))
         await engine.started()
-        connection = next(iter(server._jobs.values())).client
+        connection = next(iter(server._open.jobs.values())).client
         assert isinstance(connection, Connection)
         for _ in range(n_steps):
             await engine.step()

@@ -7,9 +7,10 @@ import pytest
 from support.tiny_canvas import tokenizer
 
 from model_runtime.protocol import Enclosing, InfillRequest, MaskSpan
+from model_runtime.text.chat_layout import SHORT
 from model_runtime.text.fim import FimTemplate
 from model_runtime.text.forms import Forms
-from model_runtime.text.layout import SHORT, CanvasLayout
+from model_runtime.text.layout import CanvasLayout
 
 #: A base that goes on best with a body behind its own head.
 FORMS = Forms(plain={"body": "begun"}, in_words={"body": "begun"})

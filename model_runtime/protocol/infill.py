@@ -1,16 +1,4 @@
-"""What clients and the runtime say to each other.
-
-The only module, with `framing`, that both processes import; so it imports nothing but the
-standard library and msgspec. A client sends `Hello`, then any of `ClientMessage`; the runtime
-answers `Welcome` or `Refused`, then any of `RuntimeMessage`.
-
-Rule 1. Every `InfillRequest` gets exactly one terminal message: `Finished` or `Failed`; a
-        `NextEditRequest` gets `NextEdits` or `Failed`. Cancelled, superseded, out of time and "the
-        runtime died" are terminal messages too; the last one is made by the client's own side when
-        the socket closes.
-Rule 2. `Notice` and `StepReport` come before the terminal message of their request, never after.
-Rule 3. A request carries text, never token ids.
-"""
+"""What is asked about an infill, and what is answered: text, never token ids."""
 
 from __future__ import annotations
 
@@ -18,18 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-PROTOCOL_VERSION = 4
-
-#: One message on the wire, packed, may not be larger. A request holds one file and its context.
-MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-
-#: In the runtime's directory, the Unix socket it listens on. The version is part of the name, so
-#: that an editor that was updated starts a runtime of its own and needn't wait for the old one.
-SOCKET_NAME = f"runtime-{PROTOCOL_VERSION}.sock"
-#: Where there are no Unix sockets: a user-only file, "port token", for a port of the loopback.
-ADDRESS_NAME = f"runtime-{PROTOCOL_VERSION}.tcp"
-#: Held by whoever starts a runtime there, so that two clients don't start two.
-START_LOCK_NAME = "start.lock"
+from model_runtime.protocol.message import Message
 
 Mode = Literal["infill", "rewrite", "repair", "holes"]
 #: What a request may ask for: an edit, or only how likely what stands there is.
@@ -43,22 +20,6 @@ Finish = Literal["closed", "length", "unchanged", "doubt"]
 ContextForm = Literal["comment", "marks", "none"]
 #: How readily ghost text is shown.
 Eagerness = Literal["quiet", "balanced", "eager"]
-FailureCode = Literal[
-    "bad_request",
-    "busy",
-    "cancelled",
-    "canvas_too_long",
-    "deadline",
-    "internal",
-    "model_load_failed",
-    "remote_failed",
-    "runtime_died",
-    "shutting_down",
-    "superseded",
-    "unknown_name",
-    "unsupported_pairing",
-]
-
 
 #: For each, how likely to be right a text has to be to be shown; and how much likelier once one on
 #: the same line was typed against. Where nothing began surer than a share of that, what is asked
@@ -67,22 +28,6 @@ FailureCode = Literal[
 LEAST_CONFIDENCE: dict[Eagerness, float] = {"quiet": 0.65, "balanced": 0.48, "eager": 0.35}
 AFTER_A_MISS = 0.15
 HOPELESS = 0.8
-
-
-class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
-    """Base of everything on the wire: immutable, typed, unknown fields refused."""
-
-
-# --- client to runtime ---------------------------------------------------------------------------
-
-
-class Hello(Message, kw_only=True, frozen=True):
-    """The first message of a connection."""
-
-    protocol_version: int
-    client: str
-    #: Only where the socket itself does not prove the user (TCP on Windows).
-    token: str = ""
 
 
 class Enclosing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -146,7 +91,7 @@ class InfillRequest(Message, kw_only=True, frozen=True):
     #: Registry names; empty takes the runtime's setting.
     model: str = ""
     sampler: str = ""
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = {}  # noqa: RUF012  # msgspec makes one for each
     #: None takes a seed of the runtime's choice, told in the reply.
     seed: int | None = None
     n_alternatives: int = 1
@@ -170,107 +115,6 @@ class InfillRequest(Message, kw_only=True, frozen=True):
     stream: bool = False
     #: Whether nothing is to be filled: what the model would be shown is told instead.
     explain: bool = False
-
-
-class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the user just changed: a stretch of the file as it stands now, and what stood there."""
-
-    #: Characters before it, and what it holds now and held before.
-    start: int
-    old: str
-    new: str
-
-
-class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A stretch of the file as it stands, and what may be put there."""
-
-    start: int
-    end: int
-    text: str
-    #: Whether the text is only how it begins: the model goes on, up to `behind`, which ends it.
-    is_open: bool = False
-    behind: str = ""
-
-
-class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Places that are changed together or not at all, in order and apart from each other."""
-
-    places: tuple[Place, ...]
-    #: Whether the change was made where the word is bound that these places mean.
-    is_bound: bool = False
-    #: Whether what is put there stood in the file before the change.
-    is_known: bool = False
-    #: Whether the places stand in comments or strings.
-    is_text: bool = False
-    #: Whether only some of the places may be concerned: those that became doubtful by the change.
-    is_loose: bool = False
-
-
-class NextEditRequest(Message, kw_only=True, frozen=True):
-    """Ask which places of a file no longer fit what was just changed."""
-
-    id: str
-    #: See `InfillRequest`.
-    path: str = ""
-    language: str = ""
-    #: The whole file, as it stands.
-    text: str
-    #: What was changed: one place, or several in the same way. In order, apart from each other.
-    changes: tuple[Change, ...]
-    #: Candidates, found by syntax.
-    groups: tuple[Group, ...] = ()
-    #: From which confidence on a group is wanted.
-    least_confidence: float = 0.0
-    deadline_s: float | None = None
-    document: str = ""
-
-
-class Cancel(Message, kw_only=True, frozen=True):
-    """Give up a request. Its terminal message is then `Failed("cancelled")`, unless it is done."""
-
-    id: str
-
-
-class StatusRequest(Message, kw_only=True, frozen=True):
-    """Ask for a `Status`."""
-
-    id: str
-
-
-class Shutdown(Message, kw_only=True, frozen=True):
-    """Finish what runs, refuse what comes, answer `Stopping`, then leave."""
-
-    id: str
-
-
-ClientMessage = Hello | InfillRequest | NextEditRequest | Cancel | StatusRequest | Shutdown
-
-
-# --- runtime to client ---------------------------------------------------------------------------
-
-
-class Welcome(Message, kw_only=True, frozen=True):
-    """The connection stands."""
-
-    protocol_version: int
-    runtime_version: str
-    pid: int
-
-
-class Refused(Message, kw_only=True, frozen=True):
-    """The connection does not stand, and is closed after this."""
-
-    reason: str
-
-
-class Notice(Message, kw_only=True, frozen=True):
-    """News of a request that is not a denoising step: a download, a model being loaded."""
-
-    id: str
-    #: A sentence for the user, e.g. "Downloading qwen2.5-coder-0.5b (34 %)".
-    text: str
-    #: 0 to 1, or None where the end is not known.
-    fraction: float | None = None
 
 
 class StepReport(Message, kw_only=True, frozen=True):
@@ -358,102 +202,3 @@ class Finished(Message, kw_only=True, frozen=True):
     scores: tuple[TokenScore, ...] = ()
     #: What the model would be shown; only where a request asked to "explain".
     shown: str = ""
-
-
-class Proposal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Places that no longer fit, and what to put there."""
-
-    places: tuple[Place, ...]
-    #: Which of the request's groups they are of.
-    group: int = 0
-    #: How likely it is wanted: 0 to 1.
-    confidence: float
-    #: Nats by which the file with them is likelier than the file as it stands; and how many of
-    #: these are due to the change.
-    gain: float
-    due: float
-
-
-class NextEdits(Message, kw_only=True, frozen=True):
-    """Terminal: what to change next, the likeliest first; often nothing."""
-
-    id: str
-    proposals: tuple[Proposal, ...]
-    model: str
-    usage: Usage
-
-
-class Failed(Message, kw_only=True, frozen=True):
-    """Terminal: there is no result. `text` is for the user: what happened and what to do."""
-
-    id: str
-    code: FailureCode
-    text: str
-
-
-class Status(Message, kw_only=True, frozen=True):
-    """What runs here."""
-
-    id: str
-    runtime_version: str
-    pid: int
-    model: str
-    #: Empty until a model is loaded, then e.g. "cpu, int8, 2 threads".
-    device: str
-    loaded: bool
-    n_waiting: int
-    n_running: int
-    uptime_s: float
-    peak_memory_bytes: int
-    log_path: str
-    #: What is wrong, one sentence each; empty when all is well.
-    problems: tuple[str, ...] = ()
-
-
-class Stopping(Message, kw_only=True, frozen=True):
-    """The last message of a runtime that leaves: what is open now was never begun."""
-
-    #: Of the `Shutdown` it answers; empty for the clients that did not ask.
-    id: str
-
-
-RuntimeMessage = (
-    Welcome | Refused | Notice | StepReport | Finished | NextEdits | Failed | Status | Stopping
-)
-
-
-# --- beside the wire -----------------------------------------------------------------------------
-
-
-class NextEditTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One task of `remask eval next-edit`: what the language server asks, and what is right.
-
-    It stands here because the server cuts tasks, for it has the grammars, and the runtime measures.
-    """
-
-    id: str
-    kind: str
-    #: Package, version and licence.
-    source: str
-    request: NextEditRequest
-    #: Start, end and text of each place that is wanted.
-    wanted: tuple[tuple[int, int, str], ...]
-
-
-class ProjectTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One task of `remask eval project`: a line whose right answer stands in another file.
-
-    It stands here for the same reason.
-    """
-
-    id: str
-    kind: str
-    #: Package, version and licence.
-    source: str
-    #: As an editor asks at the beginning of the line, and then at the gap, with what is shown then.
-    before: InfillRequest
-    request: InfillRequest
-    #: The very definition that is needed; and whether it is among what is shown.
-    given: tuple[ContextFile, ...]
-    is_found: bool
-    reference: str
