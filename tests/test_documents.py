@@ -132,3 +132,15 @@ def test_figures_are_found_and_checked() -> None:
     """A figure that nobody measured is noticed."""
     assert len(list(figures())) >= 5
     assert not is_measured("123.45", "docs/keyboard.md")
+
+
+def test_the_results_lead_through_every_page_that_a_command_made() -> None:
+    """A page of figures is found from there; each is made by a command that the page names."""
+    results = (ROOT / "docs" / "results.md").read_text("utf-8")
+    made = [
+        page.name
+        for page in (ROOT / "docs").glob("*.md")
+        if re.search(r"\bMade by\s+`?remask (eval|bench)", page.read_text("utf-8"))
+    ]
+    assert "keyboard.md" in made
+    assert [name for name in made if f"]({name})" not in results] == []
