@@ -81,6 +81,9 @@ def fit(found: list[Example]) -> Calibration:
     Args:
         found: with confidence as the base itself has it, nothing calibrated.
     """
+    if not found:
+        # The base is taken at its word.
+        return Calibration()
     p = torch.tensor([one.confidence for one in found], dtype=torch.float64).clamp(1e-6, 1 - 1e-6)
     n_chars = torch.tensor([one.n_chars for one in found], dtype=torch.float64)
     features = torch.stack([torch.ones_like(p), p.logit(), n_chars.log()], 1)

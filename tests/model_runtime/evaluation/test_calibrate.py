@@ -59,3 +59,8 @@ def test_a_base_without_weights_is_taken_at_its_word(tmp_path: Path) -> None:
     path.write_bytes(b"{")
     with pytest.raises(ModelLoadFailed, match=r"weights\.json"):
         read_calibration(path)
+
+
+def test_without_examples_the_base_is_taken_at_its_word() -> None:
+    """There is nothing to fit."""
+    assert fit([]) == Calibration()
