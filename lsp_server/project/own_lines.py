@@ -25,13 +25,12 @@ from lsp_server.project.tasks import (
     lines_in_strings,
 )
 from lsp_server.syntax.languages import guess_language
+from model_runtime.protocol.eval_tasks import OWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from lsp_server.project.tasks import Project
-
-KIND = "own"
 
 
 def own_lines(projects: Iterable[Project], n_tasks: int = N_TASKS, seed: int = 0) -> list[Task]:
@@ -74,8 +73,8 @@ def _cut(project: Project, path: str, rng: random.Random) -> Iterator[Task]:
             if is_short and all(said[name] > on_line[name] for name in NAME.findall(answer)):
                 start = starts[number] + at
                 yield Task(
-                    id=f"{KIND}/{project.name}/{path}/{start}",
-                    kind=KIND,
+                    id=f"{OWN}/{project.name}/{path}/{start}",
+                    kind=OWN,
                     language=language,
                     project=project.name,
                     path=path,

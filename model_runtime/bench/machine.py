@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from model_runtime.service.process import version
 if TYPE_CHECKING:
     from model_runtime.settings import RuntimeSettings
 
+_ROOT = Path(__file__).resolve().parents[2]
 #: Instructions that decide how fast small integers are multiplied.
 INSTRUCTIONS = (
     "avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "asimddp",
@@ -31,7 +33,7 @@ def describe_machine(settings: RuntimeSettings, device: str) -> dict[str, str]:
         device: as the engine calls it.
     """
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "instructions": ", ".join(_instructions()) or "unknown",
         "cores": str(os.cpu_count()),
         "memory": _memory(),
@@ -41,6 +43,7 @@ def describe_machine(settings: RuntimeSettings, device: str) -> dict[str, str]:
         "torch": str(torch.__version__),
         "transformers": metadata.version("transformers"),
         "remask": version(),
+        "commit": commit(),
         "model": settings.model,
         "device": device,
     }
@@ -51,6 +54,18 @@ def device_text(settings: RuntimeSettings) -> str:
     return load_default(settings, lambda _text, _share: None).device_text
 
 
+def commit() -> str:
+    """Return the commit that runs, with what was changed since; empty where it is no checkout."""
+    if not (_ROOT / ".git").exists():
+        return ""
+    words = ["git", "-C", str(_ROOT), "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        said = subprocess.run(words, capture_output=True, check=True, text=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return said.stdout.strip()
+
+
 def _cpu_info(*names: str) -> str:
     """Return the first of these lines of Linux's description of the processor."""
     path = Path("/proc/cpuinfo")
@@ -59,7 +74,8 @@ def _cpu_info(*names: str) -> str:
     return next((value.strip() for name, _, value in pairs if name.strip() in names), "")
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Return the processor's name."""
     return _cpu_info("model name") or platform.processor() or platform.machine()
 
 

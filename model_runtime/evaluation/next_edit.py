@@ -18,7 +18,7 @@ import msgspec
 from model_runtime.evaluation.asking import Patient
 from model_runtime.evaluation.logistic import fitted
 from model_runtime.evaluation.metrics import rate
-from model_runtime.evaluation.report import table
+from model_runtime.evaluation.report import table, write_outcomes
 from model_runtime.evaluation.rows import read_rows
 from model_runtime.evaluation.run import describe_machine, described, engine_of, journal_of, spread
 from model_runtime.modes.digest import Spot, are_apart
@@ -101,7 +101,9 @@ def main(arguments: argparse.Namespace) -> str:
             journal.once(task.id, partial(ask, engine, task, is_timed=not arguments.fit))
             for task in tasks
         ]
-    words = page(asked, machine, time.strftime("%Y-%m-%d"))
+    date = time.strftime("%Y-%m-%d")
+    write_outcomes(arguments.out / "next-edit.json", machine, date, asked)
+    words = page(asked, machine, date)
     return words + "\n" + fit(asked) if arguments.fit else words
 
 

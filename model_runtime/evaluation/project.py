@@ -19,10 +19,10 @@ import msgspec
 
 from model_runtime.evaluation.asking import ask
 from model_runtime.evaluation.metrics import Z, rate
-from model_runtime.evaluation.report import table
+from model_runtime.evaluation.report import table, write_outcomes
 from model_runtime.evaluation.rows import read_rows
 from model_runtime.evaluation.run import describe_machine, described, engine_of, journal_of, spread
-from model_runtime.protocol.eval_tasks import ProjectTask
+from model_runtime.protocol.eval_tasks import OWN, ProjectTask
 from model_runtime.settings import flags_of, load_settings
 
 if TYPE_CHECKING:
@@ -87,7 +87,9 @@ def main(arguments: argparse.Namespace) -> str:
                 if time.monotonic() < until:
                     journal.once((task.id, variant), partial(ask_for, engine, task, variant))
     asked = [one for one in journal.known.values() if one.variant in variants]
-    return page(asked, machine, time.strftime("%Y-%m-%d"))
+    date = time.strftime("%Y-%m-%d")
+    write_outcomes(arguments.out / "project.json", machine, date, asked)
+    return page(asked, machine, date)
 
 
 def ask_for(engine: Engine, task: ProjectTask, variant: str) -> Asked:
@@ -130,17 +132,25 @@ def page(asked: Sequence[Asked], machine: dict[str, str], date: str) -> str:
     found = {one.id for one in asked if one.variant.startswith("retrieved") and one.is_found}
     groups["retrieved holds what is needed"] = [one for one in asked if one.id in found]
     parts = [f"## {name}\n\n{table(_HEAD, _rows(some))}" for name, some in groups.items() if some]
+    needs_others = any(one.kind != OWN for one in asked)
+    what = _NEEDS_OTHERS if needs_others else _NEEDS_NONE
     return (
         "# The project around a line\n\n"
-        f"Made by `remask eval project` on {date}; do not edit. Lines whose right answer stands in "
-        "another file of their package. *Exact*: all of the rest of the line is right; *word*: its "
-        "first word is. *Against nothing*: the difference in points over the same tasks, with a "
-        "95 % interval. *Draft*: median seconds until ghost text's first draft, in a document that "
-        "was asked about at the beginning of the line, and that as a share of what it takes where "
-        "nothing is shown.\n\n" + "\n".join(parts) + f"\nMachine: {described(machine)}.\n"
+        f"Made by `remask eval project` on {date}; do not edit. {what} *Exact*: all of the rest of "
+        "the line is right; *word*: its first word is. *Against nothing*: the difference in points "
+        "over the same tasks, with a 95 % interval. *Draft*: median seconds until ghost text's "
+        "first draft, in a document that was asked about at the beginning of the line, and that as "
+        "a share of what it takes where nothing is shown.\n\n"
+        + "\n".join(parts)
+        + f"\nMachine: {described(machine)}.\n"
     )
 
 
+_NEEDS_OTHERS = "Lines whose right answer stands in another file of their package."
+_NEEDS_NONE = (
+    "Lines of which every name that is wanted stands in their own file, too; shown is what would "
+    "be shown there all the same."
+)
 _HEAD = (
     "shown", "tasks", "exact %", "against nothing", "word %", "against nothing", "draft s", "share",
     "tokens",

@@ -11,7 +11,7 @@ from model_runtime.evaluation.metrics import Summary
 from model_runtime.evaluation.plot import Series, draw_plot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 REPORT_NAME = "report.json"
@@ -47,6 +47,15 @@ def write_report(runs: Sequence[Run], folder: Path) -> None:
     (folder / REPORT_NAME).write_bytes(text + b"\n")
     (folder / TABLE_NAME).write_text(markdown(runs), encoding="utf-8")
     (folder / PLOT_NAME).write_text(plot(runs), encoding="utf-8")
+
+
+def write_outcomes(
+    path: Path, machine: dict[str, str], date: str, outcomes: Iterable[msgspec.Struct]
+) -> None:
+    """Write the outcomes that a page tells as JSON beside it, each on a line of its own."""
+    head = msgspec.json.encode({"machine": machine, "date": date})
+    lines = b",\n".join(map(msgspec.json.encode, outcomes))
+    path.write_bytes(head[:-1] + b',"outcomes":[\n' + lines + b"\n]}\n")
 
 
 def read_report(path: Path) -> list[Run]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from model_runtime.bench.machine import commit, processor
 from model_runtime.engines import ENGINES
 from model_runtime.evaluation.asking import ask
 from model_runtime.evaluation.base import EvalTask, Fill, Outcome
@@ -120,6 +121,8 @@ def describe_machine(engine: Engine) -> dict[str, str]:
         if any(metadata.distributions(name=name))
     }
     return {
+        "processor": processor(),
+        "commit": commit(),
         "platform": platform.platform(),
         "python": platform.python_version(),
         "model": described.model,
@@ -130,7 +133,7 @@ def describe_machine(engine: Engine) -> dict[str, str]:
 
 def described(machine: dict[str, str]) -> str:
     """Return what a page says of the machine."""
-    return ", ".join(f"{name} {value}" for name, value in machine.items())
+    return ", ".join(f"{name} {value}" for name, value in machine.items() if value)
 
 
 @contextlib.contextmanager
@@ -155,6 +158,10 @@ def journal_of(
     kind: type[R],
     *names: str,
 ) -> Journal[R]:
-    """Open the journal of a measurement in the folder of the report; see `Journal`."""
+    """Open the journal of a measurement in the folder of the report; see `Journal`.
+
+    Whether what stands there still holds after another commit, who resumes it says.
+    """
+    settings = {name: value for name, value in settings.items() if name != "commit"}
     file_name = re.sub(r"[^\w.=-]+", "-", name) + ".jsonl"
     return Journal(arguments.out / file_name, settings, kind, *names, resume=arguments.resume)

@@ -24,6 +24,10 @@ class NextEditTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     wanted: tuple[tuple[int, int, str], ...]
 
 
+#: The kind of a project task that needs no other file.
+OWN = "own"
+
+
 class ProjectTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One task of `remask eval project`: a line whose right answer stands in another file."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from lsp_server.project.asking import all_asked
-from lsp_server.project.own_lines import KIND, own_lines
+from lsp_server.project.own_lines import own_lines
 from lsp_server.project.tasks import MAX_OF_FILE, MIN_ANSWER, NAME, Project
+from model_runtime.protocol.eval_tasks import OWN
 
 TEXT = '''"""A module."""
 from shapes import Circle
@@ -36,7 +37,7 @@ def test_every_name_of_the_answer_is_said_elsewhere_in_the_file() -> None:
     for task in found:
         answer = TEXT[task.start : task.end]
         rest = Counter(NAME.findall(TEXT[: task.start] + TEXT[task.end :]))
-        assert task.kind == KIND
+        assert task.kind == OWN
         assert task.needed is None
         assert TEXT[task.end] == "\n"
         assert sum(map(str.isalnum, answer)) >= MIN_ANSWER
@@ -48,7 +49,7 @@ def test_every_name_of_the_answer_is_said_elsewhere_in_the_file() -> None:
 def test_they_are_asked_about_like_the_others() -> None:
     """As if typed up to there, with what the server would show; nothing is known to be needed."""
     task = next(iter(all_asked("heldout", 1000, needs_others=False)))
-    assert task.kind == KIND
+    assert task.kind == OWN
     assert not task.given
     assert not task.is_found
     assert task.request.prefix.startswith(task.before.prefix)
