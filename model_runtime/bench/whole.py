@@ -62,7 +62,7 @@ started = time.perf_counter()
 engine._load(Nobody(), Unstoppable())
 told("load", started)
 LINE = "total = total + value  # so far"
-PREFIX = "def add(values):\\n    total = 0\\n    for value in values:\\n" * 7
+PREFIX = "def add(values):\\n    total = 0\\n    for value in values:\\n" * 14
 def ask(what, **fields):
     values = {"prefix": PREFIX, "suffix": "\\n    return total\\n" * 6, "seed": 1, **fields}
     started = time.perf_counter()

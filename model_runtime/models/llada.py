@@ -15,7 +15,7 @@ from model_runtime.models.parts.transformer import (
     Layer,
     Shape,
     Transformer,
-    load_head,
+    load_ends,
 )
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Llada(MaskedTransformer):
 def _load_stack(weights: Weights, shape: Shape) -> Transformer:
     top, width, mlp = "model.transformer", shape.width, shape.mlp_width
     size, n_key = shape.n_heads * shape.head_dim, shape.n_kv_heads * shape.head_dim
-    embedding = weights.tensor(f"{top}.wte.weight", shape.vocab_size, width)
+    embedding, head = load_ends(weights, shape, f"{top}.wte.weight", f"{top}.ff_out")
     layers = []
     for index in range(shape.n_layers):
         name = f"{top}.blocks.{index}"
@@ -122,6 +122,4 @@ def _load_stack(weights: Weights, shape: Shape) -> Transformer:
         )
     weights.inert("rotary_emb.inv_freq")
     final_norm = weights.tensor(f"{top}.ln_f.weight", width)
-    return Transformer(
-        shape, embedding, layers, final_norm, load_head(weights, f"{top}.ff_out", shape, embedding)
-    )
+    return Transformer(shape, embedding, layers, final_norm, head)

@@ -20,8 +20,8 @@ from model_runtime.models.parts.transformer import (
     Layer,
     Shape,
     Transformer,
+    load_ends,
     load_gated_mlp,
-    load_head,
     load_head_norms,
 )
 
@@ -94,7 +94,7 @@ class Llada2(MaskedTransformer):
 def _load_stack(weights: Weights, shape: Shape, config: Llada2Config) -> Transformer:
     width = shape.width
     size, n_key = shape.n_heads * shape.head_dim, shape.n_kv_heads * shape.head_dim
-    embedding = weights.tensor("model.word_embeddings.weight", shape.vocab_size, width)
+    embedding, head = load_ends(weights, shape, "model.word_embeddings.weight", "lm_head")
     layers = []
     for index in range(shape.n_layers):
         name = f"model.layers.{index}"
@@ -120,9 +120,7 @@ def _load_stack(weights: Weights, shape: Shape, config: Llada2Config) -> Transfo
         )
     weights.inert("rotary_emb.inv_freq")
     final_norm = weights.tensor("model.norm.weight", width)
-    return Transformer(
-        shape, embedding, layers, final_norm, load_head(weights, "lm_head", shape, embedding)
-    )
+    return Transformer(shape, embedding, layers, final_norm, head)
 
 
 def _load_mixture(weights: Weights, name: str, config: Llada2Config) -> Mixture:

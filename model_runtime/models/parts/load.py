@@ -9,9 +9,10 @@ import torch
 from model_runtime.devices import free_bytes
 from model_runtime.errors import ModelLoadFailed
 from model_runtime.models import MODELS
-from model_runtime.models.parts.checkpoint import Plan, Shards
+from model_runtime.models.parts.checkpoint import Plan
 from model_runtime.models.parts.config import CONFIG_FILE, Config, parse_config, read_json
 from model_runtime.models.parts.family import Family
+from model_runtime.models.parts.shards import Shards
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +83,7 @@ def check_checkpoint(
     values = read_json(folder / CONFIG_FILE)
     family = find_family(values)
     config = parse_config(_with_special_ids(values, family, folder), family.config_type)
-    plan = Plan(dtype=dtype, weight_bits=weight_bits)
+    plan = Plan(dtype=dtype, weight_bits=weight_bits, target=device)
     family(config, plan)
     shards = Shards(folder, device, dtype, weight_bits)
     shards.check(plan)

@@ -14,8 +14,8 @@ from support import tiny
 from model_runtime.caches.none import NoCache
 from model_runtime.decoding.canvas import Canvas, Query
 from model_runtime.errors import ModelLoadFailed
-from model_runtime.models.parts.checkpoint import INDEX_FILE, WEIGHTS_FILE, Shards
 from model_runtime.models.parts.load import free_bytes, load_family
+from model_runtime.models.parts.shards import INDEX_FILE, WEIGHTS_FILE, Shards
 
 if TYPE_CHECKING:
     from model_runtime.models.parts.family import Family
