@@ -1,8 +1,9 @@
-"""LLaDA2.0, 2.1 and 2.2: block diffusion on a mixture of experts, predicting in place.
+"""LLaDA2.0 and 2.1: block diffusion on a mixture of experts, predicting in place.
 
 Bie et al. 2025, arXiv 2512.15745. Rows see their own block and the blocks before it; heads turn in
-part; experts are chosen within groups, beside one that all rows share. The three versions share
-the forward: what tells them apart (editing, deleting, splitting) is a sampler's.
+part; experts are chosen within groups, beside one that all rows share. The versions share the
+forward: what tells them apart (editing) is a sampler's. LLaDA2.2 chooses 48 experts for each block
+first (`expert_capacity`); that is not here, and it is refused by that key.
 """
 
 from __future__ import annotations
@@ -57,11 +58,13 @@ class Llada2Config(PublishedConfig, frozen=True, kw_only=True):
     }  # fmt: skip
     only: ClassVar[dict[str, object]] = {
         **PublishedConfig.only,
+        "expert_capacity": None,
         "norm_head": False,
         "norm_softmax": False,
         "router_dtype": "fp32",
         "score_function": "sigmoid",
         "use_rmsnorm": True,
+        "using_split_qkv_in_self_attention": False,
     }
 
 

@@ -75,7 +75,8 @@ class Shards(Weights):
         if extra:
             problems.append(f"unexpected tensors: {_listed(extra)}")
         if not problems:
-            stored = {name: self._stored(name) for name in plan.shapes}
+            # File by file: to open one means to read all its names.
+            stored = {name: self._stored(name) for name in sorted(plan.shapes, key=self._place)}
             misshapen = [
                 f"{name} is {list(stored[name][0])}, not {list(shape)}"
                 for name, shape in plan.shapes.items()
@@ -119,6 +120,9 @@ class Shards(Weights):
     def inert(self, *names: str) -> None:
         """What is not asked for is not read."""
 
+    def _place(self, name: str) -> str:
+        return self._file_of[name]
+
     def _stored(self, name: str) -> tuple[tuple[int, ...], str]:
         """Return a tensor's shape and dtype, without reading it."""
         found = self._open(self._file_of[name]).get_slice(name)
@@ -147,6 +151,11 @@ class Shards(Weights):
                 self._file = safe_open(self._folder / file_name, framework="pt")
             except (OSError, SafetensorError) as error:
                 raise self._damaged(file_name, error) from error
+            except RuntimeError as error:
+                raise ModelLoadFailed(
+                    f"{self._folder / file_name} can't be read: {error}; files of up to 5 GB are "
+                    "common, take a checkpoint that has such"
+                ) from error
             self._open_name, self._n_read = file_name, 0
         return self._file
 
