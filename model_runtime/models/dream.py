@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from model_runtime.models.parts.checkpoint import Weights
+    from model_runtime.models.parts.family import SmallSize
 
 
 class _Variant(NamedTuple):
@@ -66,6 +67,18 @@ class Dream(MaskedTransformer):
     def recognises(cls, values: Mapping[str, Any]) -> bool:
         """See `Family`; with blocks it is of those that read block by block."""
         return super().recognises(values) and not values.get("block_size")
+
+    @classmethod
+    def small(cls, size: SmallSize, mask_id: int, end_id: int) -> dict[str, Any]:
+        """See `Family.small`."""
+        return {
+            "architectures": ["DreamModel"], "model_type": "Dream", "rms_norm_eps": 1e-6,
+            "hidden_size": size.width, "intermediate_size": 2 * size.width,
+            "num_hidden_layers": size.n_layers, "num_attention_heads": size.n_heads,
+            "max_position_embeddings": size.max_length, "vocab_size": size.n_tokens,
+            "tie_word_embeddings": True, "mask_token_id": mask_id, "eos_token_id": end_id,
+            "pad_token_id": end_id,
+        }  # fmt: skip
 
     def __init__(self, config: DreamConfig, weights: Weights) -> None:
         super().__init__(config, weights)

@@ -6,7 +6,7 @@ diffusion model, so output row i is about position i. The tensor names are OLMo'
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from model_runtime.models.parts.config import PACKAGING, Config
 from model_runtime.models.parts.masked import MaskedTransformer
@@ -20,6 +20,7 @@ from model_runtime.models.parts.transformer import (
 
 if TYPE_CHECKING:
     from model_runtime.models.parts.checkpoint import Weights
+    from model_runtime.models.parts.family import SmallSize
 
 
 class LladaConfig(Config, frozen=True, kw_only=True):
@@ -73,6 +74,17 @@ class Llada(MaskedTransformer):
     name: ClassVar[str] = "llada"
     architectures: ClassVar[frozenset[str]] = frozenset({"LLaDAModelLM", "ILLaDAModelLM"})
     config_type: ClassVar[type[Config]] = LladaConfig
+
+    @classmethod
+    def small(cls, size: SmallSize, mask_id: int, end_id: int) -> dict[str, Any]:
+        """See `Family.small`."""
+        return {
+            "architectures": ["LLaDAModelLM"], "model_type": "llada", "block_type": "llama",
+            "d_model": size.width, "n_layers": size.n_layers, "n_heads": size.n_heads,
+            "mlp_hidden_size": 2 * size.width, "max_sequence_length": size.max_length,
+            "vocab_size": size.n_tokens, "weight_tying": True, "mask_token_id": mask_id,
+            "eos_token_id": end_id, "pad_token_id": end_id,
+        }  # fmt: skip
 
     def __init__(self, config: LladaConfig, weights: Weights) -> None:
         super().__init__(config, weights)
