@@ -46,7 +46,8 @@ def learn_vocabulary(texts: Iterable[str], n_tokens: int, folder: Path) -> Speci
     )
     made.train_from_iterator(texts, trainer)
     made.save(str(folder / TOKENIZER_FILE))
-    found = Special(made.token_to_id(_MASK), made.token_to_id(_END))
+    vocabulary = made.get_vocab()
+    found = Special(vocabulary[_MASK], vocabulary[_END])
     words = {
         "mask_token": _MASK,
         "eos_token": _END,

@@ -1,4 +1,4 @@
-"""A small model of a family is trained, and what it fills makes sense by every rule that fits it."""
+"""A small model is trained, and what it fills makes sense by every rule that fits its family."""
 
 from __future__ import annotations
 
