@@ -34,7 +34,7 @@ COMMANDS = {
     "pull": ("model_runtime.weights.pull", "download a model ahead of its first use"),
     "eval": ("model_runtime.evaluation.command", "measure a model's quality"),
     "bench": ("model_runtime.bench.command", "measure this machine's speed"),
-    "train": ("model_runtime.training.run", "train the adapter of the default model"),
+    "train": ("model_runtime.training.run", "train the adapter of a base, or a small model"),
     "train-data": ("model_runtime.training.gather", "fetch and make the training corpus"),
 }
 

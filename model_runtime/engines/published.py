@@ -22,6 +22,7 @@ from model_runtime.models.parts.load import load_family
 from model_runtime.text.calibration import Calibration
 from model_runtime.text.chat import ChatTemplate
 from model_runtime.text.fim import FimTemplate
+from model_runtime.text.forms import Forms
 from model_runtime.text.layout import SPAN_ROOM, CanvasLayout
 from model_runtime.text.marks import find_marks
 from model_runtime.text.tokenizer import CodeTokenizer
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from model_runtime.protocol import InfillRequest
     from model_runtime.samplers.base import Sampler
     from model_runtime.settings import RuntimeSettings
+    from model_runtime.text.template import Template
 
 #: The rule that each family was published with; `low_confidence` for the others.
 RULES = {
@@ -138,23 +140,37 @@ def layout_of(
         on_processor = family.device.type == "cpu"
         usual = AROUND_ON_PROCESSOR if on_processor else AROUND_ON_ACCELERATOR
         room = min(room, settings.around_tokens or usual)
-        end_id = 0 if family.eos_id is None else family.eos_id
-        end_ids = (tokenizer.control_ids | {end_id}) - {family.mask_id}
-        template = WholeFile(tokenizer, family.mask_id, end_id, frozenset(end_ids))
         options["span_room"] = family.max_length - room
-        return WholeLayout(template, room, **options)
+        return WholeLayout(_plain_template(family, tokenizer), room, **options)
     options["span_room"] = min(SPAN_ROOM, family.max_length - room)
-    return CanvasLayout(_blocks_template(family, tokenizer), room, **options)
+    try:
+        template: Template = _blocks_template(family, tokenizer)
+    except ModelLoadFailed as error:
+        if not has_words:
+            raise UnsupportedPairing(
+                f"the {family.name!r} family reads block by block and sees nothing behind a span; "
+                "this model has neither fill-in-the-middle marks nor a chat template to be told it "
+                "by, so it can't fill"
+            ) from error
+        options["forms"] = Forms(always="asked")
+        template = _plain_template(family, tokenizer)
+    return CanvasLayout(template, room, **options)
+
+
+def _plain_template(family: Family, tokenizer: CodeTokenizer) -> WholeFile:
+    """Return how text is put to a family without a prompt: as it stands."""
+    end_id = 0 if family.eos_id is None else family.eos_id
+    end_ids = (tokenizer.control_ids | {end_id}) - {family.mask_id}
+    return WholeFile(tokenizer, family.mask_id, end_id, frozenset(end_ids))
 
 
 def _blocks_template(family: Family, tokenizer: CodeTokenizer) -> FimTemplate:
-    try:
-        marks = find_marks(tokenizer)
-    except ModelLoadFailed as error:
-        raise UnsupportedPairing(
-            f"the {family.name!r} family reads block by block and sees nothing behind a span; "
-            "this model's tokenizer has no fill-in-the-middle marks to tell it, so it can't fill"
-        ) from error
+    """Return the fill-in-the-middle prompt.
+
+    Raises:
+        ModelLoadFailed: the tokenizer has no marks for one.
+    """
+    marks = find_marks(tokenizer)
     mask_id = marks.mask_id if family.mask_id is None else family.mask_id
     return FimTemplate(tokenizer, msgspec.structs.replace(marks, mask_id=mask_id))
 

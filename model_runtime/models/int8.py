@@ -29,6 +29,8 @@ from model_runtime.errors import ModelLoadFailed
 ZERO = 128
 #: Levels of an activation on either side of zero.
 LEVELS = 127.0
+#: Rows that are rounded at once: a large weight need not be there in float32 as a whole.
+_STRIP = 8192
 
 
 class Kernel(Protocol):
@@ -145,8 +147,15 @@ def quantize_int8(weight: Tensor, n_bits: int | None = None) -> tuple[Tensor, Te
     """
     if n_bits is None:
         n_bits = weight_bits()
-    scale = weight.abs().amax(dim=1).div(2 ** (n_bits - 1) - 1).clamp_min(1e-12)
-    return (weight / scale[:, None]).round().to(torch.int8), scale.float()
+    codes = torch.empty(weight.shape, dtype=torch.int8, device=weight.device)
+    scales = torch.empty(len(weight), device=weight.device)
+    for start in range(0, len(weight), _STRIP):
+        rows = slice(start, start + _STRIP)
+        strip = weight[rows].float()
+        scale = strip.abs().amax(dim=1).div(2 ** (n_bits - 1) - 1).clamp_min(1e-12)
+        codes[rows] = strip.div(scale[:, None]).round_().to(torch.int8)
+        scales[rows] = scale
+    return codes, scales
 
 
 def weight_bits() -> int:

@@ -6,7 +6,7 @@ diffusion model, so output row i is about position i. The tensor names are OLMo'
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from model_runtime.models.parts.config import PACKAGING, Config
 from model_runtime.models.parts.masked import MaskedTransformer
@@ -15,11 +15,12 @@ from model_runtime.models.parts.transformer import (
     Layer,
     Shape,
     Transformer,
-    load_head,
+    load_ends,
 )
 
 if TYPE_CHECKING:
     from model_runtime.models.parts.checkpoint import Weights
+    from model_runtime.models.parts.family import SmallSize
 
 
 class LladaConfig(Config, frozen=True, kw_only=True):
@@ -74,6 +75,17 @@ class Llada(MaskedTransformer):
     architectures: ClassVar[frozenset[str]] = frozenset({"LLaDAModelLM", "ILLaDAModelLM"})
     config_type: ClassVar[type[Config]] = LladaConfig
 
+    @classmethod
+    def small(cls, size: SmallSize, mask_id: int, end_id: int) -> dict[str, Any]:
+        """See `Family.small`."""
+        return {
+            "architectures": ["LLaDAModelLM"], "model_type": "llada", "block_type": "llama",
+            "d_model": size.width, "n_layers": size.n_layers, "n_heads": size.n_heads,
+            "mlp_hidden_size": 2 * size.width, "max_sequence_length": size.max_length,
+            "vocab_size": size.n_tokens, "weight_tying": True, "mask_token_id": mask_id,
+            "eos_token_id": end_id, "pad_token_id": end_id,
+        }  # fmt: skip
+
     def __init__(self, config: LladaConfig, weights: Weights) -> None:
         super().__init__(config, weights)
         shape = Shape(
@@ -101,7 +113,7 @@ class Llada(MaskedTransformer):
 def _load_stack(weights: Weights, shape: Shape) -> Transformer:
     top, width, mlp = "model.transformer", shape.width, shape.mlp_width
     size, n_key = shape.n_heads * shape.head_dim, shape.n_kv_heads * shape.head_dim
-    embedding = weights.tensor(f"{top}.wte.weight", shape.vocab_size, width)
+    embedding, head = load_ends(weights, shape, f"{top}.wte.weight", f"{top}.ff_out")
     layers = []
     for index in range(shape.n_layers):
         name = f"{top}.blocks.{index}"
@@ -122,6 +134,4 @@ def _load_stack(weights: Weights, shape: Shape) -> Transformer:
         )
     weights.inert("rotary_emb.inv_freq")
     final_norm = weights.tensor(f"{top}.ln_f.weight", width)
-    return Transformer(
-        shape, embedding, layers, final_norm, load_head(weights, f"{top}.ff_out", shape, embedding)
-    )
+    return Transformer(shape, embedding, layers, final_norm, head)

@@ -1,8 +1,9 @@
-"""LLaDA2.0, 2.1 and 2.2: block diffusion on a mixture of experts, predicting in place.
+"""LLaDA2.0 and 2.1: block diffusion on a mixture of experts, predicting in place.
 
 Bie et al. 2025, arXiv 2512.15745. Rows see their own block and the blocks before it; heads turn in
-part; experts are chosen within groups, beside one that all rows share. The three versions share
-the forward: what tells them apart (editing, deleting, splitting) is a sampler's.
+part; experts are chosen within groups, beside one that all rows share. The versions share the
+forward: what tells them apart (editing) is a sampler's. LLaDA2.2 chooses 48 experts for each block
+first (`expert_capacity`); that is not here, and it is refused by that key.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from model_runtime.models.parts.transformer import (
     Layer,
     Shape,
     Transformer,
+    load_ends,
     load_gated_mlp,
-    load_head,
     load_head_norms,
 )
 
@@ -57,11 +58,13 @@ class Llada2Config(PublishedConfig, frozen=True, kw_only=True):
     }  # fmt: skip
     only: ClassVar[dict[str, object]] = {
         **PublishedConfig.only,
+        "expert_capacity": None,
         "norm_head": False,
         "norm_softmax": False,
         "router_dtype": "fp32",
         "score_function": "sigmoid",
         "use_rmsnorm": True,
+        "using_split_qkv_in_self_attention": False,
     }
 
 
@@ -94,7 +97,7 @@ class Llada2(MaskedTransformer):
 def _load_stack(weights: Weights, shape: Shape, config: Llada2Config) -> Transformer:
     width = shape.width
     size, n_key = shape.n_heads * shape.head_dim, shape.n_kv_heads * shape.head_dim
-    embedding = weights.tensor("model.word_embeddings.weight", shape.vocab_size, width)
+    embedding, head = load_ends(weights, shape, "model.word_embeddings.weight", "lm_head")
     layers = []
     for index in range(shape.n_layers):
         name = f"model.layers.{index}"
@@ -120,9 +123,7 @@ def _load_stack(weights: Weights, shape: Shape, config: Llada2Config) -> Transfo
         )
     weights.inert("rotary_emb.inv_freq")
     final_norm = weights.tensor("model.norm.weight", width)
-    return Transformer(
-        shape, embedding, layers, final_norm, load_head(weights, "lm_head", shape, embedding)
-    )
+    return Transformer(shape, embedding, layers, final_norm, head)
 
 
 def _load_mixture(weights: Weights, name: str, config: Llada2Config) -> Mixture:

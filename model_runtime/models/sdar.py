@@ -1,13 +1,17 @@
 """Block diffusion: bidirectional within a block, causal between blocks.
 
-SDAR (arXiv 2510.06303; Qwen3, dense and with experts) and Stable-DiffCoder (Llama) predict in
-place; Fast-dLLM v2 (arXiv 2509.26328; Qwen2) keeps the shift of its causal base. Blocks are counted
-from the start of the canvas. What stands behind a block is invisible to it.
+SDAR (arXiv 2510.06303; Qwen3, dense and with experts), DreamReasoner (arXiv 2606.19257; Qwen3) and
+Stable-DiffCoder (arXiv 2601.15892; Llama) predict in place; Fast-dLLM v2 (arXiv 2509.26328; Qwen2)
+keeps the shift of its causal base. Blocks are counted from the start of the canvas. What stands
+behind a block is invisible to it.
+
+The A2D models of dllm are of this family where their configuration has a `block_size`. Those whose
+names say bd3lm were trained in blocks of 32 and don't say so in it: it is to be added there.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from model_runtime.models.parts.config import PACKAGING, Config
 from model_runtime.models.parts.experts import Mixture, SoftmaxRouter, load_experts
@@ -16,6 +20,8 @@ from model_runtime.models.parts.published import PublishedConfig
 from model_runtime.models.parts.transformer import load_transformer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from model_runtime.models.parts.checkpoint import Weights
 
 
@@ -25,10 +31,18 @@ class _Variant(NamedTuple):
     head_norms: bool
     qkv_bias: bool
     shifted: bool
-    block_length: int
+    #: None where the configuration tells.
+    block_length: int | None
 
 
 _VARIANTS = {
+    "A2DQwen2LMHeadModel": _Variant(
+        head_norms=False, qkv_bias=True, shifted=False, block_length=None
+    ),
+    "A2DQwen3LMHeadModel": _Variant(
+        head_norms=True, qkv_bias=False, shifted=False, block_length=None
+    ),
+    "DreamForCausalLM": _Variant(head_norms=True, qkv_bias=False, shifted=False, block_length=32),
     "SDARForCausalLM": _Variant(head_norms=True, qkv_bias=False, shifted=False, block_length=4),
     "SDARMoeForCausalLM": _Variant(head_norms=True, qkv_bias=False, shifted=False, block_length=4),
     "Fast_dLLM_QwenForCausalLM": _Variant(
@@ -57,7 +71,7 @@ class SdarConfig(PublishedConfig, frozen=True, kw_only=True):
     norm_topk_prob: bool = False
 
     inert: ClassVar[frozenset[str]] = PACKAGING | {
-        "debug", "ep_size", "fuse_cross_entropy", "layer_types", "micro_forward",
+        "debug", "ep_size", "fuse_cross_entropy", "layer_types", "micro_forward", "resid_pdrop",
         "skip_checkpoint", "use_deepep",
     }  # fmt: skip
     only: ClassVar[dict[str, object]] = {
@@ -75,6 +89,12 @@ class Sdar(MaskedTransformer):
     config_type: ClassVar[type[Config]] = SdarConfig
     caches: ClassVar[frozenset[str]] = BLOCK_CAUSAL_CACHES
     sees: ClassVar[Literal["file", "blocks", "left"]] = "blocks"
+
+    @classmethod
+    def recognises(cls, values: Mapping[str, Any]) -> bool:
+        """See `Family`; an architecture that tells of no blocks is of those that see the file."""
+        found = [_VARIANTS[name] for name in values.get("architectures") or () if name in _VARIANTS]
+        return any(variant.block_length or values.get("block_size") for variant in found)
 
     def __init__(self, config: SdarConfig, weights: Weights) -> None:
         super().__init__(config, weights)

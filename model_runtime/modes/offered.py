@@ -50,7 +50,7 @@ def check_offered(request: InfillRequest, denoiser: Denoiser) -> None:
 def offered(family: type[Denoiser]) -> dict[str, str]:
     """Return for each mode whether a family offers it, in a word or a few."""
     judged = _YES if family.judges else _NO
-    filled = "by its prompt's marks" if family.sees == "blocks" else _YES
+    filled = "by its prompt's marks, else in words" if family.sees == "blocks" else _YES
     return {
         "sees": _SEES[family.sees],
         "infill": filled,

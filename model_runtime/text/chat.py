@@ -1,9 +1,11 @@
 """A model's chat prompt: for what is asked for in words, and for whole bodies.
 
-Two forms are known, by their marks: Qwen2.5's (Qwen team 2024, arXiv 2412.15115), which Dream-Coder
-and its like have as well, with turns between `<|im_start|>` and `<|im_end|>`; and LLaDA's (Nie et
-al. 2025, arXiv 2502.09992), where a header names who speaks and `<|eot_id|>` ends a turn. The reply
-is opened for the model, up to the code block that the canvas fills.
+Three forms are known, by their marks: Qwen2.5's (Qwen team 2024, arXiv 2412.15115), which
+Dream-Coder and its like have as well, with turns between `<|im_start|>` and `<|im_end|>`; LLaDA's
+(Nie et al. 2025, arXiv 2502.09992), where a header names who speaks and `<|eot_id|>` ends a turn;
+and LLaDA-MoE's and LLaDA2's (arXiv 2509.24389, 2512.15745), where a `<role>` does and
+`<|role_end|>` ends it. The reply is opened for the model, up to the code block that the canvas
+fills.
 
 What the user wrote and what stands in the file is text, whatever it spells: only the turns' own
 marks are control tokens, and the code blocks are fenced wider than any fence inside of them.
@@ -118,7 +120,7 @@ class ChatTemplate:
     @staticmethod
     def of(tokenizer: CodeTokenizer) -> ChatTemplate | None:
         """Return the model's chat prompt; None where its vocabulary has no marks for one."""
-        for form in (ChatTemplate, HeaderTemplate):
+        for form in (ChatTemplate, HeaderTemplate, RoleTemplate):
             if None not in [tokenizer.find(mark) for mark in form.marks]:
                 return form(tokenizer)
         return None
@@ -165,6 +167,27 @@ class HeaderTemplate(ChatTemplate):
         return [start_id, *encode(role), end_id, *encode(f"\n\n{text}")]
 
 
+class RoleTemplate(ChatTemplate):
+    """Turns behind the name of a role, as LLaDA-MoE and LLaDA2 have them."""
+
+    marks = ("<role>", "</role>", "<|role_end|>")
+    #: What these models call who speaks.
+    roles: ClassVar[dict[str, str]] = {
+        "system": "SYSTEM", "user": "HUMAN", "assistant": "ASSISTANT",
+    }  # fmt: skip
+
+    def _turn(self, role: str, text: str) -> list[int]:
+        return [*self._said_by(role, text), self._ids[2]]
+
+    def _opened(self, answer: str) -> list[int]:
+        return self._said_by("assistant", answer)
+
+    def _said_by(self, role: str, text: str) -> list[int]:
+        start_id, end_id, _ = self._ids
+        encode = self._tokenizer.encode
+        return [start_id, *encode(self.roles[role]), end_id, *encode(text)]
+
+
 def _question(task: ChatTask) -> str:
     pieces = []
     if task.before.strip():
@@ -175,7 +198,7 @@ def _question(task: ChatTask) -> str:
         pieces.append(f"Rewrite this code:\n{task.block(task.selection)}")
     else:
         pieces.append("Write the code that goes between.")
-    return "\n\n".join([*pieces, task.instruction])
+    return "\n\n".join([*pieces, task.instruction]).rstrip()
 
 
 def _opening(task: BegunTask) -> str:

@@ -37,10 +37,14 @@ class Forms:
     plain: Mapping[Kind, Form] = field(default_factory=dict)
     in_words: Mapping[Kind, Form] = field(default_factory=dict)
     judged: Mapping[Kind, Form] = field(default_factory=dict)
+    #: Every span's, for a model that can be told in no other way what follows.
+    always: Form | None = None
 
     def of(self, request: InfillRequest, span: MaskSpan) -> Form:
         """Return the form for a span of a request."""
         kind = kind_of(span)
+        if self.always:
+            return self.always
         if request.lane == "inline":
             # Ghost text goes on from the cursor and has to be there at once: its context is kept.
             return "fim"

@@ -1,4 +1,4 @@
-"""`remask train`: train the adapter of a base model, resuming where a run stopped."""
+"""`remask train`: train the adapter of a base, or a small model, resuming where a run stopped."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from safetensors import safe_open
 
 from model_runtime.devices import choose_device, usual_precision
 from model_runtime.engines.loading import adapter_place, stored_precision
+from model_runtime.models import MODELS
 from model_runtime.models.canvas import CanvasDenoiser
+from model_runtime.models.parts.family import SmallSize
 from model_runtime.models.weights import WEIGHTS_FILE, TensorFile, load_adapter, load_base
 from model_runtime.settings import load_settings
 from model_runtime.text.fim import FimTemplate
 from model_runtime.text.tokenizer import CodeTokenizer
 from model_runtime.training.data import read_documents
 from model_runtime.training.examples import Examples
+from model_runtime.training.family import Batches, FamilyTrainer
 from model_runtime.training.int8 import DifferentiableHead, DifferentiableInt8Linear
 from model_runtime.training.loop import CHECKPOINT, Plan, Trainer, describe
 from model_runtime.training.objective import Mixture
@@ -35,20 +38,25 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from model_runtime.models.gated import GatedModel
-    from model_runtime.training.data import Document
+    from model_runtime.training.data import Document, Split
 
 ADAPTER = "adapter.safetensors"
 #: Documents whose tokens are counted to choose the adapter's vocabulary.
 N_COUNTED_DOCUMENTS = 1500
 N_HELDOUT = 12
+#: Of a small model: the largest vocabulary, its heads, and the longest canvas.
+MOST_TOKENS, N_HEADS, MOST_POSITIONS = 4096, 4, 2048
+SPLITS: tuple[Split, Split] = ("train", "heldout")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("folder", type=Path, help="checkpoints, metrics and the adapter go here")
     parser.add_argument("--data", type=Path, required=True, help="made by `remask train-data`")
-    parser.add_argument(
-        "--base", required=True, help="a model's name, as `remask use` takes it; or a converted one"
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--base", help="a model's name, as `remask use` takes it; or a converted one")
+    what.add_argument(
+        "--family", help="train a small model of this family anew, for tests and to look at"
     )
     parser.add_argument("--device", default="auto", help="as the setting of that name")
     parser.add_argument("--steps", type=int, default=800)
@@ -62,6 +70,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-tokens", type=int, default=448, help="of one example")
     parser.add_argument("--threads", type=int, default=0, help="0 takes one for each core")
     parser.add_argument("--seed", type=int, default=0)
+    small = parser.add_argument_group("with --family")
+    small.add_argument("--width", type=int, default=224)
+    small.add_argument("--layers", type=int, default=5)
+    small.add_argument("--texts", type=int, default=16, help="of a step")
+    small.add_argument("--length", type=int, default=128, help="of a text, in tokens")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -70,6 +83,8 @@ def main(arguments: argparse.Namespace) -> int:
         torch.set_num_threads(arguments.threads)
     torch.manual_seed(arguments.seed)  # where the low-rank parts start
     device = choose_device(arguments.device)
+    if arguments.family:
+        return _train_family(arguments, device)
     folder, place = _converted(arguments.base, device)
     template = FimTemplate(CodeTokenizer(folder / TOKENIZER_FILE), read_marks(folder))
     # On a processor the base stays in integers, which have no gradient of their own.
@@ -110,6 +125,22 @@ def main(arguments: argparse.Namespace) -> int:
     parameters.save(arguments.folder / ADAPTER, settings)
     if place is not None:
         sys.stdout.write(f"To have it used: cp {arguments.folder / ADAPTER} {place}\n")
+    return 0
+
+
+def _train_family(arguments: argparse.Namespace, device: torch.device) -> int:
+    corpora = [Corpus(read_documents(arguments.data, split)) for split in SPLITS]
+    size = SmallSize(
+        n_tokens=min(arguments.vocabulary, MOST_TOKENS), width=arguments.width,
+        n_layers=arguments.layers, n_heads=N_HEADS, max_length=MOST_POSITIONS,
+    )  # fmt: skip
+    plan = Plan(arguments.steps, arguments.rate, arguments.falling, seed=arguments.seed)
+    batches = Batches(arguments.texts, arguments.length)
+    family = MODELS.load(arguments.family)
+    FamilyTrainer(
+        family, size, (corpora[0], corpora[1]), batches, plan, arguments.folder, device
+    ).run()
+    sys.stdout.write(f"To use it: REMASK_ENGINE=published REMASK_MODEL={arguments.folder}\n")
     return 0
 
 

@@ -15,7 +15,7 @@ from model_runtime.settings import load_settings, settings_path
 from model_runtime.weights.bases import address_of, folder_of
 from model_runtime.weights.catalog import BASES, CATALOG, DEFAULT_MODEL
 from model_runtime.weights.fetch import cache_dir
-from model_runtime.weights.published import RECOMMENDED
+from model_runtime.weights.published import RECOMMENDED, is_diffusion
 
 if TYPE_CHECKING:
     import argparse
@@ -231,19 +231,13 @@ def _with_line(text: str, key: str, line: str) -> str:
 
 def _is_diffusion(name: str, cache: Path) -> bool:
     """Whether a model is a published diffusion model, as far as its configuration is here."""
-    from model_runtime.models.parts.config import read_json  # noqa: PLC0415  # as above
-    from model_runtime.weights.base import ARCHITECTURES  # noqa: PLC0415
-
     folder = Path(name).expanduser()
     address = address_of(name)
     if not folder.is_dir() and address is not None:
         folder = folder_of(address[0], cache)
-    config = folder / "config.json"
-    if not config.is_file():
-        return any(one.repository == name for one in RECOMMENDED)
-    return read_json(config).get("model_type") not in ARCHITECTURES or any(
-        one.repository == name for one in RECOMMENDED
-    )
+    if any(one.repository == name for one in RECOMMENDED):
+        return True
+    return (folder / "config.json").is_file() and is_diffusion(folder)
 
 
 def configure_remove(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from model_runtime.errors import BadRequest, ModelLoadFailed
 from model_runtime.models.parts.config import read_json
+from model_runtime.weights.base import ARCHITECTURES
 
 TOKENIZER_FILE = "tokenizer.json"
 #: What a checkpoint is made of.
@@ -62,6 +63,13 @@ def local_folder(name: str, cache: Path) -> Path:
     if not (kept / "config.json").is_file():
         raise ModelLoadFailed(f"{name} is not on this machine; fetch it with: remask pull {name}")
     return kept
+
+
+def is_diffusion(folder: Path) -> bool:
+    """Whether a folder's model is none of the bases, by what its `config.json` says."""
+    values = read_json(folder / "config.json")
+    # Stable-DiffCoder calls itself a Llama: code of its own tells it from one.
+    return values.get("model_type") not in ARCHITECTURES or "auto_map" in values
 
 
 def has_chat(folder: Path) -> bool:

@@ -13,13 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from model_runtime.errors import RuntimeFault, UnknownName
-from model_runtime.models.parts.config import read_json
 from model_runtime.settings import load_settings
 from model_runtime.weights import fetch
-from model_runtime.weights.base import ARCHITECTURES
 from model_runtime.weights.bases import address_of, changed_files, find_base
 from model_runtime.weights.catalog import BASES, CATALOG, NamedModel, named_model
-from model_runtime.weights.published import RECOMMENDED, pull_repository
+from model_runtime.weights.published import RECOMMENDED, is_diffusion, pull_repository
 
 if TYPE_CHECKING:
     import argparse
@@ -107,10 +105,7 @@ def _is_diffusion(name: str, cache: Path) -> bool:
             return False
         # What it is stands in a small file.
         folder = pull_repository(name, cache, patterns=("*.json",))
-    config = folder / "config.json"
-    if not config.is_file():
-        return False
-    return read_json(config).get("model_type") not in ARCHITECTURES
+    return (folder / "config.json").is_file() and is_diffusion(folder)
 
 
 def _pull_base(name: str, cache: Path, console: Console) -> str:

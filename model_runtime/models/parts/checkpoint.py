@@ -1,4 +1,4 @@
-"""Tensors by name: what a family asks for, and the shards that have it.
+"""Tensors by name: what a family asks for.
 
 A family builds itself from a `Weights`, asking for each tensor by its published name and shape. It
 is built twice: from a `Plan`, which only writes down what is asked for, and, once the plan was
@@ -13,26 +13,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError, safe_open
 
-from model_runtime.errors import ModelLoadFailed
 from model_runtime.models.int8 import Int8Linear, kernel, quantize_int8
-from model_runtime.models.layers import DenseLinear, Linear
-from model_runtime.models.parts.config import read_json
+from model_runtime.models.layers import DenseLinear, Embedding, Linear
 from model_runtime.models.parts.quantize import WeightBits, quantize_weight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from torch import Tensor
-
-WEIGHTS_FILE = "model.safetensors"
-INDEX_FILE = "model.safetensors.index.json"
-#: How safetensors calls the dtypes of weights that are what they say; rounded ones need scales.
-_PLAIN_DTYPES = ("F16", "BF16", "F32", "F64")
-#: So many tensor names are spelled out in a message.
-_N_NAMED = 8
 
 
 @dataclass
@@ -57,9 +46,42 @@ class Weights(ABC):
             ModelLoadFailed: it can't be read.
         """
 
+    def stored(self, name: str, *shape: int) -> Tensor:
+        """Return a tensor in the dtype it is stored in, to be rounded or copied at once."""
+        return self.tensor(name, *shape)
+
     @abstractmethod
     def inert(self, *names: str) -> None:
         """Allow tensors that nothing asks for, whose names begin or end so."""
+
+    @property
+    def is_int8(self) -> bool:
+        """Whether maps are rounded to the 8 bits that this processor multiplies in."""
+        return multiplies_in_int8(self.device, self.dtype, self.weight_bits)
+
+    def ends(
+        self, embedding: str, head: str | None, n_tokens: int, width: int
+    ) -> tuple[Embedding, Linear]:
+        """Return the embedding [n_tokens, width], and the map `head`.weight back to the tokens.
+
+        Both are rounded where a processor multiplies in 8 bits, as the default model's are: they
+        are a third of a small model's weights. Elsewhere `weight_bits` is not for them.
+
+        Args:
+            embedding: the tensor's whole name.
+            head: the map's name; None where it is the embedding.
+            n_tokens: rows of both.
+            width: channels.
+        """
+        if self.is_int8:
+            again = embedding if head is None else f"{head}.weight"
+            # An embedding is looked up, not multiplied, so it has room for 8 bits everywhere.
+            looked_up = Embedding(*quantize_int8(self.stored(embedding, n_tokens, width), 8))
+            return looked_up, Int8Linear(*quantize_int8(self.stored(again, n_tokens, width)))
+        table = self.tensor(embedding, n_tokens, width)
+        if head is None:
+            return Embedding(table), DenseLinear(table)
+        return Embedding(table), self.linear(head, width, n_tokens, rounded=False)
 
     def linear(
         self,
@@ -80,13 +102,15 @@ class Weights(ABC):
         """
         names = [names] if isinstance(names, str) else names
         sizes = list(zip(names, n_out, strict=True))
-        weights = [self.tensor(f"{name}.weight", n, n_in) for name, n in sizes]
         biases = [self.tensor(f"{name}.bias", n) for name, n in sizes] if bias else []
-        weight = weights[0] if len(weights) == 1 else torch.cat(weights)
         whole_bias = torch.cat(biases) if biases else None
+        if rounded and self.is_int8:
+            parts = [quantize_int8(self.stored(f"{name}.weight", n, n_in)) for name, n in sizes]
+            codes, scales = (torch.cat(each) for each in zip(*parts, strict=True))
+            return Int8Linear(codes, scales, whole_bias)
+        weights = [self.tensor(f"{name}.weight", n, n_in) for name, n in sizes]
+        weight = weights[0] if len(weights) == 1 else torch.cat(weights)
         if rounded and self.weight_bits is not None and not weight.is_meta:
-            if self.weight_bits == 8 and is_int8_here(weight):  # noqa: PLR2004  # one of `WeightBits`
-                return Int8Linear(*quantize_int8(weight), whole_bias)
             weight = quantize_weight(weight, self.weight_bits)
         return DenseLinear(weight, whole_bias)
 
@@ -103,6 +127,8 @@ class Plan(Weights):
     inert_names: tuple[str, ...] = ()
     #: What the tensors take on the device.
     n_bytes: int = 0
+    #: Where the tensors will go.
+    target: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def tensor(self, name: str, *shape: int, dtype: torch.dtype | None = None) -> Tensor:
         """Note the name and the shape."""
@@ -130,132 +156,20 @@ class Plan(Weights):
             self.n_bytes -= n_weights * self.dtype.itemsize - n_weights * self.weight_bits // 8
         return linear
 
-
-class Shards(Weights):
-    """The safetensors files of a folder, one open at a time.
-
-    Args:
-        folder: holds `model.safetensors`, or its index and the shards it names.
-        device: see `Weights`.
-        dtype: see `Weights`.
-        weight_bits: see `Weights`.
-
-    Raises:
-        ModelLoadFailed: a file is missing or damaged.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        device: torch.device,
-        dtype: torch.dtype,
-        weight_bits: WeightBits | None = None,
-    ) -> None:
-        super().__init__(device, dtype, weight_bits)
-        self._folder = folder
-        self._open_name = ""
-        self._file_of = self._list_tensors()
-
-    def check(self, plan: Plan) -> None:
-        """Compare what is asked for with what there is.
-
-        Raises:
-            ModelLoadFailed: tensors are missing, left over, of another shape or rounded; it names
-                them.
-        """
-        missing = [name for name in plan.shapes if name not in self._file_of]
-        extra = [
-            name
-            for name in sorted(self._file_of.keys() - plan.shapes.keys())
-            if not (name.endswith(plan.inert_names) or name.startswith(plan.inert_names))
-        ]
-        problems = []
-        if missing:
-            problems.append(f"missing tensors: {_listed(missing)}")
-        if extra:
-            problems.append(f"unexpected tensors: {_listed(extra)}")
-        if not problems:
-            stored = {name: self._stored(name) for name in plan.shapes}
-            misshapen = [
-                f"{name} is {list(stored[name][0])}, not {list(shape)}"
-                for name, shape in plan.shapes.items()
-                if stored[name][0] != shape
-            ]
-            mistyped = [
-                f"{name} is {kind}"
-                for name, (_, kind) in stored.items()
-                if kind not in _PLAIN_DTYPES
-            ]
-            if misshapen:
-                problems.append(f"tensors of another shape: {_listed(misshapen)}")
-            if mistyped:
-                problems.append(
-                    f"tensors not of floating point ({', '.join(_PLAIN_DTYPES)}), "
-                    f"which only a quantized checkpoint has: {_listed(mistyped)}"
-                )
-        if problems:
-            raise ModelLoadFailed(f"{self._folder}: {'; '.join(problems)}")
-
-    def tensor(self, name: str, *shape: int, dtype: torch.dtype | None = None) -> Tensor:
-        """Read a tensor onto the device; see `Weights.tensor`."""
-        del shape  # checked by `check`
-        file = self._open(self._file_of[name])
-        try:
-            tensor: Tensor = file.get_tensor(name)
-        except SafetensorError as error:
-            raise self._damaged(self._file_of[name], error) from error
-        if tensor.is_floating_point():
-            tensor = tensor.to(dtype or self.dtype)
-        return tensor.to(self.device)
-
-    def inert(self, *names: str) -> None:
-        """What is not asked for is not read."""
-
-    def _stored(self, name: str) -> tuple[tuple[int, ...], str]:
-        """Return a tensor's shape and dtype, without reading it."""
-        found = self._open(self._file_of[name]).get_slice(name)
-        return tuple(found.get_shape()), found.get_dtype()
-
-    def _list_tensors(self) -> dict[str, str]:
-        """Map each tensor to the file that has it."""
-        index = self._folder / INDEX_FILE
-        if not index.exists():
-            return dict.fromkeys(self._open(WEIGHTS_FILE).keys(), WEIGHTS_FILE)
-        listed: dict[str, str] = read_json(index).get("weight_map", {})
-        for file_name in sorted(set(listed.values())):
-            found = set(self._open(file_name).keys())
-            promised = {name for name, where in listed.items() if where == file_name}
-            if found != promised:
-                raise ModelLoadFailed(
-                    f"{self._folder / file_name} is not what {INDEX_FILE} says: "
-                    f"{_listed(sorted(found ^ promised))}; download it again"
-                )
-        return listed
-
-    def _open(self, file_name: str) -> safe_open:
-        """Return the file, closing the one that was open: the memory of one shard is enough."""
-        if file_name != self._open_name:
-            try:
-                self._file = safe_open(self._folder / file_name, framework="pt")
-            except (OSError, SafetensorError) as error:
-                raise self._damaged(file_name, error) from error
-            self._open_name = file_name
-        return self._file
-
-    def _damaged(self, file_name: str, error: Exception) -> ModelLoadFailed:
-        return ModelLoadFailed(
-            f"{self._folder / file_name} is missing, cut short or damaged ({error}); "
-            "download it again"
-        )
+    def ends(
+        self, embedding: str, head: str | None, n_tokens: int, width: int
+    ) -> tuple[Embedding, Linear]:
+        """Note the names, and count what is rounded: a head of its own even where it is tied."""
+        found = super().ends(embedding, head, n_tokens, width)
+        if multiplies_in_int8(self.target, self.dtype, self.weight_bits):
+            n_tables = 1 if head is None else 2
+            self.n_bytes += n_tokens * width * (2 - n_tables * self.dtype.itemsize)
+        return found
 
 
-def is_int8_here(weight: Tensor) -> bool:
-    """Whether the processor has kernels that multiply a weight in 8 bits with such activations."""
-    is_float = weight.device.type == "cpu" and weight.dtype == torch.float32
-    return is_float and kernel() is not None
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Spell out the first few names and count the rest."""
-    rest = len(names) - _N_NAMED
-    return ", ".join(names[:_N_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+def multiplies_in_int8(
+    device: torch.device, dtype: torch.dtype, weight_bits: WeightBits | None
+) -> bool:
+    """Whether a device is a processor that multiplies in 8 bits, and that is what was asked for."""
+    is_asked = weight_bits == 8 and dtype == torch.float32  # noqa: PLR2004  # one of `WeightBits`
+    return is_asked and device.type == "cpu" and kernel() is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -19,6 +20,19 @@ if TYPE_CHECKING:
     from model_runtime.caches.base import Cache
     from model_runtime.models.parts.checkpoint import Weights
     from model_runtime.models.parts.config import Config
+
+
+@dataclass(frozen=True)
+class SmallSize:
+    """How large a small model is, where one is trained here."""
+
+    #: Of the vocabulary.
+    n_tokens: int
+    width: int
+    n_layers: int
+    n_heads: int
+    #: Tokens of a text.
+    max_length: int
 
 
 class Family(Denoiser):
@@ -66,6 +80,21 @@ class Family(Denoiser):
         real = attention_mask.to(self.device).bool()
         positions = (real.long().cumsum(dim=1) - 1).clamp_min(0)
         return positions, real[:, None, :].expand(-1, token_ids.shape[1], -1)
+
+    @classmethod
+    def small(cls, size: SmallSize, mask_id: int, end_id: int) -> dict[str, Any]:
+        """Return the `config.json` of a small model of this family.
+
+        Args:
+            size: of the model.
+            mask_id: the mask.
+            end_id: ends a text, and pads one.
+
+        Raises:
+            UnsupportedPairing: none is trained here.
+        """
+        del size, mask_id, end_id
+        raise UnsupportedPairing(f"no small model of the {cls.name!r} family is trained here")
 
     def predict_all(
         self,

@@ -9,9 +9,10 @@ import torch
 from model_runtime.devices import free_bytes
 from model_runtime.errors import ModelLoadFailed
 from model_runtime.models import MODELS
-from model_runtime.models.parts.checkpoint import Plan, Shards
+from model_runtime.models.parts.checkpoint import Plan
 from model_runtime.models.parts.config import CONFIG_FILE, Config, parse_config, read_json
 from model_runtime.models.parts.family import Family
+from model_runtime.models.parts.shards import Shards
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,12 @@ _GIB = 2**30
 #: Activations, keys and values need room, too.
 _SHARE_FOR_WEIGHTS = 0.9
 #: Tokens that some checkpoints name in the tokenizer's files only.
-_SPECIAL_IDS = {"delete_token_id", "expand_token_id", "mask_token_id", "split_token_id"}
+_SPECIAL_IDS = {
+    "delete_token_id", "eos_token_id", "expand_token_id", "mask_token_id", "split_token_id",
+}  # fmt: skip
+#: How authors spell a mask that their tokenizer has and does not say what it is for: LLaDA2 and
+#: dllm, SDAR, Fast-dLLM v2.
+_MASKS = ("<|mask|>", "<|MASK|>", "|<MASK>|")
 
 
 def load_family(
@@ -82,7 +88,7 @@ def check_checkpoint(
     values = read_json(folder / CONFIG_FILE)
     family = find_family(values)
     config = parse_config(_with_special_ids(values, family, folder), family.config_type)
-    plan = Plan(dtype=dtype, weight_bits=weight_bits)
+    plan = Plan(dtype=dtype, weight_bits=weight_bits, target=device)
     family(config, plan)
     shards = Shards(folder, device, dtype, weight_bits)
     shards.check(plan)
@@ -112,7 +118,7 @@ def _with_special_ids(
     """Fill in the special tokens that a configuration leaves to the tokenizer."""
     filled = dict(values)
     for key in _SPECIAL_IDS & set(family.config_type.__struct_fields__):
-        if key not in filled and (found := _special_id(folder, key)) is not None:
+        if filled.get(key) is None and (found := _special_id(folder, key)) is not None:
             filled[key] = found
     return filled
 
@@ -135,4 +141,6 @@ def _special_id(folder: Path, key: str) -> int | None:
             ids[entry["content"]] = int(index)
     if isinstance(token, dict):
         token = token.get("content")
+    if token is None and key == "mask_token_id":
+        token = next((mask for mask in _MASKS if mask in ids), None)
     return None if token is None else ids.get(token)

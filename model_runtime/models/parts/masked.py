@@ -46,7 +46,11 @@ class MaskedTransformer(Family):
 
     @torch.no_grad()
     def forward(self, token_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-        """Evaluate whole canvases; see `align` for what the rows are about.
+        """Evaluate whole canvases; see `logits`."""
+        return self.logits(token_ids, attention_mask)
+
+    def logits(self, token_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """Evaluate whole canvases, with gradients; see `align` for what the rows are about.
 
         Args:
             token_ids: [batch, length] int64.

@@ -36,9 +36,11 @@ class PublishedConfig(Config, frozen=True, kw_only=True):
 
     only: ClassVar[dict[str, object]] = {
         "hidden_act": "silu",
+        "layer_norm_eps": None,
         "mlp_bias": False,
         "pretraining_tp": 1,
         "rope_scaling": None,
+        "use_mrope": False,
         "use_sliding_window": False,
     }
 

@@ -11,14 +11,7 @@ from typing import TYPE_CHECKING
 
 from torch.nn import functional
 
-from model_runtime.models.layers import (
-    DenseLinear,
-    Linear,
-    attend,
-    rms_norm,
-    rotary_tables,
-    rotate,
-)
+from model_runtime.models.layers import Linear, attend, rms_norm, rotary_tables, rotate
 from model_runtime.models.parts.config import check_shared
 
 if TYPE_CHECKING:
@@ -27,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from model_runtime.caches.base import Cache
+    from model_runtime.models.layers import Embedding
     from model_runtime.models.parts.checkpoint import Weights
 
 
@@ -96,7 +90,7 @@ class Transformer:
 
     Args:
         shape: sizes.
-        embedding: [vocab_size, width].
+        embedding: looks tokens [...] up: [..., width].
         layers: the blocks.
         final_norm: [width].
         head: width -> vocab_size.
@@ -105,7 +99,7 @@ class Transformer:
     def __init__(
         self,
         shape: Shape,
-        embedding: Tensor,
+        embedding: Callable[[Tensor], Tensor],
         layers: Sequence[Layer],
         final_norm: Tensor,
         head: Linear,
@@ -132,7 +126,7 @@ class Transformer:
             [batch, n_fed, width], normalised, ready for the head.
         """
         tables = rotary_tables(positions, self.shape.rotary_dim, self.shape.rope_base)
-        x = self._embedding[token_ids]
+        x = self._embedding(token_ids)
         for index, layer in enumerate(self._layers):
             x = x + self._attention(index, layer, x, tables, allowed, cache)
             x = x + layer.mlp(rms_norm(x, layer.mlp_norm, self.shape.norm_eps))
@@ -176,7 +170,7 @@ def load_transformer(
         load_mlp: makes the MLP of a block, given its tensors' prefix and its index; None for dense.
     """
     size, n_key = shape.n_heads * shape.head_dim, shape.n_kv_heads * shape.head_dim
-    embedding = weights.tensor("model.embed_tokens.weight", shape.vocab_size, shape.width)
+    embedding, head = load_ends(weights, shape, "model.embed_tokens.weight", "lm_head")
     layers = []
     for index in range(shape.n_layers):
         name = f"model.layers.{index}"
@@ -199,9 +193,7 @@ def load_transformer(
         )
     weights.inert("rotary_emb.inv_freq")
     final_norm = weights.tensor("model.norm.weight", shape.width)
-    return Transformer(
-        shape, embedding, layers, final_norm, load_head(weights, "lm_head", shape, embedding)
-    )
+    return Transformer(shape, embedding, layers, final_norm, head)
 
 
 def load_head_norms(
@@ -225,10 +217,11 @@ def load_gated_mlp(
     )
 
 
-def load_head(weights: Weights, name: str, shape: Shape, embedding: Tensor) -> Linear:
-    """Build the output projection, which is the embedding where the two are tied."""
+def load_ends(
+    weights: Weights, shape: Shape, embedding: str, head: str
+) -> tuple[Embedding, Linear]:
+    """Build the embedding and the output projection, which is the embedding where they are tied."""
     if shape.tied:
         # Some checkpoints store the tied matrix twice.
-        weights.inert(f"{name}.weight")
-        return DenseLinear(embedding)
-    return weights.linear(name, shape.width, shape.vocab_size, rounded=False)
+        weights.inert(f"{head}.weight")
+    return weights.ends(embedding, None if shape.tied else head, shape.vocab_size, shape.width)

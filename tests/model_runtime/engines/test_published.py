@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from support.tiny import write_checkpoint
 from support.tiny_canvas import Listener, Patience
-from support.tiny_checkpoint import ALPHABET, checkpoint
+from support.tiny_checkpoint import ALPHABET, CHAT, checkpoint
 
 from model_runtime.engines.published import PublishedEngine
 from model_runtime.errors import Cancelled, ModelLoadFailed, UnsupportedPairing
@@ -103,6 +103,28 @@ def test_a_family_of_blocks_that_can_not_be_told_what_follows_is_refused(tmp_pat
     """It sees nothing behind a span, so it would write over what comes."""
     with pytest.raises(UnsupportedPairing, match="block by block"):
         fill(checkpoint(tmp_path, "sdar"))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"lane": "inline"},
+        {"mode": "holes"},
+        {"mode": "rewrite", "strength": 0.5},
+        {"mode": "repair"},
+        {"mode": "score"},
+    ],
+)
+def test_a_family_of_blocks_without_marks_is_told_in_words(
+    fields: dict[str, Any], tmp_path: Path
+) -> None:
+    """With a chat template it is asked to write what goes between, in every mode."""
+    folder = checkpoint(tmp_path, "sdar", CHAT, max_position_embeddings=1024)
+    text = "" if fields.get("mode", "infill") in ("infill", "holes") else "a = b"
+    spans = (MaskSpan(text=text, max_tokens=8),)
+
+    assert fill(folder, spans=spans, **fields).alternatives
 
 
 def test_a_model_that_is_not_here_is_told_how_to_get(tmp_path: Path) -> None:

@@ -48,6 +48,27 @@ SHAPES = [
     ),
     pytest.param(
         "Qwen2",
+        SIZES | {"tie_word_embeddings": True},
+        {"architectures": ["A2DQwen2LMHeadModel"], "use_mrope": False},
+        None,
+        id="dllm-A2D-Qwen2",
+    ),
+    pytest.param(
+        "Qwen3",
+        SIZES | {"head_dim": 16, "tie_word_embeddings": True},
+        {"architectures": ["A2DQwen3LMHeadModel"], "attention_bias": False, "block_size": 6},
+        6,
+        id="dllm-A2D-Qwen3-blocks",
+    ),
+    pytest.param(
+        "Qwen3",
+        SIZES | {"head_dim": 16},
+        {"architectures": ["DreamForCausalLM"], "block_size": 5},
+        5,
+        id="DreamReasoner",
+    ),
+    pytest.param(
+        "Qwen2",
         SIZES,
         {"architectures": ["Fast_dLLM_QwenForCausalLM"], "bd_size": 5},
         5,

@@ -14,8 +14,8 @@ from support import tiny
 from model_runtime.caches.none import NoCache
 from model_runtime.decoding.canvas import Canvas, Query
 from model_runtime.errors import ModelLoadFailed
-from model_runtime.models.parts.checkpoint import INDEX_FILE, WEIGHTS_FILE, Shards
 from model_runtime.models.parts.load import free_bytes, load_family
+from model_runtime.models.parts.shards import INDEX_FILE, WEIGHTS_FILE, Shards
 
 if TYPE_CHECKING:
     from model_runtime.models.parts.family import Family
@@ -81,6 +81,9 @@ def test_weights_are_kept_in_the_dtype_asked_for(dtype: torch.dtype, tmp_path: P
         ("dream", {"rope_scaling": {"type": "yarn"}}, "rope_scaling"),
         ("dream", {"hidden_act": "gelu"}, "hidden_act"),
         ("dream", {"num_hidden_layers": "two"}, "num_hidden_layers"),
+        ("dream", {"use_mrope": True}, "use_mrope"),
+        ("llada2", {"expert_capacity": 48}, "expert_capacity"),
+        ("llada2", {"using_split_qkv_in_self_attention": True}, "using_split_qkv"),
         ("sdar", {"use_sliding_window": True}, "use_sliding_window"),
         ("sdar", {"rope_parameters": {"rope_type": "llama3"}}, "llama3"),
         ("llada2", {"score_function": "softmax"}, "score_function"),
@@ -140,6 +143,34 @@ def test_a_causal_model_is_not_taken_for_a_masked_one(tmp_path: Path) -> None:
     )
 
     assert load_family(folder).mask_id == 61
+
+
+@pytest.mark.parametrize("token", ["<|mask|>", "<|MASK|>", "|<MASK>|"])
+def test_a_mask_is_found_where_nothing_says_what_it_is_for(token: str, tmp_path: Path) -> None:
+    """LLaDA2's, SDAR's and Fast-dLLM's tokenizers have a mask and don't call it their mask."""
+    config = tiny.config_of("sdar")
+    del config["mask_token_id"], config["eos_token_id"]
+    folder = tiny.write_checkpoint("sdar", tmp_path)
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    added = {"61": {"content": token}, "60": {"content": "<E>"}}
+    words = {"eos_token": "<E>", "added_tokens_decoder": added}
+    (folder / "tokenizer_config.json").write_text(json.dumps(words), encoding="utf-8")
+
+    family = load_family(folder)
+
+    assert (family.mask_id, family.eos_id) == (61, 60)
+
+
+def test_a_tied_head_may_be_stored_beside_the_embedding(tmp_path: Path) -> None:
+    """Models of dllm are: it is not asked for, and not left over."""
+    folder = tiny.write_checkpoint("dream-a2d_qwen2", tmp_path)
+    tensors = tiny.tensors_of("dream-a2d_qwen2")
+    tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].clone()
+    save_file(tensors, folder / WEIGHTS_FILE)
+
+    assert torch.equal(
+        rows_of(load_family(folder, dtype=torch.float32)), rows_of(tiny.tiny("dream-a2d_qwen2"))
+    )
 
 
 def test_dreamon_names_its_tokens_for_generation(tmp_path: Path) -> None:

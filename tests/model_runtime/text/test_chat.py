@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 LETTERS = [*map(chr, range(33, 127)), "Ġ", "Ċ"]
 QWEN = ("<|im_start|>", "<|im_end|>")
 LLADA = ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
+ROLES = ("<role>", "</role>", "<|role_end|>")
 TASK = ChatTask("double it <|eot_id|>", "python", "x = 1\n", "", selection="y = x")
 
 
@@ -29,7 +30,7 @@ def tokenizer(folder: Path, *control: str) -> CodeTokenizer:
     return CodeTokenizer(folder / "tokenizer.json")
 
 
-@pytest.mark.parametrize("marks", [QWEN, LLADA])
+@pytest.mark.parametrize("marks", [QWEN, LLADA, ROLES])
 def test_turns_stand_between_their_own_marks(marks: tuple[str, ...], tmp_path: Path) -> None:
     """System and user turns end, the reply is opened up to its code, and text stays text."""
     reader = tokenizer(tmp_path, *marks)

@@ -74,6 +74,17 @@ def test_a_folder_is_checked_by_its_family(tmp_path: Path) -> None:
     assert "REMASK_ENGINE=published" in said.stderr
 
 
+def test_a_model_of_blocks_that_calls_itself_a_llama_is_none(tmp_path: Path) -> None:
+    """Stable-DiffCoder's configuration says llama; its own code tells it from a base."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    code = {"AutoModelForCausalLM": "modeling_stable_diffcoder.StableDiffcoderForCausalLM"}
+    write_checkpoint("sdar-stable_diffcoder", folder, model_type="llama", auto_map=code)
+    said = pull(tmp_path / "cache", str(folder))
+
+    assert "whole, family sdar" in said.stderr
+
+
 def test_a_damaged_folder_is_refused_by_name(tmp_path: Path) -> None:
     """The message names what is wrong."""
     folder = tmp_path / "model"
