@@ -25,7 +25,7 @@ Eagerness = Literal["quiet", "balanced", "eager"]
 #: the same line was typed against. Where nothing began surer than a share of that, what is asked
 #: behind marks alone is seldom better: it is not asked before a word has begun. Chosen by
 #: `remask eval keyboard`.
-LEAST_CONFIDENCE: dict[Eagerness, float] = {"quiet": 0.65, "balanced": 0.48, "eager": 0.35}
+LEAST_CONFIDENCE: dict[Eagerness, float] = {"quiet": 0.65, "balanced": 0.5, "eager": 0.35}
 AFTER_A_MISS = 0.15
 HOPELESS = 0.8
 
