@@ -109,8 +109,9 @@ class Drawn(Weights):
         tensor = torch.ones(shape, device=self.device, dtype=dtype or self.dtype)
         if len(shape) == 1:
             return tensor
-        rng = torch.Generator(self.device).manual_seed(zlib.crc32(name.encode()))
-        return tensor.normal_(0, shape[-1] ** -0.5, generator=rng)
+        # The device's own generator: one made for it is not to be had on every device.
+        torch.manual_seed(zlib.crc32(name.encode()))
+        return tensor.normal_(0, shape[-1] ** -0.5)
 
     def inert(self, *names: str) -> None:
         """Nothing is left over."""

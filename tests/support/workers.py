@@ -45,8 +45,8 @@ def n_workers(config: pytest.Config) -> int:
     """Return how many processes to run on: 0, this one, for tests that are asked for by name."""
     if config.args_source is not config.ArgsSource.TESTPATHS:
         return 0
-    # Tests of editors and servers mostly wait for other processes: one more than there are cores.
-    return min(MOST, (os.cpu_count() or 1) + 1)
+    # With one more than there are cores the tests took longer, and a gigabyte more.
+    return min(MOST, max(2, os.cpu_count() or 1))
 
 
 def longest_first(items: Iterable[pytest.Item]) -> list[pytest.Item]:
