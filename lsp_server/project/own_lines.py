@@ -9,20 +9,17 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from itertools import accumulate
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from lsp_server.project.tasks import (
-    MAX_ANSWER,
-    MAX_OF_FILE,
     MAX_OF_PACKAGE,
-    MIN_ANSWER,
     N_TASKS,
     NAME,
     Task,
-    is_code,
-    lines_in_strings,
+    can_be_guessed,
+    lines_of_code,
+    some_of_each,
 )
 from lsp_server.syntax.languages import guess_language
 from model_runtime.protocol.eval_tasks import OWN
@@ -38,10 +35,7 @@ def own_lines(projects: Iterable[Project], n_tasks: int = N_TASKS, seed: int = 0
     rng = random.Random(seed)  # noqa: S311  not for secrets
     found: list[Task] = []
     for project in projects:
-        own: list[Task] = []
-        for path in sorted(project.files):
-            tasks = _cut(project, path, rng)
-            own += [task for _, task in zip(range(MAX_OF_FILE), tasks, strict=False)]
+        own = some_of_each(_cut(project, path, rng) for path in sorted(project.files))
         rng.shuffle(own)
         found += own[:MAX_OF_PACKAGE]
     rng.shuffle(found)
@@ -51,15 +45,9 @@ def own_lines(projects: Iterable[Project], n_tasks: int = N_TASKS, seed: int = 0
 def _cut(project: Project, path: str, rng: random.Random) -> Iterator[Task]:
     """Yield tasks of one file, in a random order."""
     text, language = project.files[path], guess_language(PurePosixPath(path))
-    lines, said = text.split("\n"), Counter(NAME.findall(text))
-    starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
-    in_string = lines_in_strings(text) if language == "python" else frozenset()
-    numbers = list(range(len(lines)))
-    rng.shuffle(numbers)
-    for number in numbers:
-        line = lines[number].rstrip()
-        if number in in_string or not is_code(line):
-            continue
+    said = Counter(NAME.findall(text))
+    for begun, whole in lines_of_code(text, language, rng):
+        line = whole.rstrip()
         on_line = Counter(NAME.findall(line))
         ends = [
             name.start()
@@ -69,9 +57,9 @@ def _cut(project: Project, path: str, rng: random.Random) -> Iterator[Task]:
         rng.shuffle(ends)
         for at in ends:
             answer = line[at:]
-            is_short = sum(map(str.isalnum, answer)) >= MIN_ANSWER and len(answer) <= MAX_ANSWER
-            if is_short and all(said[name] > on_line[name] for name in NAME.findall(answer)):
-                start = starts[number] + at
+            is_known = all(said[name] > on_line[name] for name in NAME.findall(answer))
+            if is_known and can_be_guessed(answer):
+                start = begun + at
                 yield Task(
                     id=f"{OWN}/{project.name}/{path}/{start}",
                     kind=OWN,

@@ -101,23 +101,13 @@ def cut(index: Index, project: Project, path: str, rng: random.Random) -> Iterat
     """Yield the tasks of one file, in a random order."""
     text, language = project.files[path], guess_language(PurePosixPath(path))
     file = _File(index, path, language, text)
-    lines = text.split("\n")
-    starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
-    numbers = list(range(len(lines)))
-    rng.shuffle(numbers)
-    in_string = lines_in_strings(text) if language == "python" else frozenset()
-    for number in numbers:
-        start, line = starts[number], lines[number]
-        if number in in_string or not is_code(line):
-            continue
+    for start, line in lines_of_code(text, language, rng):
         kinds = list(_KINDS)
         rng.shuffle(kinds)
         for kind in kinds:
             at, place = file.cut(start, line, kind) or (0, None)
             answer = line[at:].rstrip()
-            if place is None or sum(map(str.isalnum, answer)) < MIN_ANSWER:
-                continue
-            if len(answer) <= MAX_ANSWER:
+            if place is not None and can_be_guessed(answer):
                 yield Task(
                     id=f"{kind}/{project.name}/{path}/{start + at}",
                     kind=kind,
@@ -180,12 +170,32 @@ class _File:
         return resolve(self._index, self._path, self._language, self._facts, name)
 
 
-def is_code(line: str) -> bool:
-    """Say whether a line is neither a comment nor an import."""
-    return not (_COMMENT.match(line) or _IMPORTS.match(line))
+def lines_of_code(text: str, language: str, rng: random.Random) -> Iterator[tuple[int, str]]:
+    """Yield where lines begin, and what they say, in a random order: no comments, no imports."""
+    lines = text.split("\n")
+    starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
+    numbers = list(range(len(lines)))
+    rng.shuffle(numbers)
+    in_string = _lines_in_strings(text) if language == "python" else frozenset()
+    for number in numbers:
+        line = lines[number]
+        if not (number in in_string or _COMMENT.match(line) or _IMPORTS.match(line)):
+            yield starts[number], line
 
 
-def lines_in_strings(text: str) -> frozenset[int]:
+def can_be_guessed(answer: str) -> bool:
+    """Say whether the rest of a line is neither anything nor what nobody would guess."""
+    return sum(map(str.isalnum, answer)) >= MIN_ANSWER and len(answer) <= MAX_ANSWER
+
+
+def some_of_each(tasks_of_files: Iterable[Iterator[Task]]) -> list[Task]:
+    """Return a package's tasks: the first ones of each of its files."""
+    return [
+        task for tasks in tasks_of_files for _, task in zip(range(MAX_OF_FILE), tasks, strict=False)
+    ]
+
+
+def _lines_in_strings(text: str) -> frozenset[int]:
     """Return the lines that lie in a string of several lines."""
     found: set[int] = set()
     for quoted in re.finditer(r"(\"\"\"|''')[\s\S]*?\1", text):
@@ -210,10 +220,8 @@ def make_tasks(
         found: list[Task] = []
         for name in names:
             project = Project(name=name, source=sources[name], split=split, files=files[name])
-            index, own = index_of(project), list[Task]()
-            for path in sorted(project.files):
-                tasks = cut(index, project, path, rng)
-                own += [task for _, task in zip(range(MAX_OF_FILE), tasks, strict=False)]
+            index = index_of(project)
+            own = some_of_each(cut(index, project, path, rng) for path in sorted(project.files))
             rng.shuffle(own)
             found += _balanced(own)[:MAX_OF_PACKAGE]
         rng.shuffle(found)

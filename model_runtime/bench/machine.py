@@ -43,7 +43,7 @@ def describe_machine(settings: RuntimeSettings, device: str) -> dict[str, str]:
         "torch": str(torch.__version__),
         "transformers": metadata.version("transformers"),
         "remask": version(),
-        "commit": commit(),
+        "commit": commit() or "unknown",
         "model": settings.model,
         "device": device,
     }

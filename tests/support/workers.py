@@ -45,7 +45,7 @@ def n_workers(config: pytest.Config) -> int:
     """Return how many processes to run on: 0, this one, for tests that are asked for by name."""
     if config.args_source is not config.ArgsSource.TESTPATHS:
         return 0
-    # With one more than there are cores the tests took longer, and a gigabyte more.
+    # With one more than there are cores they were in each other's way, and took longer.
     return min(MOST, max(2, os.cpu_count() or 1))
 
 
