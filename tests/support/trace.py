@@ -7,13 +7,15 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from support.editors import ROOT
+import lsp_server
+import model_runtime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-PRODUCTS = tuple(f"{ROOT / name}/" for name in ("lsp_server", "model_runtime"))
+#: Their folders, by name: in the checkout, or where they were installed.
+HOMES = {one.__name__: one.__path__[0] for one in (lsp_server, model_runtime)}
 
 
 @contextlib.contextmanager
@@ -26,8 +28,8 @@ def traced() -> Iterator[list[tuple[str, str]]]:
 
     def note(frame: FrameType, event: str, _: Any) -> None:
         code = frame.f_code
-        if event == "call" and code.co_filename.startswith(PRODUCTS):
-            calls.append((code.co_filename.removeprefix(f"{ROOT}/"), code.co_name))
+        if event == "call" and (file := _in_product(code.co_filename)):
+            calls.append((file, code.co_name))
 
     threading.setprofile(note)
     sys.setprofile(note)
@@ -36,3 +38,11 @@ def traced() -> Iterator[list[tuple[str, str]]]:
     finally:
         sys.setprofile(None)
         threading.setprofile(None)  # type: ignore[arg-type]  # it takes none away
+
+
+def _in_product(path: str) -> str | None:
+    """Return a product's file as ARCHITECTURE.md names it; None for all others."""
+    for name, home in HOMES.items():
+        if path.startswith(f"{home}/"):
+            return name + path.removeprefix(home)
+    return None
