@@ -7,6 +7,7 @@ for tuning; the others tell. Seconds are the processor's.
 
 from __future__ import annotations
 
+import math
 import shutil
 import subprocess
 import time
@@ -35,12 +36,19 @@ if TYPE_CHECKING:
     from model_runtime.evaluation.asking import Answer
     from model_runtime.evaluation.pack import Function
     from model_runtime.evaluation.pack_holes import HoleTask
-    from model_runtime.protocol import Enclosing, Mode
+    from model_runtime.protocol import Enclosing, Finished, Mode
 
 N_REPAIRS = 8
 INSTRUCTION = "Implement the function."
 MEASURED_NAME = "edits.json"
 PAGE_NAME = "edits.md"
+
+
+class Changed(msgspec.Struct, frozen=True, kw_only=True):
+    """The first change of a repair that parses, made or not."""
+
+    log_odds: float
+    verdict: Verdict
 
 
 class Edited(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +63,7 @@ class Edited(msgspec.Struct, frozen=True, kw_only=True):
     #: Whether nothing was changed.
     is_same: bool = False
     seconds: float
+    changed: Changed | None = None
 
 
 #: Asks for one edit of a task and says what became of it.
@@ -126,8 +135,10 @@ def _repairs(engine: Engine, one: Function, seed: int) -> Iterator[tuple[tuple[s
             engine, one, "repair", span, seed, instruction=words, n_alternatives=N_REPAIRS
         )
         text = next((text for text in answer.texts if parses(one, text)), answer.text)
-        is_same = text == body
-        return _edited(one, kind, text, answer.processor_s, one.run(text), is_same=is_same)
+        edited = _edited(one, kind, text, answer.processor_s, one.run(text))
+        return msgspec.structs.replace(
+            edited, is_same=text == body, changed=_changed(one, answer.finished, body)
+        )
 
     ways = [
         ("repair, clean", one.body, None, ""),
@@ -136,6 +147,15 @@ def _repairs(engine: Engine, one: Function, seed: int) -> Iterator[tuple[tuple[s
     ]
     for way in ways:
         yield (one.id, way[0]), partial(repair, *way)
+
+
+def _changed(one: Function, finished: Finished, body: str) -> Changed | None:
+    for alternative in finished.alternatives:
+        (text,), confidence = alternative.texts, alternative.confidence
+        if text != body and confidence and parses(one, text):
+            right = confidence[0][-1].confidence
+            return Changed(log_odds=math.log(right / max(1e-9, 1 - right)), verdict=one.run(text))
+    return None
 
 
 def _holes(engine: Engine, task: HoleTask, seed: int) -> Iterator[tuple[tuple[str, str], Ask]]:
@@ -185,8 +205,6 @@ def _edited(
     got: str | tuple[str, ...],
     seconds: float,
     verdict: Verdict,
-    *,
-    is_same: bool = False,
 ) -> Edited:
     return Edited(
         id=task.id,
@@ -194,7 +212,6 @@ def _edited(
         kind=kind,
         got=(got,) if isinstance(got, str) else got,
         verdict=verdict,
-        is_same=is_same,
         seconds=seconds,
     )
 

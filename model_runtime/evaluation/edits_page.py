@@ -37,10 +37,21 @@ _ROWS = """
   that is whole otherwise.
 """
 
+_MARGINS = """
+What another margin of `modes/change.py` would give, from the same run: a change is made from these
+log-odds on, and 0 is what stands.
+
+"""
+#: Log-odds from which on a change might be made.
+BOUNDS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0)
+
 
 def page(edits: Sequence[Edited], machine: dict[str, str], date: str) -> str:
     """Return the page, in Markdown."""
-    return "".join([_HEAD, f"{date}, {described(machine)}.\n", _ROWS, "\n", shares(edits)])
+    parts = [_HEAD, f"{date}, {described(machine)}.\n", _ROWS, "\n", shares(edits)]
+    if any(one.changed for one in edits):
+        parts += [_MARGINS, margins(edits)]
+    return "".join(parts)
 
 
 def shares(edits: Sequence[Edited]) -> str:
@@ -58,3 +69,28 @@ def shares(edits: Sequence[Edited]) -> str:
             rows.append((kind, language, str(n), passing, same, f"{seconds:.1f}"))
     head = ("", "language", "tasks", "passing", "left alone", "s")
     return table(head, rows, "|---|---|---:|---:|---:|---:|")
+
+
+def margins(edits: Sequence[Edited]) -> str:
+    """Return a row for each bound on a change: what would be left alone, broken and mended."""
+    kinds = ("repair, clean", "repair, faulty", "repair, told")
+    clean, faulty, told = ([one for one in edits if one.kind == kind] for kind in kinds)
+    rows = []
+    for bound in BOUNDS:
+        made = [one.changed for one in clean if one.changed and one.changed.log_odds > bound]
+        n_broken = sum(change.verdict != "pass" for change in made)
+        rows.append(
+            (
+                f"{bound:g}",
+                rate(len(clean) - len(made), len(clean)).percent(),
+                rate(n_broken, len(clean)).percent(),
+                *(_mended(ones, bound) for ones in (faulty, told)),
+            )
+        )
+    head = ("from", "clean, left alone", "clean, broken", "faulty, passing", "told, passing")
+    return table(head, rows, "|---:|---:|---:|---:|---:|")
+
+
+def _mended(ones: Sequence[Edited], bound: float) -> str:
+    changes = [one.changed for one in ones if one.changed and one.changed.log_odds > bound]
+    return rate(sum(change.verdict == "pass" for change in changes), len(ones)).percent()
