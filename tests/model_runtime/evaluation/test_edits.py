@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from model_runtime.errors import BadRequest
-from model_runtime.evaluation.edits import _OF_FUNCTIONS, Edited, _holes, parses
-from model_runtime.evaluation.edits_page import shares
+from model_runtime.evaluation.edits import _OF_FUNCTIONS, Changed, Edited, _holes, parses
+from model_runtime.evaluation.edits_page import BOUNDS, margins, shares
 from model_runtime.evaluation.execution import run_program
 from model_runtime.evaluation.pack import Function, read_pack
 from model_runtime.evaluation.pack_holes import make_holes
@@ -161,6 +161,34 @@ def test_the_table_counts_by_kind_and_language() -> None:
         ["repair, clean", "all", "4"],
     ]
     assert [row[3].split()[0] for row in rows[2:]] == ["100.0%", "50.0%", "75.0%"]
+
+
+def test_the_table_of_margins_makes_each_change_from_its_own_odds_on() -> None:
+    """Above them nothing is changed: a right body stays right, and a faulty one faulty."""
+
+    def edited(kind: str, changed: Changed | None) -> Edited:
+        return Edited(
+            id="a", language="python", kind=f"repair, {kind}", got=("x",), verdict="pass",
+            seconds=1.0, changed=changed,
+        )  # fmt: skip
+
+    edits = [
+        edited("clean", None),
+        edited("clean", Changed(log_odds=-2.5, verdict="pass")),
+        edited("clean", Changed(log_odds=1.5, verdict="fail")),
+        edited("faulty", Changed(log_odds=0.5, verdict="pass")),
+        edited("told", Changed(log_odds=4.5, verdict="pass")),
+        edited("told", Changed(log_odds=4.5, verdict="fail")),
+    ]
+    rows = [
+        [cell.split("%")[0] for cell in row.split("|")[1:-1]] for row in margins(edits).split("\n")
+    ]
+    found = {float(row[0]): [float(cell) for cell in row[1:]] for row in rows[2 : 2 + len(BOUNDS)]}
+    assert found[-3] == [33.3, 33.3, 100.0, 50.0]
+    assert found[0] == [66.7, 33.3, 100.0, 50.0]
+    assert found[1] == [66.7, 33.3, 0.0, 50.0]
+    assert found[2] == [100.0, 0.0, 0.0, 50.0]
+    assert found[5] == [100.0, 0.0, 0.0, 0.0]
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
