@@ -13,6 +13,7 @@ The draws of l are stratified: each covers an equal part of 1 … L.
 from __future__ import annotations
 
 import math
+import random
 from typing import TYPE_CHECKING, Self
 
 import msgspec
@@ -22,12 +23,12 @@ from model_runtime.decoding.canvas import Canvas, Query
 from model_runtime.decoding.choose import clean_logits
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Sequence
 
     from torch import Tensor
 
     from model_runtime.caches.base import Cache
+    from model_runtime.evaluation.base import EvalTask
     from model_runtime.models.base import Denoiser
 
 #: A canvas proposes from a part of the vocabulary. So that a token outside it has some probability,
@@ -103,6 +104,11 @@ def bound(
         log_p = _mixed(rows, denoiser).gather(1, token_ids[hidden, None].to(rows.device))
         nats -= float(log_p.double().sum()) * length / n_masks
     return nats / n_draws
+
+
+def rng_of(task: EvalTask, seed: int) -> random.Random:
+    """Return what draws for a task, the same in any order of the tasks."""
+    return random.Random(f"{seed}/{task.id}")  # noqa: S311  not for secrets
 
 
 def stratified(length: int, n_draws: int, rng: random.Random) -> list[int]:

@@ -15,9 +15,10 @@ import torch
 
 from model_runtime.engines.loading import CALIBRATION_PATH
 from model_runtime.engines.local import LocalEngine
-from model_runtime.evaluation.heldout import read_tasks
+from model_runtime.evaluation.asking import ask
+from model_runtime.evaluation.heldout import read_lines
 from model_runtime.evaluation.logistic import fitted
-from model_runtime.evaluation.run import describe_machine, journal_of, spread
+from model_runtime.evaluation.run import WARM_UP, describe_machine, journal_of, spread
 from model_runtime.evaluation.typed import Made, Maker, by_engine
 from model_runtime.evaluation.typist import line_of, pauses
 from model_runtime.settings import flags_of, load_settings
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 #: Next to none: there are examples enough for three weights.
 _PULL = 1e-6
-
-
 #: From which confidence on suggestions are cut out.
 _LEVELS = [level / 20 for level in range(4, 19)]
 
@@ -48,20 +47,20 @@ class Example(msgspec.Struct, frozen=True):
 
 def main(arguments: argparse.Namespace) -> str:
     """Ask, fit, write the weights and say what they are."""
-    tasks = [task for task in read_tasks(arguments.tasks) if task.single_line]
-    lines = [line for line in map(line_of, spread(tasks, arguments.limit)) if line is not None]
+    lines = filter(None, map(line_of, spread(read_lines(arguments.tasks), arguments.limit)))
     # The base's own numbers are wanted.
     settings = load_settings(flags_of(arguments))
     with contextlib.closing(LocalEngine(settings, calibrated=False)) as engine:
-        make = by_engine(engine, "calibrate", 0.0)
-        make(lines[0], 0)
+        ask(engine, WARM_UP.request())
         machine = describe_machine(engine)
         journal = journal_of(arguments, "calibrate", machine, Made, "by", "id", "at")
-        made = Maker("base", make, journal)
-        found: list[Example] = []
-        for line in lines:
-            for at in pauses(line):
-                found += examples(line, at, made(line, at))
+        made = Maker("base", by_engine(engine, "calibrate", 0.0), journal)
+        found = [
+            example
+            for line in lines
+            for at in pauses(line)
+            for example in examples(line, at, made(line, at))
+        ]
     weights = fit(found)
     (arguments.out / CALIBRATION_PATH.name).write_bytes(msgspec.json.encode(weights) + b"\n")
     return f"{len(found)} suggestions: {msgspec.to_builtins(weights)}\n"

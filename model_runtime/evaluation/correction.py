@@ -14,7 +14,8 @@ import msgspec
 
 from model_runtime.evaluation.asking import ask
 from model_runtime.evaluation.base import Fill
-from model_runtime.evaluation.metrics import Rate, Summary, rate, summarize
+from model_runtime.evaluation.execution import compiles, fault_at
+from model_runtime.evaluation.metrics import Rate, Summary, share, summarize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,19 +48,15 @@ class Stage(msgspec.Struct, frozen=True):
 
 
 _ONE_BY_ONE = {"n_drafts": 0}
+_UNHEALED = {"heal_tokens": "false"}
 STAGES = (
     Stage(
         "base, greedy, bare",
-        {"heal_tokens": "false", "end_early": "false"},
+        _UNHEALED | {"end_early": "false"},
         params=_ONE_BY_ONE,
         keeps_line_end=False,
     ),
-    Stage(
-        "base, greedy, ended early",
-        {"heal_tokens": "false"},
-        params=_ONE_BY_ONE,
-        is_for_lines=False,
-    ),
+    Stage("base, greedy, ended early", _UNHEALED, params=_ONE_BY_ONE, is_for_lines=False),
     Stage("base, greedy, healed and ended", params=_ONE_BY_ONE),
     Stage("one pass over the canvas", sampler="low_confidence", params={"threshold": 0.0}),
     Stage("canvas and causal check"),
@@ -84,36 +81,27 @@ class Corrected(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EditorFiller:
-    """Fills as the editor does: of several results the first that parses.
+    """Fills as the editor does in one stage: of several results the first that parses.
 
     Its seconds are the processor's, so that other work on the machine does not count.
-
-    Args:
-        engine: does the work.
-        stage: how.
     """
 
     def __init__(self, engine: Engine, stage: Stage) -> None:
-        self._engine = engine
-        self._stage = stage
+        self._engine, self._stage = engine, stage
 
     def __call__(self, task: EvalTask, seed: int) -> Fill:
         """Fill a task's gap; see `Filler`."""
-        suffix = task.suffix
-        if self._stage.keeps_line_end and task.single_line and task.reference.endswith("\n"):
+        stage, suffix = self._stage, task.suffix
+        if stage.keeps_line_end and task.single_line and task.reference.endswith("\n"):
             suffix = f"\n{suffix}"
         started = time.process_time()
         request = msgspec.structs.replace(
-            task.request(seed),
-            suffix=suffix,
-            sampler=self._stage.sampler,
-            params=self._stage.params,
-            n_alternatives=self._stage.n_alternatives,
-            best_only=self._stage.best_only,
-        )
+            task.request(seed), suffix=suffix, sampler=stage.sampler, params=stage.params,
+            n_alternatives=stage.n_alternatives, best_only=stage.best_only,
+        )  # fmt: skip
         found = [ask(self._engine, request)]
         text = _first_that_parses(task, found[0].texts)
-        for n_round in range(self._stage.n_rounds):
+        for n_round in range(stage.n_rounds):
             if parses(task, text):
                 break
             start, end = fault_line(task, text) if n_round == 0 else (0, len(text))
@@ -141,36 +129,28 @@ def corrected(
     outcomes: Sequence[Outcome],
     first: Sequence[Outcome] | None = None,
 ) -> Corrected:
-    """Sum one stage up.
-
-    Args:
-        benchmark: what the tasks are called.
-        stage: how they were filled.
-        tasks: all of them.
-        outcomes: of each.
-        first: of each with the first stage, for comparison.
-    """
-    passed = [outcome.verdict == "pass" for outcome in outcomes]
-    before = [outcome.verdict == "pass" for outcome in first or outcomes]
-    whole = [
-        (task, outcome)
-        for task, outcome in zip(tasks, outcomes, strict=True)
-        if parses(task, task.reference)
+    """Sum up the outcomes of tasks in one stage, beside those in the first one."""
+    gains = [
+        (now.verdict == "pass") - (then.verdict == "pass")
+        for now, then in zip(outcomes, first or outcomes, strict=True)
     ]
-    n_broken = sum(not parses(task, outcome.fill.text) for task, outcome in whole)
     return Corrected(
         benchmark=benchmark,
         stage=stage.name,
         summary=summarize(outcomes),
-        broken=rate(n_broken, len(whole)),
-        n_won=sum(now > then for now, then in zip(passed, before, strict=True)),
-        n_lost=sum(now < then for now, then in zip(passed, before, strict=True)),
+        broken=share(
+            not parses(task, outcome.fill.text)
+            for task, outcome in zip(tasks, outcomes, strict=True)
+            if parses(task, task.reference)
+        ),
+        n_won=gains.count(1),
+        n_lost=gains.count(-1),
     )
 
 
 def parses(task: EvalTask, text: str) -> bool:
     """Say whether the file parses with a fill in it: the compiler knows, grammars are not here."""
-    return _fault(task, text) is None
+    return compiles(task.complete(text))
 
 
 def fault_line(task: EvalTask, text: str) -> tuple[int, int]:
@@ -179,7 +159,7 @@ def fault_line(task: EvalTask, text: str) -> tuple[int, int]:
     A fault that shows outside of the fill is put down to the line of it that is nearest.
     """
     lines = text.split("\n")
-    fault = _fault(task, text)
+    fault = fault_at(task.complete(text))
     shown = 0 if fault is None else fault - 1 - task.prefix.count("\n")
     index = min(max(shown, 0), len(lines) - 1)
     while index and not lines[index].strip():
@@ -187,17 +167,6 @@ def fault_line(task: EvalTask, text: str) -> tuple[int, int]:
     start = sum(len(line) + 1 for line in lines[:index])
     blanks = len(lines[index]) - len(lines[index].lstrip())
     return start + blanks, start + len(lines[index])
-
-
-def _fault(task: EvalTask, text: str) -> int | None:
-    """Return the line, from 1, of the first fault in the file with a fill in it."""
-    try:
-        compile(task.complete(text), "completed", "exec", dont_inherit=True)
-    except SyntaxError as error:
-        return error.lineno or 1
-    except ValueError:
-        return 1
-    return None
 
 
 def _first_that_parses(task: EvalTask, texts: Sequence[str]) -> str:

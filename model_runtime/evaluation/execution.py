@@ -83,11 +83,18 @@ def run_program(text: str, limits: RunLimits | None = None, language: str = "pyt
 
 def compiles(text: str) -> bool:
     """Say whether Python parses a text; it is not run."""
+    return fault_at(text) is None
+
+
+def fault_at(text: str) -> int | None:
+    """Return the line, from 1, of the first fault in a text; None where Python parses it."""
     try:
         compile(text, "completed", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError):
-        return False
-    return True
+    except SyntaxError as error:
+        return error.lineno or 1
+    except ValueError:
+        return 1
+    return None
 
 
 def _python(limits: RunLimits, nonce: str) -> list[str]:

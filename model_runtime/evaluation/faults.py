@@ -38,8 +38,8 @@ def _tokens(line: str) -> list[tokenize.TokenInfo]:
 
 def _operator(line: str, _: str) -> Iterator[str]:
     for token in _tokens(line):
-        if token.string in _OPERATORS:
-            yield _replaced(line, token, _OPERATORS[token.string])
+        if other := _OPERATORS.get(token.string):
+            yield _replaced(line, token, other)
 
 
 def _names(text: str) -> list[str]:
@@ -67,19 +67,14 @@ def _swapped(line: str, _: str) -> Iterator[str]:
         yield f"{line[: found.start()]}{head}{second}, {first}{end}{line[found.end() :]}"
 
 
-def _no_not(line: str, _: str) -> Iterator[str]:
-    for found in re.finditer(r"\bnot ", line):
-        yield line[: found.start()] + line[found.end() :]
+def _without(pattern: str) -> Planter:
+    """Return what leaves out each place that a pattern finds."""
 
+    def planter(line: str, _: str) -> Iterator[str]:
+        for found in re.finditer(pattern, line):
+            yield line[: found.start()] + line[found.end() :]
 
-def _no_colon(line: str, _: str) -> Iterator[str]:
-    if line.endswith(":"):
-        yield line[:-1]
-
-
-def _no_bracket(line: str, _: str) -> Iterator[str]:
-    for found in re.finditer(r"[)\]}]", line):
-        yield line[: found.start()] + line[found.end() :]
+    return planter
 
 
 PLANTERS: dict[str, Planter] = {
@@ -87,9 +82,9 @@ PLANTERS: dict[str, Planter] = {
     "name": _name,
     "off by one": _off_by_one,
     "swapped": _swapped,
-    "not": _no_not,
-    "colon": _no_colon,
-    "bracket": _no_bracket,
+    "not": _without(r"\bnot "),
+    "colon": _without(r":\Z"),
+    "bracket": _without(r"[)\]}]"),
 }
 
 

@@ -10,14 +10,13 @@ from model_runtime.errors import BadRequest
 from model_runtime.evaluation.base import Outcome
 from model_runtime.evaluation.heldout import read_tasks
 from model_runtime.evaluation.humaneval import read_humaneval
-from model_runtime.evaluation.metrics import summarize
+from model_runtime.evaluation.metrics import grouped, summarize
 from model_runtime.evaluation.report import Run, markdown, read_report, write_report
 from model_runtime.evaluation.run import (
-    WARM_UP,
-    EngineFiller,
     describe_machine,
     engine_of,
     evaluate,
+    filler_of,
     journal_of,
     spread,
 )
@@ -25,11 +24,9 @@ from model_runtime.settings import flags_of, load_settings
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
     from model_runtime.engines.base import Engine
     from model_runtime.evaluation.base import EvalTask
-    from model_runtime.evaluation.metrics import Summary
 
 
 def main(arguments: argparse.Namespace) -> str:
@@ -37,50 +34,40 @@ def main(arguments: argparse.Namespace) -> str:
     if arguments.benchmark == "join":
         runs = [run for path in arguments.report for run in read_report(path)]
     else:
-        runs = _measure(arguments)
+        with engine_of(arguments) as engine:
+            runs = [
+                _measure(arguments, engine, name, tasks, params, point)
+                for name, tasks in _read_benchmarks(arguments).items()
+                for params, point in _points(arguments)
+            ]
     write_report(runs, arguments.out)
     return markdown(runs)
 
 
-def _measure(arguments: argparse.Namespace) -> list[Run]:
-    sampler = load_settings(flags_of(arguments)).sampler
-    with engine_of(arguments) as engine:
-        return [
-            _measure_one(arguments, engine, sampler, name, tasks, params, point)
-            for name, tasks in _read_benchmarks(arguments)
-            for params, point in _points(arguments)
-        ]
-
-
-def _measure_one(
+def _measure(
     arguments: argparse.Namespace,
     engine: Engine,
-    sampler: str,
     name: str,
-    tasks: Sequence[EvalTask],
+    tasks: list[EvalTask],
     params: dict[str, Any],
     point: str,
 ) -> Run:
-    filler = EngineFiller(engine, sampler=sampler, params=params)
-    filler(WARM_UP, arguments.seed)
+    sampler, seed = load_settings(flags_of(arguments)).sampler, arguments.seed
+    series = arguments.series or sampler or "default"
     machine = describe_machine(engine)
     settings = {
         "sampler": sampler,
         "params": params,
-        "seed": arguments.seed,
+        "seed": seed,
         "n_tasks": len(tasks),
         "settings": flags_of(arguments),
     }
-    series = arguments.series or sampler or "default"
-    outcomes = evaluate(
-        tasks,
-        filler,
-        seed=arguments.seed,
-        run_checks=not getattr(arguments, "no_run", False),
-        journal=journal_of(
-            arguments, f"{name} {series} {point}".strip(), settings | machine, Outcome
-        ),
-    )
+    label = f"{name} {series} {point}".strip()
+    journal = journal_of(arguments, label, settings | machine, Outcome)
+    filler = filler_of(engine, sampler=sampler, params=params)
+    run_checks = not getattr(arguments, "no_run", False)
+    outcomes = evaluate(tasks, filler, seed=seed, run_checks=run_checks, journal=journal)
+    by_language = grouped(outcomes, lambda outcome: outcome.language)
     return Run(
         benchmark=name,
         series=series,
@@ -88,25 +75,16 @@ def _measure_one(
         settings=settings,
         machine=machine,
         summary=summarize(outcomes),
-        by_language=_by_language(outcomes),
+        by_language={language: summarize(some) for language, some in by_language.items()},
     )
 
 
-def _by_language(outcomes: Sequence[Outcome]) -> dict[str, Summary]:
-    languages = dict.fromkeys(outcome.language for outcome in outcomes)
-    return {
-        language: summarize([outcome for outcome in outcomes if outcome.language == language])
-        for language in languages
-    }
-
-
-def _read_benchmarks(arguments: argparse.Namespace) -> list[tuple[str, list[EvalTask]]]:
+def _read_benchmarks(arguments: argparse.Namespace) -> dict[str, list[EvalTask]]:
     if arguments.benchmark == "heldout":
-        return [("heldout", spread(read_tasks(arguments.tasks), arguments.limit))]
-    return [
-        (path.name.partition(".")[0], spread(read_humaneval(path), arguments.limit))
-        for path in arguments.file
-    ]
+        found = {"heldout": read_tasks(arguments.tasks)}
+    else:
+        found = {path.name.partition(".")[0]: read_humaneval(path) for path in arguments.file}
+    return {name: spread(tasks, arguments.limit) for name, tasks in found.items()}
 
 
 def _points(arguments: argparse.Namespace) -> list[tuple[dict[str, Any], str]]:

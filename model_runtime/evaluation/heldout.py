@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from model_runtime.evaluation.base import EvalTask
+from model_runtime.evaluation.metrics import grouped
 from model_runtime.evaluation.rows import read_rows
 from model_runtime.training.data import read_documents
 from model_runtime.training.tasks import Kind, Limits, sample_task
@@ -31,24 +32,13 @@ if TYPE_CHECKING:
 TASKS_NAME = "heldout.jsonl.gz"
 #: Tasks of each language.
 N_TASKS: Mapping[str, int] = {
-    "python": 120,
-    "javascript": 55,
-    "typescript": 45,
-    "go": 50,
-    "rust": 50,
-    "java": 30,
-    "c": 20,
-    "cpp": 15,
-    "lua": 15,
-}
+    "python": 120, "javascript": 55, "typescript": 45, "go": 50, "rust": 50, "java": 30, "c": 20,
+    "cpp": 15, "lua": 15,
+}  # fmt: skip
 #: What an editor asks for; cuts at random characters would measure luck.
 KINDS: Mapping[Kind, float] = {
-    "line": 0.3,
-    "statement": 0.25,
-    "rest": 0.25,
-    "lines": 0.1,
-    "block_end": 0.1,
-}
+    "line": 0.3, "statement": 0.25, "rest": 0.25, "lines": 0.1, "block_end": 0.1,
+}  # fmt: skip
 LIMITS = Limits(prefix=1600, middle=240, suffix=800)
 #: The most tasks of one package, and of one file.
 MAX_OF_PACKAGE, MAX_OF_FILE = 30, 2
@@ -76,6 +66,11 @@ def read_tasks(path: Path | None = None) -> list[EvalTask]:
     return read_rows(path or shipped, EvalTask, f"no held-out tasks in {path or TASKS_NAME}")
 
 
+def read_lines(path: Path | None = None) -> list[EvalTask]:
+    """Read those tasks whose gap is in one line; see `read_tasks`."""
+    return [task for task in read_tasks(path) if task.single_line]
+
+
 def write_tasks(tasks: Iterable[EvalTask], path: Path) -> None:
     """Write tasks, the same bytes for the same tasks."""
     lines = b"".join(msgspec.json.encode(task) + b"\n" for task in tasks)
@@ -89,14 +84,11 @@ def make_tasks(
 
     A language whose documents don't suffice gets as many as there are.
     """
-    by_language: dict[str, list[Document]] = {language: [] for language in n_tasks}
-    for document in documents:
-        if document.language in by_language:
-            by_language[document.language].append(document)
+    by_language = grouped(documents, lambda document: document.language)
     return [
         task
-        for language, found in by_language.items()
-        for task in _make_language(language, found, n_tasks[language], seed)
+        for language, n in n_tasks.items()
+        for task in _make_language(language, by_language.get(language, []), n, seed)
     ]
 
 

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from model_runtime.evaluation.base import Check, EvalTask
+from model_runtime.evaluation.execution import run_program
 from model_runtime.evaluation.rows import read_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from model_runtime.evaluation.base import Verdict
 
 #: Task ids of the benchmark whose gap is one whole line begin so.
 SINGLE_LINE = "SingleLineInfilling/"
@@ -62,3 +65,8 @@ def program(task: EvalTask, text: str) -> str:
         raise ValueError(f"task {task.id} has no check")
     check = task.check
     return f"{task.complete(text)}\n{check.test}\ncheck({check.entry_point})\n"
+
+
+def try_out(task: EvalTask, text: str) -> Verdict:
+    """Run the program that a fill makes."""
+    return run_program(program(task, text)).verdict

@@ -27,12 +27,7 @@ class Journal(Generic[R]):
     """
 
     def __init__(
-        self,
-        path: Path,
-        settings: dict[str, Any],
-        kind: type[R],
-        *names: str,
-        resume: bool = False,
+        self, path: Path, settings: dict[str, Any], kind: type[R], *names: str, resume: bool = False
     ) -> None:
         self._path = path
         head = msgspec.json.encode(settings, order="sorted")

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from model_runtime.evaluation.metrics import rate
+from model_runtime.evaluation.metrics import grouped, rate
 from model_runtime.evaluation.report import table
 from model_runtime.evaluation.run import described
 from model_runtime.evaluation.typist import Played, play, total
 from model_runtime.protocol import LEAST_CONFIDENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from model_runtime.evaluation.base import EvalTask
     from model_runtime.evaluation.typist import Ghost, Make
@@ -29,6 +30,8 @@ BARE = "the base, bare"
 STOPPED = "remask, stopped"
 EVERYTHING = "everything"
 BALANCED = LEAST_CONFIDENCE["balanced"]
+#: From which confidence on a suggestion is shown, by name.
+_LEVELS = {EVERYTHING: 0.0, **LEAST_CONFIDENCE}
 
 CURVE_NAME = "keyboard.svg"
 RELIABILITY_NAME = "keyboard-reliability.svg"
@@ -84,32 +87,23 @@ class Measured:
     #: The same of all places where ghost text was made in full.
     places: list[tuple[EvalTask, int, Ghost]] = field(default_factory=list)
     #: By who made it and from which confidence on it was shown: each line, twice; see `play`.
-    played: dict[tuple[str, float], list[Typed]] = field(default_factory=dict)
+    played: dict[tuple[str, float], list[Typed]] = field(default_factory=lambda: defaultdict(list))
     missing: list[str] = field(default_factory=list)
 
-    def play(
-        self,
-        name: str,
-        line: EvalTask,
-        ask: Make,
-        levels: Iterable[float],
-    ) -> None:
+    def play(self, name: str, line: EvalTask, ask: Make, levels: Iterable[float]) -> None:
         """Have a line typed with what `ask` makes, shown from each of some confidences on."""
         for level in sorted(levels):
             pair = play(line, ask, level), play(line, ask, level, takes_words=True)
-            self.played.setdefault((name, level), []).append((line, *pair))
+            self.played[name, level].append((line, *pair))
 
     def fifths(self) -> list[tuple[float, float, int]]:
-        """Return, of each fifth of the balanced suggestions, confidence, share right, number.
-
-        The least sure fifth first.
-        """
+        """Return confidence, share right and number of each fifth of the balanced suggestions."""
         found = [
             (sure, line.reference[at:].startswith(shown))
             for line, at, ghost in self.places
             if (shown := ghost.shown(BALANCED)) and (sure := ghost.confidence(shown)) is not None
         ]
-        found.sort()
+        found.sort()  # the least sure fifth first
         cuts = [len(found) * i // _N_FIFTHS for i in range(_N_FIFTHS + 1)]
         parts = [found[a:b] for a, b in pairwise(cuts) if b > a]
         return [
@@ -151,7 +145,7 @@ def page(measured: Measured) -> str:
             levels=levels,
         ),
         "\n## At the keyboard\n\n",
-        _keyboard_table(measured),
+        table(_KEYBOARD, _keyboard_rows(measured)),
         f"\n![Keys saved against wrong suggestions]({CURVE_NAME})\n",
         _COST,
         _cost_table(measured),
@@ -167,38 +161,28 @@ def page(measured: Measured) -> str:
     return "".join(parts)
 
 
-def _rows(measured: Measured) -> list[tuple[str, str, list[Typed]]]:
-    names = {0.0: EVERYTHING} | {level: name for name, level in LEAST_CONFIDENCE.items()}
-    return [
-        (name, names[level], lines)
-        for (name, level), lines in measured.played.items()
-        if level in names and name != STOPPED
-    ]
+_KEYBOARD = (
+    "by", "shown", "lines", "shown at % of the places", "of these right %",
+    "wrong per 100 characters", "keys saved %", "words: keys saved %",
+)  # fmt: skip
 
 
-def _keyboard_table(measured: Measured) -> str:
-    head = (
-        "by", "shown", "lines", "shown at % of the places", "of these right %",
-        "wrong per 100 characters", "keys saved %", "words: keys saved %",
-    )  # fmt: skip
-    rows = []
-    for name, shown, lines in _rows(measured):
-        whole = [one for _, one, _ in lines]
-        words = [one for _, _, one in lines]
-        all_of_it = total(whole)
-        rows.append(
-            (
+def _keyboard_rows(measured: Measured) -> Iterator[Sequence[object]]:
+    names = {level: name for name, level in _LEVELS.items()}
+    for (name, level), lines in measured.played.items():
+        if level in names and name != STOPPED:
+            _, whole, words = zip(*lines, strict=True)
+            together = total(whole)
+            yield (
                 name,
-                shown,
-                str(len(lines)),
-                f"{100 * all_of_it.n_shown / all_of_it.n_asked:.0f}",
-                f"{100 * all_of_it.n_right / max(1, all_of_it.n_shown):.0f}",
+                names[level],
+                len(lines),
+                f"{100 * together.n_shown / together.n_asked:.0f}",
+                f"{100 * together.n_right / max(1, together.n_shown):.0f}",
                 _with_interval(whole, n_wrong),
                 _with_interval(whole, n_saved),
                 _with_interval(words, n_saved),
             )
-        )
-    return table(head, rows)
 
 
 def _cost_table(measured: Measured) -> str:
@@ -206,32 +190,26 @@ def _cost_table(measured: Measured) -> str:
     stopped = measured.played[STOPPED, BALANCED]
     lines = {line for line, _, _ in stopped}
     every = [one for one in measured.played[OURS, 0.0] if one[0] in lines]
-    totals = [total(whole for _, whole, _ in pair) for pair in (every, stopped)]
-    rows = [
+    one, other = (total(whole for _, whole, _ in played) for played in (every, stopped))
+    rows: list[tuple[object, ...]] = [
         (
-            name,
-            str(len(lines)),
-            str(one.n_asked),
-            f"{one.n_forwards / one.n_chars:.3f}",
-            f"{one.processor_s / one.n_chars:.4f}",
+            shown,
+            len(lines),
+            cost.n_asked,
+            f"{cost.n_forwards / cost.n_chars:.3f}",
+            f"{cost.processor_s / cost.n_chars:.4f}",
         )
-        for name, one in zip((EVERYTHING, "balanced"), totals, strict=True)
+        for shown, cost in ((EVERYTHING, one), ("balanced", other))
     ]
-    one, other = totals
-    ratios = (
-        other.n_asked / one.n_asked,
-        other.n_forwards / one.n_forwards,
-        other.processor_s / one.processor_s,
-    )
-    asked, forwards, processor = (f"{ratio:.2f}" for ratio in ratios)
-    rows.append(("ratio", "", asked, forwards, processor))
-    return table(head, rows)
+    names = ("n_asked", "n_forwards", "processor_s")
+    ratios = (getattr(other, name) / getattr(one, name) for name in names)
+    return table(head, [*rows, ("ratio", "", *(f"{ratio:.2f}" for ratio in ratios))])
 
 
 def _requests(measured: Measured) -> dict[str, tuple[int, int, int]]:
     """Return, by what is shown, the requests, those with something shown, and the right ones."""
     found = {}
-    for name, level in [(EVERYTHING, 0.0), *LEAST_CONFIDENCE.items()]:
+    for name, level in _LEVELS.items():
         shown = [(line.reference[at:], ghost.shown(level)) for line, at, ghost in measured.requests]
         seen = [(rest, text) for rest, text in shown if text]
         n_right = sum(rest.startswith(text) for rest, text in seen)
@@ -241,7 +219,7 @@ def _requests(measured: Measured) -> dict[str, tuple[int, int, int]]:
 
 def _request_table(measured: Measured) -> str:
     rows = [
-        (name, str(n), rate(n_shown, n).percent(), rate(n_right, n_shown).percent())
+        (name, n, rate(n_shown, n).percent(), rate(n_right, n_shown).percent())
         for name, (n, n_shown, n_right) in _requests(measured).items()
     ]
     return table(("shown", "requests", "something shown", "all of it right"), rows)
@@ -257,13 +235,12 @@ def _fifths_table(measured: Measured) -> str:
 
 
 def _language_table(measured: Measured) -> str:
-    lines = measured.played[OURS, BALANCED]
-    rows = []
-    for language in dict.fromkeys(line.language for line, _, _ in lines):
-        own = [whole for line, whole, _ in lines if line.language == language]
-        rows.append(
-            (language, str(len(own)), _with_interval(own, n_wrong), _with_interval(own, n_saved))
-        )
+    lines = grouped(measured.played[OURS, BALANCED], lambda typed: typed[0].language)
+    played = {language: [whole for _, whole, _ in some] for language, some in lines.items()}
+    rows = [
+        (language, len(some), _with_interval(some, n_wrong), _with_interval(some, n_saved))
+        for language, some in played.items()
+    ]
     return table(("language", "lines", "wrong per 100 characters", "keys saved %"), rows)
 
 

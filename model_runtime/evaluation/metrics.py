@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import statistics
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from model_runtime.evaluation.base import EvalTask, Fill, Outcome, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
+
+T = TypeVar("T")
+K = TypeVar("K")
 
 #: Standard deviations in a two-sided 95 % interval.
 Z = 1.96
@@ -115,6 +118,20 @@ def rate(n_hits: int, n: int) -> Rate:
     return Rate(value=share, low=max(0.0, middle - half), high=min(1.0, middle + half))
 
 
+def share(hits: Iterable[bool]) -> Rate:
+    """Return how many of some are hits; see `rate`."""
+    found = list(hits)
+    return rate(sum(found), len(found))
+
+
+def grouped(ones: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    """Return some by what a key says of each, in the order in which they come."""
+    groups: dict[K, list[T]] = {}
+    for one in ones:
+        groups.setdefault(key(one), []).append(one)
+    return groups
+
+
 def summarize(outcomes: Sequence[Outcome]) -> Summary:
     """Sum a run up.
 
@@ -123,19 +140,18 @@ def summarize(outcomes: Sequence[Outcome]) -> Summary:
     """
     if not outcomes:
         raise ValueError("no outcome to sum up")
-    n = len(outcomes)
-    run = [outcome.verdict for outcome in outcomes if outcome.verdict is not None]
+    ran = [one.verdict == "pass" for one in outcomes if one.verdict is not None]
     fills = [outcome.fill for outcome in outcomes]
     n_tokens = sum(fill.n_tokens for fill in fills)
     n_forwards = sum(fill.n_forwards for fill in fills)
     seconds = [fill.seconds for fill in fills]
     return Summary(
-        n_tasks=n,
-        pass_at_1=rate(run.count("pass"), len(run)) if run else None,
-        exact=rate(sum(outcome.exact for outcome in outcomes), n),
-        exact_first_line=rate(sum(outcome.exact_first_line for outcome in outcomes), n),
-        similarity=statistics.fmean(outcome.similarity for outcome in outcomes),
-        similarity_first_line=statistics.fmean(o.similarity_first_line for o in outcomes),
+        n_tasks=len(outcomes),
+        pass_at_1=share(ran) if ran else None,
+        exact=share(one.exact for one in outcomes),
+        exact_first_line=share(one.exact_first_line for one in outcomes),
+        similarity=statistics.fmean(one.similarity for one in outcomes),
+        similarity_first_line=statistics.fmean(one.similarity_first_line for one in outcomes),
         forwards_per_token=n_forwards / max(1, n_tokens),
         n_tokens=n_tokens,
         n_forwards=n_forwards,

@@ -9,24 +9,24 @@ from __future__ import annotations
 
 import random
 from functools import partial
-from itertools import groupby
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from model_runtime.evaluation.asking import ask
-from model_runtime.evaluation.execution import compiles, run_program
+from model_runtime.evaluation.execution import compiles
 from model_runtime.evaluation.faults import plant
-from model_runtime.evaluation.humaneval import program, read_humaneval
+from model_runtime.evaluation.humaneval import read_humaneval, try_out
 from model_runtime.evaluation.journal import once
-from model_runtime.evaluation.metrics import rate
-from model_runtime.evaluation.report import table
+from model_runtime.evaluation.metrics import grouped, share
+from model_runtime.evaluation.report import table, write_json
 from model_runtime.evaluation.run import describe_machine, engine_of, spread
 from model_runtime.protocol import MaskSpan
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from model_runtime.engines.base import Engine
     from model_runtime.evaluation.base import EvalTask
@@ -66,29 +66,21 @@ class Filled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def main(arguments: argparse.Namespace) -> str:
-    """Measure repair or holes; write the table and what it is made of, and return it."""
-    tasks, run = read_humaneval(arguments.file), not arguments.no_run
-    measured: list[Repaired] | list[Filled]
+    """Measure repair or holes; write what the table is made of, and return it."""
+    tasks, limit, seed = read_humaneval(arguments.file), arguments.limit, arguments.seed
+    measure = measure_repair if arguments.benchmark == "repair" else measure_holes
     with engine_of(arguments) as engine:
-        if arguments.benchmark == "repair":
-            chosen = spread(tasks, arguments.limit)
-            measured = measure_repair(engine, chosen, seed=arguments.seed, run=run)
-        else:
-            limit = arguments.limit
-            measured = measure_holes(engine, tasks, limit, seed=arguments.seed, run=run)
+        measured = measure(engine, tasks, limit, seed=seed, run=not arguments.no_run)
         machine = describe_machine(engine)
-    words = shares(measured)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / f"{arguments.benchmark}.md").write_text(words, encoding="utf-8")
-    (arguments.out / f"{arguments.benchmark}.json").write_bytes(
-        msgspec.json.encode({"machine": machine, "seed": arguments.seed, "measured": measured})
-    )
-    return words
+    path = arguments.out / f"{arguments.benchmark}.json"
+    write_json(path, {"machine": machine, "seed": seed, "measured": measured})
+    return shares(measured)
 
 
 def measure_repair(
     engine: Engine,
-    tasks: Iterable[EvalTask],
+    tasks: Sequence[EvalTask],
+    limit: int | None,
     *,
     seed: int,
     run: bool,
@@ -99,12 +91,13 @@ def measure_repair(
     Args:
         engine: repairs.
         tasks: single lines.
+        limit: so many of them, evenly chosen; None for all.
         seed: chooses the faults, and goes with every request.
         run: whether to try the functions out.
         journal: where results are kept; what stands there already is not done again.
     """
     measured = []
-    for task in tasks:
+    for task in spread(tasks, limit):
         line = task.reference.strip()
         rng = random.Random(f"{seed}/{task.id}")  # noqa: S311  not for secrets
         planted = plant(line, task.prefix + task.suffix, rng)
@@ -132,7 +125,7 @@ def _repair(
         asked=asked,
         got=got,
         exact=got == line,
-        passes=_passes(task, indent + got + end) if run else None,
+        passes=try_out(task, indent + got + end) == "pass" if run else None,
         seconds=answer.seconds,
     )
 
@@ -146,22 +139,11 @@ def measure_holes(
     run: bool,
     journal: Journal[Filled] | None = None,
 ) -> list[Filled]:
-    """Fill lines of each function jointly, and one after another.
-
-    Args:
-        engine: fills.
-        tasks: single lines; those of one function follow one another.
-        limit: so many functions, evenly chosen; None for all.
-        seed: chooses the lines, and goes with every request.
-        run: whether to try the functions out.
-        journal: where results are kept; what stands there already is not done again.
-    """
+    """Fill lines of each function jointly, and one after another; `limit` is of functions."""
     measured = []
-    functions = [
-        (name, [task for task in group if task.reference.strip()])
-        for name, group in groupby(tasks, key=lambda task: task.id.rpartition("/")[0])
-    ]
-    for name, lines in spread(functions, limit):
+    functions = grouped(tasks, lambda task: task.id.rpartition("/")[0])
+    for name, all_lines in spread([*functions.items()], limit):
+        lines = [task for task in all_lines if task.reference.strip()]
         rng = random.Random(f"{seed}/{name}")  # noqa: S311  not for secrets
         n_holes = min(len(lines), rng.randint(2, MAX_HOLES))
         if n_holes < 2:  # noqa: PLR2004  one hole is an infill
@@ -195,25 +177,20 @@ def _fill(
         texts=texts,
         references=references,
         exact=tuple(fill.rstrip() for fill in texts) == references,
-        passes=_passes(whole, middle) if run else None,
+        passes=try_out(whole, middle) == "pass" if run else None,
         seconds=answer.seconds,
     )
 
 
-def _passes(task: EvalTask, text: str) -> bool:
-    return run_program(program(task, text)).verdict == "pass"
-
-
 def shares(measured: Sequence[Repaired] | Sequence[Filled]) -> str:
     """Return the shares by kind of fault, or by way of filling, as a Markdown table."""
-    by_kind: dict[str, list[Repaired | Filled]] = {}
-    for one in measured:
-        by_kind.setdefault(one.kind if isinstance(one, Repaired) else one.mode, []).append(one)
+    all_of_it: Sequence[Repaired | Filled] = measured
+    by_kind = grouped(all_of_it, lambda one: one.kind if isinstance(one, Repaired) else one.mode)
     rows = []
     for kind, ones in by_kind.items():
-        ran = [one for one in ones if one.passes is not None]
-        exact = rate(sum(one.exact for one in ones), len(ones)).percent()
-        passing = rate(sum(bool(one.passes) for one in ran), len(ran)).percent() if ran else ""
-        seconds = sum(one.seconds for one in ones) / len(ones)
-        rows.append((kind, str(len(ones)), exact, passing, f"{seconds:.1f}"))
+        ran = [one.passes for one in ones if one.passes is not None]
+        exact = share(one.exact for one in ones).percent()
+        passing = share(ran).percent() if ran else ""
+        seconds = fmean(one.seconds for one in ones)
+        rows.append((kind, len(ones), exact, passing, f"{seconds:.1f}"))
     return table(("", "n", "exact", "passing", "s"), rows, "|---|---|---|---|---|")

@@ -10,17 +10,16 @@ from __future__ import annotations
 import statistics
 import time
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from model_runtime.evaluation.asking import Patient
 from model_runtime.evaluation.logistic import fitted
-from model_runtime.evaluation.metrics import rate
+from model_runtime.evaluation.metrics import grouped, rate
 from model_runtime.evaluation.report import table, write_outcomes
 from model_runtime.evaluation.rows import read_rows
-from model_runtime.evaluation.run import describe_machine, described, engine_of, journal_of, spread
+from model_runtime.evaluation.run import described, session, spread, today
 from model_runtime.modes.digest import Spot, are_apart
 from model_runtime.modes.wanted import NAMES, chance, features
 from model_runtime.protocol import LEAST_CONFIDENCE
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
     from model_runtime.engines.base import NextEditEngine
 
-PAGE_NAME = "next-edit.md"
 #: Bounds that the curve shows beside those of the settings.
 BOUNDS = (0.3, 0.5, 0.7, 0.9, 0.95)
 
@@ -82,28 +80,20 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_tasks(path: Path) -> list[NextEditTask]:
-    """Read tasks.
-
-    Raises:
-        BadRequest: the file is missing or holds something else.
-    """
+    """Read tasks; see `read_rows`."""
     return read_rows(path, NextEditTask, f"no next-edit tasks in {path}")
 
 
 def main(arguments: argparse.Namespace) -> str:
-    """Measure, write the page and return it."""
-    tasks = spread(list(chain.from_iterable(map(read_tasks, arguments.tasks))), arguments.limit)
-    with engine_of(arguments, "local") as engine:
-        ask(engine, tasks[0])
-        machine = describe_machine(engine)
-        journal = journal_of(arguments, "next-edit", machine, Asked)
+    """Measure, write what was asked, and return the page."""
+    read = [task for path in arguments.tasks for task in read_tasks(path)]
+    with session(arguments, Asked) as (engine, machine, journal):
         asked = [
             journal.once(task.id, partial(ask, engine, task, is_timed=not arguments.fit))
-            for task in tasks
+            for task in spread(read, arguments.limit)
         ]
-    date = time.strftime("%Y-%m-%d")
-    write_outcomes(arguments.out / "next-edit.json", machine, date, asked)
-    words = page(asked, machine, date)
+    write_outcomes(arguments.out / "next-edit.json", machine, today(), asked)
+    words = page(asked, machine, today())
     return words + "\n" + fit(asked) if arguments.fit else words
 
 
@@ -150,22 +140,18 @@ def ask(engine: NextEditEngine, task: NextEditTask, *, is_timed: bool = True) ->
 def page(asked: Sequence[Asked], machine: dict[str, str], date: str) -> str:
     """Write the page as Markdown."""
     bounds = sorted({*BOUNDS, *LEAST_CONFIDENCE.values()})
-    kinds = sorted({one.kind.split()[0] for one in asked})
     parts = []
-    for kind in kinds:
-        some = [one for one in asked if one.kind.split()[0] == kind]
+    for kind, some in sorted(grouped(asked, _family).items()):
         rows = [(f"{bound:g}", *_figures(some, bound)) for bound in bounds]
         parts.append(f"## {kind}, {len(some)} tasks\n\n{table(_HEAD, rows)}")
     bound = LEAST_CONFIDENCE["balanced"]
-    groups: dict[str, Callable[[Asked], str]] = {
+    keys: dict[str, Callable[[Asked], str]] = {
         "kind": lambda one: one.kind,
-        "language": lambda one: f"{one.language}, {one.kind.split()[0]}",
+        "language": lambda one: f"{one.language}, {_family(one)}",
     }
-    for name, key in groups.items():
-        rows = [
-            (value, *_figures([one for one in asked if key(one) == value], bound))
-            for value in sorted(set(map(key, asked)))
-        ]
+    for name, key in keys.items():
+        groups = sorted(grouped(asked, key).items())
+        rows = [(value, *_figures(some, bound)) for value, some in groups]
         parts.append(f"## By {name}, from {bound:g} on\n\n{table((name, *_HEAD[1:]), rows)}")
     return (
         "# Next edits\n\n"
@@ -178,6 +164,11 @@ def page(asked: Sequence[Asked], machine: dict[str, str], date: str) -> str:
         + "\n".join(parts)
         + f"\nMachine: {described(machine)}.\n"
     )
+
+
+def _family(one: Asked) -> str:
+    """Return the first word of a task's kind."""
+    return one.kind.split()[0]
 
 
 _COSTS = ("ms", "95 %", "rows", "95 %", "forwards", "95 %")

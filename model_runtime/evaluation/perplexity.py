@@ -17,7 +17,6 @@ A published checkpoint has its own figures: see `published_perplexity`.
 from __future__ import annotations
 
 import logging
-import random
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,10 +24,10 @@ import torch
 
 from model_runtime.decoding.canvas import Canvas, Query
 from model_runtime.engines.loading import load_default
-from model_runtime.evaluation.bound import NOTHING, Likelihood, bound
+from model_runtime.evaluation.bound import NOTHING, Likelihood, bound, rng_of
 from model_runtime.evaluation.heldout import read_tasks
 from model_runtime.evaluation.published_perplexity import measure_published
-from model_runtime.evaluation.report import table
+from model_runtime.evaluation.report import table, write_json
 from model_runtime.evaluation.run import spread
 from model_runtime.settings import flags_of, load_settings
 from model_runtime.weights.fetch import cache_dir
@@ -36,7 +35,7 @@ from model_runtime.weights.published import local_folder
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from model_runtime.caches.base import Cache
@@ -65,12 +64,8 @@ def main(arguments: argparse.Namespace) -> str:
     settings = load_settings(flags_of(arguments))
     tasks = spread(read_tasks(arguments.tasks), arguments.limit)
     if arguments.checkpoint:
-        figures = measure_published(
-            tasks,
-            local_folder(arguments.checkpoint, cache_dir(settings.cache_dir)),
-            n_draws=arguments.draws,
-            seed=arguments.seed,
-        )
+        folder = local_folder(arguments.checkpoint, cache_dir(settings.cache_dir))
+        figures = measure_published(tasks, folder, n_draws=arguments.draws, seed=arguments.seed)
         return write(figures, figures, arguments.out)
     loaded = load_default(settings, lambda words, _: log.info("%s", words))
     measured = measure(
@@ -85,7 +80,7 @@ def main(arguments: argparse.Namespace) -> str:
 
 
 def report(measured: Perplexities, folder: Path) -> str:
-    """Write `perplexity.json` and `perplexity.md`; return the table."""
+    """Write `perplexity.json`; return the table."""
     figures = {
         "code: base, left to right": measured.code,
         "span: base, given the context": measured.span,
@@ -95,26 +90,18 @@ def report(measured: Perplexities, folder: Path) -> str:
 
 
 def write(figures: Mapping[str, Likelihood], measured: object, folder: Path) -> str:
-    """Write figures as `perplexity.md`, and what they come from as JSON; return the table."""
+    """Write what figures come from as JSON; return them as a table."""
+    write_json(folder / "perplexity.json", measured)
     rows = [
-        (
-            name,
-            str(likelihood.n_tokens),
-            f"{likelihood.perplexity:.3f}",
-            f"{likelihood.bits_per_byte:.3f}",
-        )
-        for name, likelihood in figures.items()
+        (name, one.n_tokens, f"{one.perplexity:.3f}", f"{one.bits_per_byte:.3f}")
+        for name, one in figures.items()
     ]
-    text = table(("text and model", "tokens", "perplexity", "bits per byte"), rows)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "perplexity.json").write_bytes(msgspec.json.encode(measured) + b"\n")
-    (folder / "perplexity.md").write_text(text, encoding="utf-8")
-    return text
+    return table(("text and model", "tokens", "perplexity", "bits per byte"), rows)
 
 
 @torch.inference_mode()
 def measure(
-    tasks: Iterable[EvalTask],
+    tasks: Sequence[EvalTask],
     denoiser: Denoiser,
     new_cache: Callable[[], Cache],
     template: Template,
@@ -124,29 +111,20 @@ def measure(
 ) -> Perplexities:
     """Measure an order-based family, whose rows without a mask before them are the base's own.
 
-    Args:
-        tasks: gaps with their references; at least one.
-        denoiser: base and canvas.
-        new_cache: makes an empty one that fits.
-        template: lays contexts out.
-        n_draws: forwards a span.
-        seed: of the draws.
+    There is at least one task; for each canvas there are so many draws, forwards of a span.
     """
     encode = template.tokenizer.encode
     code = span = canvas = NOTHING
-    n_tasks = 0
     for task in tasks:
-        rng = random.Random(f"{seed}/{task.id}")  # noqa: S311  not for secrets
         first, *rest = encode(task.prefix + task.reference + task.suffix)
         code += exact(denoiser, new_cache(), [first], rest, template.tokenizer.decode(rest))
         context = template.lay_out(encode(task.prefix), encode(task.suffix))
         wanted = encode(task.reference)
         cache = new_cache()
         span += exact(denoiser, cache, context, wanted, task.reference)
-        nats = bound(denoiser, cache, context, wanted, n_draws, rng)
+        nats = bound(denoiser, cache, context, wanted, n_draws, rng_of(task, seed))
         canvas += Likelihood.of(wanted, task.reference, nats)
-        n_tasks += 1
-    return Perplexities(n_tasks=n_tasks, n_draws=n_draws, code=code, span=span, canvas=canvas)
+    return Perplexities(n_tasks=len(tasks), n_draws=n_draws, code=code, span=span, canvas=canvas)
 
 
 def exact(

@@ -18,29 +18,24 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from model_runtime.evaluation.asking import ask
-from model_runtime.evaluation.metrics import Z, rate
+from model_runtime.evaluation.metrics import Z, grouped, share
 from model_runtime.evaluation.report import table, write_outcomes
 from model_runtime.evaluation.rows import read_rows
-from model_runtime.evaluation.run import describe_machine, described, engine_of, journal_of, spread
+from model_runtime.evaluation.run import described, session, spread, today
 from model_runtime.protocol.eval_tasks import OWN, ProjectTask
 from model_runtime.settings import flags_of, load_settings
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from model_runtime.engines.base import Engine
 
-PAGE_NAME = "project.md"
 #: What is shown, and how.
 VARIANTS = (
-    "nothing",
-    "retrieved, comment",
-    "retrieved, marks",
-    "given, comment",
-    "given, marks",
-)
+    "nothing", "retrieved, comment", "retrieved, marks", "given, comment", "given, marks",
+)  # fmt: skip
 _WORD = re.compile(r"\w+|[^\w\s]+")
 
 
@@ -63,11 +58,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_tasks(path: Path) -> list[ProjectTask]:
-    """Read tasks.
-
-    Raises:
-        BadRequest: the file is missing or holds something else.
-    """
+    """Read tasks; see `read_rows`."""
     return read_rows(path, ProjectTask, f"no project tasks in {path}")
 
 
@@ -75,21 +66,21 @@ def main(arguments: argparse.Namespace) -> str:
     """Measure, write the page and return it."""
     tasks = spread(read_tasks(arguments.tasks), arguments.limit)
     variants = arguments.variant or VARIANTS[:4]
-    n_tokens = load_settings(flags_of(arguments)).max_context_tokens
-    with engine_of(arguments) as engine:
-        ask_for(engine, tasks[0], "nothing")
-        machine = describe_machine(engine)
-        depends = machine | {"tasks": str(len(tasks)), "tokens": str(n_tokens)}
-        journal = journal_of(arguments, "project", depends, Asked, "id", "variant")
-        until = time.monotonic() + arguments.seconds if arguments.seconds else math.inf
+    settings = load_settings(flags_of(arguments))
+    depends = {"tasks": str(len(tasks)), "tokens": str(settings.max_context_tokens)}
+    with session(arguments, Asked, "id", "variant", engine=settings.engine, **depends) as (
+        engine,
+        machine,
+        journal,
+    ):
+        until = time.monotonic() + (arguments.seconds or math.inf)
         for task in tasks:
             for variant in variants:
                 if time.monotonic() < until:
                     journal.once((task.id, variant), partial(ask_for, engine, task, variant))
     asked = [one for one in journal.known.values() if one.variant in variants]
-    date = time.strftime("%Y-%m-%d")
-    write_outcomes(arguments.out / "project.json", machine, date, asked)
-    return page(asked, machine, date)
+    write_outcomes(arguments.out / "project.json", machine, today(), asked)
+    return page(asked, machine, today())
 
 
 def ask_for(engine: Engine, task: ProjectTask, variant: str) -> Asked:
@@ -98,11 +89,9 @@ def ask_for(engine: Engine, task: ProjectTask, variant: str) -> Asked:
     requests = [task.before, task.request]
     for index, request in enumerate(requests):
         shown = {"nothing": (), "retrieved": request.context, "given": task.given}[what]
+        document = f"{task.id}, {variant}"
         requests[index] = msgspec.structs.replace(
-            request,
-            context=shown,
-            context_form=form or "none",
-            document=f"{task.id}, {variant}",
+            request, context=shown, context_form=form or "none", document=document
         )
     _, answer = [ask(engine, request) for request in requests]
     text, usage = answer.text.partition("\n")[0].rstrip(), answer.finished.usage
@@ -124,16 +113,15 @@ def ask_for(engine: Engine, task: ProjectTask, variant: str) -> Asked:
 
 def page(asked: Sequence[Asked], machine: dict[str, str], date: str) -> str:
     """Write the page as Markdown: each variant against nothing, over the tasks that both have."""
-    groups: dict[str, list[Asked]] = {"all": list(asked)}
-    for kind in sorted({one.kind for one in asked}):
-        groups[f"kind: {kind}"] = [one for one in asked if one.kind == kind]
-    for language in sorted({one.language for one in asked}):
-        groups[language] = [one for one in asked if one.language == language]
     found = {one.id for one in asked if one.variant.startswith("retrieved") and one.is_found}
-    groups["retrieved holds what is needed"] = [one for one in asked if one.id in found]
+    groups: dict[str, list[Asked]] = {
+        "all": list(asked),
+        **dict(sorted(grouped(asked, lambda one: f"kind: {one.kind}").items())),
+        **dict(sorted(grouped(asked, lambda one: one.language).items())),
+        "retrieved holds what is needed": [one for one in asked if one.id in found],
+    }
     parts = [f"## {name}\n\n{table(_HEAD, _rows(some))}" for name, some in groups.items() if some]
-    needs_others = any(one.kind != OWN for one in asked)
-    what = _NEEDS_OTHERS if needs_others else _NEEDS_NONE
+    what = _NEEDS_OTHERS if any(one.kind != OWN for one in asked) else _NEEDS_NONE
     return (
         "# The project around a line\n\n"
         f"Made by `remask eval project` on {date}; do not edit. {what} *Exact*: all of the rest of "
@@ -157,28 +145,24 @@ _HEAD = (
 )  # fmt: skip
 
 
-def _rows(asked: Iterable[Asked]) -> list[tuple[str, ...]]:
-    by_variant: dict[str, dict[str, Asked]] = {}
-    for one in asked:
-        by_variant.setdefault(one.variant, {})[one.id] = one
-    nothing = by_variant.get("nothing", {})
-    rows: list[tuple[str, ...]] = []
-    for variant in sorted(by_variant, key=VARIANTS.index):
-        own = by_variant[variant]
-        pairs = [(own[id_], nothing[id_]) for id_ in own if id_ in nothing]
-        draft = statistics.median(one.draft_s for one in own.values())
+def _rows(asked: Sequence[Asked]) -> list[tuple[str, ...]]:
+    by_variant = grouped(asked, lambda one: one.variant)
+    nothing = {one.id: one for one in by_variant.get("nothing", ())}
+    rows = []
+    for variant, own in sorted(by_variant.items(), key=lambda pair: VARIANTS.index(pair[0])):
+        pairs = [(one, nothing[one.id]) for one in own if one.id in nothing]
         shares = [a.draft_s / b.draft_s for a, b in pairs if b.draft_s]
         rows.append(
             (
                 variant,
                 str(len(own)),
-                rate(sum(one.exact for one in own.values()), len(own)).points(),
+                share(one.exact for one in own).points(),
                 _difference([a.exact - b.exact for a, b in pairs]),
-                rate(sum(one.first_word for one in own.values()), len(own)).points(),
+                share(one.first_word for one in own).points(),
                 _difference([a.first_word - b.first_word for a, b in pairs]),
-                f"{draft:.2f}",
+                f"{statistics.median(one.draft_s for one in own):.2f}",
                 f"{statistics.median(shares):.2f}" if shares else "-",
-                f"{statistics.median(one.n_context_tokens for one in own.values()):.0f}",
+                f"{statistics.median(one.n_context_tokens for one in own):.0f}",
             )
         )
     return rows

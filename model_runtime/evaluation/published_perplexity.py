@@ -14,7 +14,6 @@ probability 1 - alpha.
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING
 
 import torch
@@ -23,13 +22,14 @@ from model_runtime.caches.none import NoCache
 from model_runtime.decoding.choose import clean_logits
 from model_runtime.devices import choose_device, published_dtype
 from model_runtime.errors import ModelLoadFailed, UnsupportedPairing
-from model_runtime.evaluation.bound import NOTHING, Likelihood, bound
+from model_runtime.evaluation.bound import NOTHING, Likelihood, bound, rng_of
 from model_runtime.models.eso import Eso
 from model_runtime.models.parts.load import load_family
 from model_runtime.text.tokenizer import CodeTokenizer
 from model_runtime.weights.published import TOKENIZER_FILE
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Iterable
     from pathlib import Path
 
@@ -74,8 +74,7 @@ def _gaps(
         n_left = family.max_length - len(wanted)
         behind = tokenizer.encode(task.suffix)[: n_left // 3]
         context = tokenizer.encode(task.prefix)[-(n_left - len(behind)) :]
-        rng = random.Random(f"{seed}/{task.id}")  # noqa: S311  not for secrets
-        nats = bound(family, NoCache(), context, wanted, n_draws, rng, behind)
+        nats = bound(family, NoCache(), context, wanted, n_draws, rng_of(task, seed), behind)
         found += Likelihood.of(wanted, tokenizer.decode(wanted), nats)
     return found
 
@@ -89,8 +88,8 @@ def _measure_eso(
         token_ids = tokenizer.encode(text)[: family.max_length]
         shown = tokenizer.decode(token_ids)
         for alpha in ALPHAS:
-            rng = random.Random(f"{seed}/{task.id}")  # noqa: S311  not for secrets
-            nats = interpolated(family, torch.tensor(token_ids), alpha, n_draws, rng)
+            ids, rng = torch.tensor(token_ids), rng_of(task, seed)
+            nats = interpolated(family, ids, alpha, n_draws, rng)
             figures[alpha] += Likelihood.of(token_ids, shown, nats)
     return {
         f"text: alpha_0 = {alpha:g}, bound of {n_draws} draws": figure

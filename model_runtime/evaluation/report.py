@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from model_runtime.errors import BadRequest
-from model_runtime.evaluation.metrics import Summary
+from model_runtime.evaluation.metrics import Summary, grouped
 from model_runtime.evaluation.plot import Series, draw_plot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
 REPORT_NAME = "report.json"
-TABLE_NAME = "report.md"
 PLOT_NAME = "quality-against-forwards.svg"
 
 
@@ -40,12 +39,15 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.series} {self.point}".strip()
 
 
+def write_json(path: Path, figures: object) -> None:
+    """Write figures to be read by people, too; the folder is made if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=1) + b"\n")
+
+
 def write_report(runs: Sequence[Run], folder: Path) -> None:
-    """Write `report.json`, `report.md` and the plot."""
-    folder.mkdir(parents=True, exist_ok=True)
-    text = msgspec.json.format(msgspec.json.encode(list(runs)), indent=1)
-    (folder / REPORT_NAME).write_bytes(text + b"\n")
-    (folder / TABLE_NAME).write_text(markdown(runs), encoding="utf-8")
+    """Write `report.json` and the plot."""
+    write_json(folder / REPORT_NAME, list(runs))
     (folder / PLOT_NAME).write_text(plot(runs), encoding="utf-8")
 
 
@@ -71,19 +73,35 @@ def read_report(path: Path) -> list[Run]:
         raise BadRequest(f"{path} is no report: {error}") from error
 
 
+_COLUMNS: dict[str, Callable[[Summary], str]] = {
+    "tasks": lambda one: str(one.n_tasks),
+    "pass@1 %": lambda one: one.pass_at_1.points() if one.pass_at_1 else "",
+    "exact %": lambda one: one.exact.points(),
+    "exact, first line %": lambda one: one.exact_first_line.points(),
+    "edit similarity %": lambda one: f"{100 * one.similarity:.1f}",
+    "forwards per token": lambda one: f"{one.forwards_per_token:.2f}",
+    "s per task": lambda one: f"{one.seconds_mean:.2f}",
+    "median s": lambda one: f"{one.seconds_median:.2f}",
+    "tokens/s": lambda one: f"{one.tokens_per_second:.1f}",
+}
+
+
 def markdown(runs: Sequence[Run]) -> str:
     """Lay runs out as tables, one a benchmark, and one of exact matches by language."""
     parts = []
-    for benchmark in dict.fromkeys(run.benchmark for run in runs):
-        chosen = [run for run in runs if run.benchmark == benchmark]
-        parts.append(f"### {benchmark}\n")
-        parts.append(table(_COLUMNS, [_cells(run) for run in chosen]))
+    for benchmark, chosen in grouped(runs, lambda run: run.benchmark).items():
+        rows = [(run.label, *(show(run.summary) for show in _COLUMNS.values())) for run in chosen]
+        parts += [f"### {benchmark}\n", table(("run", *_COLUMNS), rows)]
         languages = sorted({language for run in chosen for language in run.by_language})
         if len(languages) > 1:
-            parts.append("Exact match by language:\n")
-            rows = [_language_cells(run, languages) for run in chosen]
-            parts.append(table(("run", *languages), rows))
+            rows = [(run.label, *_by_language(run, languages)) for run in chosen]
+            parts += ["Exact match by language:\n", table(("run", *languages), rows)]
     return "\n".join(parts)
+
+
+def _by_language(run: Run, languages: Sequence[str]) -> Iterable[str]:
+    found = map(run.by_language.get, languages)
+    return (one.exact.points() if one else "" for one in found)
 
 
 def plot(runs: Sequence[Run]) -> str:
@@ -108,42 +126,7 @@ def plot(runs: Sequence[Run]) -> str:
     )
 
 
-_COLUMNS = (
-    "run",
-    "tasks",
-    "pass@1 %",
-    "exact %",
-    "exact, first line %",
-    "edit similarity %",
-    "forwards per token",
-    "s per task",
-    "median s",
-    "tokens/s",
-)
-
-
-def _cells(run: Run) -> tuple[str, ...]:
-    summary = run.summary
-    return (
-        run.label,
-        str(summary.n_tasks),
-        summary.pass_at_1.points() if summary.pass_at_1 else "",
-        summary.exact.points(),
-        summary.exact_first_line.points(),
-        f"{100 * summary.similarity:.1f}",
-        f"{summary.forwards_per_token:.2f}",
-        f"{summary.seconds_mean:.2f}",
-        f"{summary.seconds_median:.2f}",
-        f"{summary.tokens_per_second:.1f}",
-    )
-
-
-def _language_cells(run: Run, languages: Sequence[str]) -> tuple[str, ...]:
-    found = (run.by_language.get(language) for language in languages)
-    return (run.label, *(each.exact.points() if each else "" for each in found))
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], rule: str = "") -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[object]], rule: str = "") -> str:
     """Lay a Markdown table out.
 
     Args:
@@ -152,8 +135,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], rule: str = "") ->
         rule: the line below the head, by which columns stand to the left or to the right; only the
             first one to the left where none is given.
     """
-    cells = [" | ".join(cell.replace("|", "\\|") for cell in line) for line in (head, *rows)]
-    first, *others = (f"| {line} |" for line in cells)
+    lines = ([str(cell).replace("|", "\\|") for cell in line] for line in (head, *rows))
+    first, *others = (f"| {' | '.join(line)} |" for line in lines)
     # A column without a name takes one blank.
     first = first.replace("|  |", "| |")
     rule = rule or f"| {' | '.join(['---', *['---:'] * (len(head) - 1)])} |"

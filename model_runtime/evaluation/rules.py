@@ -10,31 +10,29 @@ from __future__ import annotations
 import logging
 import os
 import platform
-import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from model_runtime.evaluation.base import Outcome
-from model_runtime.evaluation.heldout import read_tasks
+from model_runtime.evaluation.heldout import read_lines
 from model_runtime.evaluation.metrics import Summary, summarize
 from model_runtime.evaluation.report import table
 from model_runtime.evaluation.run import (
-    WARM_UP,
-    EngineFiller,
     describe_machine,
     described,
     engine_of,
     evaluate,
+    filler_of,
     journal_of,
     spread,
+    today,
 )
 from model_runtime.samplers import SAMPLERS
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
 log = logging.getLogger(__name__)
 
@@ -95,34 +93,31 @@ def rules() -> list[Rule]:
 
 def main(arguments: argparse.Namespace) -> str:
     """Measure what is asked for; write and return the page."""
-    wanted = [rule for rule in rules() if not arguments.rule or rule.sampler in arguments.rule]
     for name in arguments.rule or ():
         SAMPLERS.check(name)
+    wanted = [rule for rule in rules() if not arguments.rule or rule.sampler in arguments.rule]
     # Several lines would take a rule that settles a token a forward most of a minute each.
-    lines = [task for task in read_tasks(arguments.tasks) if task.single_line]
-    tasks = spread(lines, arguments.limit)
+    tasks = spread(read_lines(arguments.tasks), arguments.limit)
     measured: list[Measured] = []
     words = ""
     with engine_of(arguments, "local") as engine:
-        EngineFiller(engine)(WARM_UP, arguments.seed)
         machine = describe_machine(engine)
         for rule in wanted:
             log.info("%s", rule.label)
-            filler = EngineFiller(engine, sampler=rule.sampler, params=rule.params)
+            filler = filler_of(engine, sampler=rule.sampler, params=rule.params)
             depends = msgspec.to_builtins(rule) | {"seed": arguments.seed} | machine
             journal = journal_of(arguments, rule.label, depends, Outcome)
-            outcomes = evaluate(tasks, filler, seed=arguments.seed, journal=journal)
-            measured.append(
-                Measured(rule=rule, does=_does(rule.sampler), summary=summarize(outcomes))
-            )
+            summary = summarize(evaluate(tasks, filler, seed=arguments.seed, journal=journal))
+            measured.append(Measured(rule=rule, does=_does(rule.sampler), summary=summary))
             page = Page(
                 machine=machine | {"cores": str(os.cpu_count()), "processor": platform.machine()},
-                date=time.strftime("%Y-%m-%d"),
+                date=today(),
                 n_tasks=len(tasks),
                 n_bare=len(rules()) - len(measured),
                 seed=arguments.seed,
                 measured=tuple(measured),
             )
+            # After every rule: a run that is cut off leaves what it has measured.
             words = render(page)
             (arguments.out / MEASURED_NAME).write_bytes(msgspec.json.encode(page) + b"\n")
             (arguments.out / PAGE_NAME).write_text(words, encoding="utf-8")
@@ -131,7 +126,19 @@ def main(arguments: argparse.Namespace) -> str:
 
 def render(page: Page) -> str:
     """Write the page as Markdown."""
+    head = ("rule", "exact %", "edit similarity %", "forwards per token", "s per task")
+    rows = [
+        (
+            f"`{one.rule.label}`",
+            one.summary.exact.points(0),
+            f"{100 * one.summary.similarity:.1f}",
+            f"{one.summary.forwards_per_token:.2f}",
+            f"{one.summary.seconds_mean:.2f}",
+        )
+        for one in page.measured
+    ]
     missing = f"\n{page.n_bare} more rows have not been measured yet.\n" if page.n_bare else ""
+    does = {one.rule.sampler: one.does for one in page.measured}
     return (
         "# Decoding rules on the default model\n\n"
         f"Made by `remask eval rules --out FOLDER --seed {page.seed} --limit {page.n_tasks}` on "
@@ -142,34 +149,15 @@ def render(page: Page) -> str:
         "there; *forwards per token* counts all evaluations of the model, the context's included. "
         "The default model was trained as a masked model, so rules that want a score get it from "
         "the identity score = p(x0) e^-sigma / (1 - e^-sigma).\n\n"
-        f"{_rows(page.measured)}{missing}\n"
+        f"{table(head, rows)}{missing}\n"
         f"Machine: {described(page.machine)}.\n\n"
         "Not measured here: the published models that these rules come from (only small random "
         "checkpoints of them have been run); more than one seed, so rules that draw at random "
         "have their luck in these figures; and seconds on an idle machine, unless nothing else ran "
         "on it.\n\n"
         "## What each rule does\n\n"
-        + "".join(f"- `{name}`: {does}\n" for name, does in _descriptions(page.measured).items())
+        + "".join(f"- `{name}`: {what}\n" for name, what in does.items())
     )
-
-
-def _rows(measured: Sequence[Measured]) -> str:
-    head = ("rule", "exact %", "edit similarity %", "forwards per token", "s per task")
-    rows = [
-        (
-            f"`{one.rule.label}`",
-            one.summary.exact.points(0),
-            f"{100 * one.summary.similarity:.1f}",
-            f"{one.summary.forwards_per_token:.2f}",
-            f"{one.summary.seconds_mean:.2f}",
-        )
-        for one in measured
-    ]
-    return table(head, rows)
-
-
-def _descriptions(measured: Sequence[Measured]) -> dict[str, str]:
-    return {one.rule.sampler: one.does for one in measured}
 
 
 def _does(name: str) -> str:

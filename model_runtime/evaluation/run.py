@@ -9,7 +9,7 @@ import re
 import time
 from functools import partial
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -17,8 +17,7 @@ from model_runtime.bench.machine import commit, processor
 from model_runtime.engines import ENGINES
 from model_runtime.evaluation.asking import ask
 from model_runtime.evaluation.base import EvalTask, Fill, Outcome
-from model_runtime.evaluation.execution import run_program
-from model_runtime.evaluation.humaneval import program
+from model_runtime.evaluation.humaneval import try_out
 from model_runtime.evaluation.journal import Journal, once
 from model_runtime.evaluation.metrics import judge
 from model_runtime.settings import flags_of, load_settings
@@ -47,22 +46,14 @@ WARM_UP = EvalTask(
 )
 
 
-class EngineFiller:
-    """Fills through an engine, as the runtime would for an editor.
+def filler_of(engine: Engine, **fields: Any) -> Filler:
+    """Return what fills through an engine, as the runtime would for an editor.
 
-    Args:
-        engine: does the work.
-        fields: of each request: the sampler and its parameters, say.
+    Some fields of each request may be set: the sampler and its parameters, say.
     """
 
-    def __init__(self, engine: Engine, **fields: Any) -> None:
-        self._engine = engine
-        self._fields = fields
-
-    def __call__(self, task: EvalTask, seed: int) -> Fill:
-        """Send one request and wait for its end."""
-        request = msgspec.structs.replace(task.request(seed), **self._fields)
-        answer = ask(self._engine, request)
+    def fill(task: EvalTask, seed: int) -> Fill:
+        answer = ask(engine, msgspec.structs.replace(task.request(seed), **fields))
         usage = answer.finished.usage
         return Fill(
             text=answer.text,
@@ -70,6 +61,8 @@ class EngineFiller:
             n_tokens=usage.n_tokens,
             seconds=answer.seconds,
         )
+
+    return fill
 
 
 def evaluate(
@@ -80,20 +73,14 @@ def evaluate(
     run_checks: bool = True,
     journal: Journal[Outcome] | None = None,
 ) -> list[Outcome]:
-    """Fill and judge every task, in order.
+    """Fill and judge every task, in order, and run the completed programs of those with a check.
 
-    Args:
-        tasks: what to fill.
-        filler: fills.
-        seed: of every task.
-        run_checks: run the completed programs of tasks that have a check.
-        journal: where outcomes are kept; what stands there already is not done again.
+    What stands in the journal already is not done again.
     """
 
     def outcome(task: EvalTask) -> Outcome:
         fill = filler(task, seed)
-        ran = run_program(program(task, fill.text)) if run_checks and task.check else None
-        return judge(task, fill, ran.verdict if ran else None)
+        return judge(task, fill, try_out(task, fill.text) if run_checks and task.check else None)
 
     outcomes = []
     started = told = time.monotonic()
@@ -136,9 +123,14 @@ def described(machine: dict[str, str]) -> str:
     return ", ".join(f"{name} {value}" for name, value in machine.items() if value)
 
 
+def today() -> str:
+    """Return the date that a page bears."""
+    return time.strftime("%Y-%m-%d")
+
+
 @contextlib.contextmanager
 def engine_of(arguments: argparse.Namespace, name: str = "", **settings: Any) -> Iterator[Any]:
-    """Lend the engine that a command line asks for, and close it.
+    """Lend the engine that a command line asks for, its model loaded, and close it.
 
     Args:
         arguments: with the runtime's flags.
@@ -148,20 +140,48 @@ def engine_of(arguments: argparse.Namespace, name: str = "", **settings: Any) ->
     asked = load_settings(flags_of(arguments) | settings)
     make: Any = ENGINES.load(name or asked.engine)
     with contextlib.closing(make(asked)) as engine:
+        ask(engine, WARM_UP.request())
         yield engine
 
 
 def journal_of(
-    arguments: argparse.Namespace,
-    name: str,
-    settings: dict[str, Any],
-    kind: type[R],
-    *names: str,
+    arguments: argparse.Namespace, name: str, depends: dict[str, Any], kind: type[R], *names: str
 ) -> Journal[R]:
     """Open the journal of a measurement in the folder of the report; see `Journal`.
 
     Whether what stands there still holds after another commit, who resumes it says.
     """
-    settings = {name: value for name, value in settings.items() if name != "commit"}
+    depends = {name: value for name, value in depends.items() if name != "commit"}
     file_name = re.sub(r"[^\w.=-]+", "-", name) + ".jsonl"
-    return Journal(arguments.out / file_name, settings, kind, *names, resume=arguments.resume)
+    return Journal(arguments.out / file_name, depends, kind, *names, resume=arguments.resume)
+
+
+class Session(NamedTuple):
+    """What a benchmark measures with."""
+
+    engine: Any
+    machine: dict[str, str]
+    journal: Journal[Any]
+
+
+@contextlib.contextmanager
+def session(
+    arguments: argparse.Namespace,
+    kind: type[msgspec.Struct],
+    *names: str,
+    engine: str = "local",
+    **depends: str,
+) -> Iterator[Session]:
+    """Lend an engine, and the journal of a benchmark that is measured with it.
+
+    Args:
+        arguments: of the command line.
+        kind: of outcome; see `Journal`, for `names`, too.
+        names: the fields that tell outcomes apart.
+        engine: see `engine_of`.
+        depends: what outcomes depend on beside the machine.
+    """
+    with engine_of(arguments, engine) as lent:
+        machine = describe_machine(lent)
+        journal = journal_of(arguments, arguments.benchmark, machine | depends, kind, *names)
+        yield Session(lent, machine, journal)

@@ -6,8 +6,6 @@ of whatever has been measured into its folder, so the parts can be run apart.
 
 from __future__ import annotations
 
-import contextlib
-import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,40 +16,33 @@ from model_runtime.evaluation.humaneval import read_humaneval
 from model_runtime.evaluation.modes import Filled, Repaired, measure_holes, measure_repair
 from model_runtime.evaluation.page import Measured, page
 from model_runtime.evaluation.run import (
-    WARM_UP,
     describe_machine,
     engine_of,
     evaluate,
     journal_of,
     spread,
+    today,
 )
 from model_runtime.settings import flags_of
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
-    from model_runtime.engines.local import LocalEngine
-    from model_runtime.evaluation.base import EvalTask
-    from model_runtime.evaluation.correction import Stage
-
+    from model_runtime.evaluation.journal import Journal
 MEASURED_NAME = "measured.json"
-PAGE_NAME = "self-correction.md"
 
 
 def main(arguments: argparse.Namespace) -> str:
-    """Measure what is asked for; write and return the page."""
+    """Measure what is asked for; write it, and return the page."""
     kept = arguments.out / MEASURED_NAME
     measured = Measured()
     if kept.exists():
         measured = msgspec.json.decode(kept.read_bytes(), type=Measured)
-    for part in arguments.part or PARTS:
-        measured = msgspec.structs.replace(
-            PARTS[part](arguments, measured),
-            machine=arguments.machine,
-            date=time.strftime("%Y-%m-%d"),
-        )
+    for part in arguments.part or ("fills", *OF_LINES):
+        fills = part == "fills"
+        found = _fills(arguments, measured) if fills else _of_lines(arguments, measured, part)
+        measured = msgspec.structs.replace(found, date=today())
         kept.write_bytes(msgspec.json.encode(measured))
     return page(measured)
 
@@ -65,71 +56,47 @@ def of_other_benchmarks(
 
 
 def _fills(arguments: argparse.Namespace, measured: Measured) -> Measured:
+    seed, machine = arguments.seed, measured.machine
     found: list[Corrected] = []
     first: dict[str, list[Outcome]] = {}
     for stage in STAGES:
-        with _engine(arguments, stage.settings) as engine:
+        with engine_of(arguments, "local", **stage.settings) as engine:
+            machine = describe_machine(engine)
             for file in arguments.file:
+                name = file.name.partition(".")[0]
                 tasks = spread(read_humaneval(file), arguments.limit)
-                if stage.is_for_lines or not all(task.single_line for task in tasks):
-                    outcomes = _outcomes(arguments, engine, stage, file, tasks)
-                    before = first.setdefault(file.name, outcomes)
-                    found.append(corrected(_name(file), stage, tasks, outcomes, before))
+                if not stage.is_for_lines and all(task.single_line for task in tasks):
+                    continue
+                settings = msgspec.structs.asdict(stage)
+                journal = _journal(arguments, f"{name} {stage.name}", Outcome, **settings)
+                filler = EditorFiller(engine, stage)
+                outcomes = evaluate(tasks, filler, seed=seed, journal=journal)
+                before = first.setdefault(name, outcomes)
+                found.append(corrected(name, stage, tasks, outcomes, before))
     kept = of_other_benchmarks(measured.fills, found)
-    return msgspec.structs.replace(measured, fills=(*kept, *found))
+    return msgspec.structs.replace(measured, fills=(*kept, *found), machine=machine)
 
 
-def _outcomes(
-    arguments: argparse.Namespace,
-    engine: LocalEngine,
-    stage: Stage,
-    file: Path,
-    tasks: list[EvalTask],
-) -> list[Outcome]:
-    settings = msgspec.structs.asdict(stage)
-    name = f"{_name(file)} {stage.name}"
-    journal = journal_of(arguments, name, _depends(arguments) | settings, Outcome)
-    return evaluate(tasks, EditorFiller(engine, stage), seed=arguments.seed, journal=journal)
+def _of_lines(arguments: argparse.Namespace, measured: Measured, part: str) -> Measured:
+    kind, names, measure = OF_LINES[part]
+    tasks, seed, limit = read_humaneval(arguments.file[0]), arguments.seed, getattr(arguments, part)
+    journal = _journal(arguments, part, kind, *names)
+    with engine_of(arguments, "local") as engine:
+        found = measure(engine, tasks, limit, seed=seed, run=True, journal=journal)
+        machine = describe_machine(engine)
+    return msgspec.structs.replace(measured, machine=machine, **{part: tuple(found)})
 
 
-def _name(file: Path) -> str:
-    """Return what a benchmark's file is called, without what it ends in."""
-    return file.name.partition(".")[0]
-
-
-def _repairs(arguments: argparse.Namespace, measured: Measured) -> Measured:
-    tasks = spread(read_humaneval(arguments.file[0]), arguments.repairs)
-    journal = journal_of(arguments, "repairs", _depends(arguments), Repaired, "id", "kind")
-    with _engine(arguments, {}) as engine:
-        found = measure_repair(engine, tasks, seed=arguments.seed, run=True, journal=journal)
-    return msgspec.structs.replace(measured, repairs=tuple(found))
-
-
-def _holes(arguments: argparse.Namespace, measured: Measured) -> Measured:
-    tasks, seed = read_humaneval(arguments.file[0]), arguments.seed
-    journal = journal_of(arguments, "holes", _depends(arguments), Filled, "id", "mode")
-    with _engine(arguments, {}) as engine:
-        found = measure_holes(engine, tasks, arguments.holes, seed=seed, run=True, journal=journal)
-    return msgspec.structs.replace(measured, holes=tuple(found))
-
-
-#: What can be measured; each puts what it found in the place of what is known of it.
-PARTS: dict[str, Callable[[argparse.Namespace, Measured], Measured]] = {
-    "fills": _fills,
-    "repairs": _repairs,
-    "holes": _holes,
+#: What is measured on single lines beside fills: outcomes, what tells them apart, and how.
+OF_LINES: dict[str, tuple[type[Any], tuple[str, str], Callable[..., Sequence[Any]]]] = {
+    "repairs": (Repaired, ("id", "kind"), measure_repair),
+    "holes": (Filled, ("id", "mode"), measure_holes),
 }
 
 
-@contextlib.contextmanager
-def _engine(arguments: argparse.Namespace, settings: dict[str, str]) -> Iterator[LocalEngine]:
-    """Lend an engine whose model is loaded."""
-    with engine_of(arguments, "local", **settings) as engine:
-        EditorFiller(engine, STAGES[0])(WARM_UP, arguments.seed)
-        arguments.machine = describe_machine(engine)
-        yield engine
-
-
-def _depends(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return what a measurement depends on; one of fewer tasks can be gone on with."""
-    return {"seed": arguments.seed, "settings": flags_of(arguments)}
+def _journal(
+    arguments: argparse.Namespace, name: str, kind: type[Any], *names: str, **settings: Any
+) -> Journal[Any]:
+    """Open a part's journal; a measurement of fewer tasks can be gone on with."""
+    depends = {"seed": arguments.seed, "settings": flags_of(arguments)} | settings
+    return journal_of(arguments, name, depends, kind, *names)

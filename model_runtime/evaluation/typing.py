@@ -10,25 +10,24 @@ what it costs.
 from __future__ import annotations
 
 import statistics
-import time
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from model_runtime.evaluation.asking import Answer, ask
-from model_runtime.evaluation.heldout import read_tasks
-from model_runtime.evaluation.metrics import rate
+from model_runtime.evaluation.asking import ask
+from model_runtime.evaluation.heldout import read_lines
+from model_runtime.evaluation.metrics import grouped, share
 from model_runtime.evaluation.report import table
-from model_runtime.evaluation.run import describe_machine, described, engine_of, journal_of, spread
+from model_runtime.evaluation.run import described, session, spread, today
 
 if TYPE_CHECKING:
     import argparse
 
     from model_runtime.engines.base import Engine
+    from model_runtime.evaluation.asking import Answer
     from model_runtime.evaluation.base import EvalTask
 
-PAGE_NAME = "typing.md"
 #: Characters of a line after which ghost text is asked for.
 TYPED = (1, 2, 4, 7, 10)
 #: Lines above it that the document did not have when it was asked about before.
@@ -68,17 +67,10 @@ class Place(NamedTuple):
 
 def main(arguments: argparse.Namespace) -> str:
     """Measure, write the page and return it."""
-    tasks = [task for task in read_tasks(arguments.tasks) if task.single_line]
-    with engine_of(arguments, "local") as engine:
-        _ask(engine, tasks[0], _place(tasks[0]), "warm-up", arguments.seed)
-        machine = describe_machine(engine)
-        journal = journal_of(arguments, "typing", machine | {"seed": str(arguments.seed)}, Line)
-        lines = [
-            journal.once(task.id, partial(_type, engine, task, arguments.seed))
-            for task in spread(tasks, arguments.limit)
-        ]
-    asked = [one for line in lines for one in line.asked]
-    return page(asked, machine, time.strftime("%Y-%m-%d"))
+    tasks, seed = spread(read_lines(arguments.tasks), arguments.limit), arguments.seed
+    with session(arguments, Line, seed=str(seed)) as (engine, machine, journal):
+        lines = [journal.once(task.id, partial(_type, engine, task, seed)) for task in tasks]
+    return page([one for line in lines for one in line.asked], machine, today())
 
 
 def _type(engine: Engine, task: EvalTask, seed: int) -> Line:
@@ -143,17 +135,15 @@ def _compare(
 
 def _ask(engine: Engine, task: EvalTask, place: Place, document: str, seed: int) -> Answer:
     """Ask for ghost text at a place."""
-    request = msgspec.structs.replace(
-        task.request(seed), document=document, lane="inline", **place._asdict()
-    )
-    return ask(engine, request)
+    fields = {"document": document, "lane": "inline", **place._asdict()}
+    return ask(engine, msgspec.structs.replace(task.request(seed), **fields))
 
 
 def page(asked: list[Asked], machine: dict[str, str], date: str) -> str:
     """Write the page as Markdown."""
     kinds = (*map(_characters, TYPED), *map(_lines, LINES), *map(_moved, MOVED))
-    groups = {done: [one for one in asked if one.done == done] for done in kinds}
-    rows = [(done, *_figures(group)) for done, group in groups.items() if group]
+    groups = grouped(asked, lambda one: one.done)
+    rows = [(done, *_figures(groups[done])) for done in kinds if done in groups]
     rows.append(("all", *_figures(asked)))
     head = ("done", "asked", "exact %, carried", "exact %, anew", "same text %", "times as fast")
     n_lines = len({one.id for one in asked})
@@ -170,11 +160,10 @@ def page(asked: list[Asked], machine: dict[str, str], date: str) -> str:
 
 
 def _figures(group: list[Asked]) -> tuple[str, ...]:
-    n = len(group)
-    shares = (
-        rate(sum(one.carried_exact for one in group), n),
-        rate(sum(one.fresh_exact for one in group), n),
-        rate(sum(one.same for one in group), n),
+    return (
+        str(len(group)),
+        share(one.carried_exact for one in group).points(),
+        share(one.fresh_exact for one in group).points(),
+        share(one.same for one in group).points(),
+        f"{statistics.median(one.fresh_s / one.carried_s for one in group):.1f}",
     )
-    faster = statistics.median(one.fresh_s / one.carried_s for one in group)
-    return (str(n), *(share.points() for share in shares), f"{faster:.1f}")

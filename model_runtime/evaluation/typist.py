@@ -124,13 +124,7 @@ def pauses(line: EvalTask) -> list[int]:
     return [0, *(found.end() for found in _WORD.finditer(line.reference))]
 
 
-def play(
-    line: EvalTask,
-    ask: Make,
-    least: float = 0.0,
-    *,
-    takes_words: bool = False,
-) -> Played:
+def play(line: EvalTask, ask: Make, least: float = 0.0, *, takes_words: bool = False) -> Played:
     """Type a line.
 
     Args:
@@ -140,16 +134,13 @@ def play(
             and behind one that was hopeless nothing is asked for marks alone.
         takes_words: of what is wrong, the first words are accepted where they are right.
     """
-    at = n_keys = n_asked = n_shown = n_right = 0
-    forwards, seconds, processor_s = 0, 0.0, 0.0
+    at = n_keys = n_shown = n_right = 0
+    asked: list[Ghost] = []
     standing, now, is_hopeless = "", least, False
     while True:
         if not standing and not is_hopeless:
             ghost = ask(line, at)
-            n_asked += 1
-            forwards += ghost.n_forwards
-            seconds += ghost.seconds
-            processor_s += ghost.processor_s
+            asked.append(ghost)
             standing = ghost.shown(now)
             is_hopeless = not standing and ghost.began() < HOPELESS * now
             if standing:
@@ -176,12 +167,12 @@ def play(
     return Played(
         n_chars=len(line.reference),
         n_keys=n_keys,
-        n_asked=n_asked,
+        n_asked=len(asked),
         n_shown=n_shown,
         n_right=n_right,
-        n_forwards=forwards,
-        seconds=seconds,
-        processor_s=processor_s,
+        n_forwards=sum(ghost.n_forwards for ghost in asked),
+        seconds=sum(ghost.seconds for ghost in asked),
+        processor_s=sum(ghost.processor_s for ghost in asked),
     )
 
 

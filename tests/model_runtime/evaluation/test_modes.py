@@ -95,7 +95,7 @@ def test_a_planted_fault_is_the_seeds_choice() -> None:
 def test_an_engine_that_changes_nothing_restores_nothing() -> None:
     """Clean lines are left untouched, faulty ones stay as they are."""
     engine = KnowingEngine(lambda request: [(request.spans[0].text,)])
-    measured = measure_repair(engine, tasks(), seed=0, run=True)
+    measured = measure_repair(engine, tasks(), None, seed=0, run=True)
     assert [one.exact for one in measured if one.kind == "clean"] == [True] * 3
     assert [one.passes for one in measured if one.kind == "clean"] == [True] * 3
     assert not any(one.exact for one in measured if one.kind != "clean")
@@ -105,7 +105,7 @@ def test_an_engine_that_changes_nothing_restores_nothing() -> None:
 def test_the_first_repair_that_compiles_is_taken() -> None:
     """As an editor would, whatever comes before it."""
     engine = KnowingEngine(lambda _: [("return (",), ("return high - low",), ("pass",)])
-    measured = measure_repair(engine, tasks()[2:], seed=0, run=False)
+    measured = measure_repair(engine, tasks()[2:], None, seed=0, run=False)
     assert {one.got for one in measured} == {"return high - low"}
     assert all(one.exact for one in measured)
 
