@@ -82,6 +82,13 @@ class Knows:
             logits[self.line[place % len(self.line)]] = margin
         return logits
 
+    def between(self, regions: Sequence[Region]) -> list[Tensor]:
+        """Return what masks between two pieces of text say, [n, vocab] of each region."""
+        return [
+            torch.stack([self.logits(len(one.token_ids), at, None) for at in one.places])
+            for one in regions
+        ]
+
 
 class _Told:
     """What is asked of such a model is computed, counted, and answered by what it knows."""
@@ -109,10 +116,7 @@ class _Told:
         check: Callable[[], None] = lambda: None,
     ) -> list[Tensor]:
         super().predict_between(context, regions, behind, cache, check)  # type: ignore[misc]
-        return [
-            torch.stack([self.knows.logits(len(one.token_ids), at, None) for at in one.places])
-            for one in regions
-        ]
+        return self.knows.between(regions)
 
 
 class ToldDreamOn(_Told, Dream):
@@ -213,19 +217,15 @@ def fill_dreamon_plainly(model: ToldDreamOn) -> list[int]:
 
 def fill_llada_plainly(model: ToldLlada, cache: str = "none") -> list[int]:
     """Try all lengths on whole canvases, then fill a token a step."""
-    knows = model.knows
 
     def predict(regions: Sequence[Region]) -> list[Tensor]:
-        knows.rows.append(sum(N_AROUND + len(one.token_ids) for one in regions))
-        return [
-            torch.stack([knows.logits(len(one.token_ids), at, None) for at in one.places])
-            for one in regions
-        ]
+        model.knows.rows.append(sum(N_AROUND + len(one.token_ids) for one in regions))
+        return model.knows.between(regions)
 
     lengths = [length for length in LENGTHS if length <= len(LINE) * 4]
     length = choose_length(predict, _MASK, lambda n_masks: [_MASK] * n_masks, lengths)
     _denoise(model, LowConfidence(LowConfidenceParams()), length, cache)
-    return knows.rows
+    return model.knows.rows
 
 
 def _denoise(model: ToldDreamOn | ToldLlada, sampler: AnySampler, length: int, cache: str) -> None:

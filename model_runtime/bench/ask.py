@@ -1,14 +1,13 @@
-"""What a measurement asks for, and the tokenizer that it counts with."""
+"""What a measurement asks for, and what it looks at in the answers."""
 
 from __future__ import annotations
 
 import itertools
-import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from model_runtime.engines.loading import load_default
+from model_runtime.evaluation.asking import Clock
 from model_runtime.protocol import MaskSpan
 
 if TYPE_CHECKING:
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from model_runtime.evaluation.asking import Answer
     from model_runtime.evaluation.base import EvalTask
     from model_runtime.protocol import InfillRequest
-    from model_runtime.settings import RuntimeSettings
-    from model_runtime.text.tokenizer import CodeTokenizer
 
 _numbers = itertools.count()
 
@@ -44,9 +41,9 @@ def request_for(gap: EvalTask, *, document: str, max_tokens: int, **fields: Any)
 
 def read_on(engine: LocalEngine) -> float:
     """Have an engine read what was only glanced at; return the seconds that took."""
-    started = time.perf_counter()
+    clock = Clock()
     engine.read_ahead(lambda: False)
-    return time.perf_counter() - started
+    return clock.seconds
 
 
 def cached_percent(answers: Iterable[Answer]) -> float:
@@ -54,8 +51,3 @@ def cached_percent(answers: Iterable[Answer]) -> float:
     usage = [answer.finished.usage for answer in answers]
     n_cached = sum(one.n_cached_tokens for one in usage)
     return 100 * n_cached / sum(one.n_context_tokens for one in usage)
-
-
-def tokenizer_of(settings: RuntimeSettings) -> CodeTokenizer:
-    """Return the default model's tokenizer; the model is let go."""
-    return load_default(settings, lambda _text, _share: None).layout.template.tokenizer

@@ -7,14 +7,19 @@ what it leaves in memory slows no other one, and one that dies does not take the
 from __future__ import annotations
 
 import statistics
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
 import msgspec
 
+from model_runtime.bench.decoders import BenchEngine
+from model_runtime.bench.gaps import Cutter
+from model_runtime.engines.loading import LoadedModel, load_default
 from model_runtime.settings import RuntimeSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+T = TypeVar("T")
 
 #: A cell of a table; None where it was not measured.
 Cell: TypeAlias = str | int | float | None
@@ -40,11 +45,23 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     #: Tokens of context, the shortest first.
     contexts: tuple[int, ...] = CONTEXTS
 
-    @property
-    def long_settings(self) -> RuntimeSettings:
-        """The settings, with room for the longest context."""
+    def with_room(self) -> Self:
+        """Return the same, with room for the longest context."""
         longest = max(self.settings.max_context_tokens, MAX_CONTEXT_TOKENS)
-        return msgspec.structs.replace(self.settings, max_context_tokens=longest)
+        settings = msgspec.structs.replace(self.settings, max_context_tokens=longest)
+        return msgspec.structs.replace(self, settings=settings)
+
+    def model(self) -> LoadedModel:
+        """Load the default model."""
+        return load_default(self.settings, lambda _text, _share: None)
+
+    def engine(self) -> BenchEngine:
+        """Return an engine for it."""
+        return BenchEngine(self.settings)
+
+    def cutter(self) -> Cutter:
+        """Return what cuts gaps, counted in its tokens; the model is let go."""
+        return Cutter(self.model().layout.template.tokenizer)
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +76,11 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     #: The part that made it; set by the command.
     part: str = ""
+
+
+def rotated(ways: Sequence[T], n: int) -> list[T]:
+    """Return ways to do the same thing, in another order each time: so they take turns."""
+    return [*ways[n % len(ways) :], *ways[: n % len(ways)]]
 
 
 def tail(values: Sequence[float]) -> float:

@@ -12,17 +12,16 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from model_runtime.bench.ask import request_for, tokenizer_of
+from model_runtime.bench.ask import request_for
 from model_runtime.bench.base import CONTEXTS, Table, tail
-from model_runtime.bench.gaps import Cutter
 from model_runtime.errors import ModelLoadFailed
+from model_runtime.evaluation.asking import Clock
 from model_runtime.http.link import Link
 from model_runtime.settings import RuntimeSettings
 
@@ -43,7 +42,7 @@ LENGTH = 16
 
 def measure(setup: Setup) -> list[Table]:
     """Measure a runtime with the default model."""
-    cutter = Cutter(tokenizer_of(setup.settings))
+    cutter = setup.cutter()
     gaps = [cutter.behind(gap, CONTEXTS[0]) for gap in islice(cutter.cut(LENGTH), 64)]
     rows: list[Row] = []
     for n_at_once in N_AT_ONCE:
@@ -71,19 +70,15 @@ async def measure_clients(
 ) -> list[Row]:
     """Ask the runtime that listens in a folder, by so many connections at once; return the rows.
 
-    Args:
-        folder: of a runtime that is ready.
-        gaps: asked for in turns; each request is for a document of its own.
-        n_clients: how many clients, one measurement each.
-        repeat: see `N_FILLS`.
+    Gaps are asked for in turns, each in a document of its own; see `N_FILLS` for `repeat`.
     """
     rows: list[Row] = []
     await _fill_all(folder, gaps, 1, 1)  # the model is loaded now
     alone = 0.0
     for n in n_clients:
-        started = time.perf_counter()
+        clock = Clock()
         taken = await _fill_all(folder, gaps, n, N_FILLS.get(n, 1) * repeat)
-        rate = sum(map(len, taken)) / (time.perf_counter() - started)
+        rate = sum(map(len, taken)) / clock.seconds
         alone = alone or rate
         seconds = [second for client in taken for second in client]
         medians = [statistics.median(client) for client in taken]
@@ -113,9 +108,9 @@ async def _fill_all(
             gap = gaps[(client * n_fills + number) % len(gaps)]
             document = f"client {client} of {n_clients}, document {number}"
             request = request_for(gap, document=document, max_tokens=LENGTH, lane="inline")
-            started = time.perf_counter()
+            clock = Clock()
             await link.infill(request, None)
-            taken.append(time.perf_counter() - started)
+            taken.append(clock.seconds)
         await link.close()
         return taken
 

@@ -16,6 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -28,28 +29,31 @@ from model_runtime.settings import add_flags, flags_of, load_settings
 
 log = logging.getLogger(__name__)
 
-#: Name, module, and what it measures; measured in this order.
+#: Name, module of this folder, and what it measures; measured in this order.
 PARTS = {
-    "server": ("model_runtime.bench.server", "the language server, no model behind it"),
-    "start": ("model_runtime.bench.start", "bringing the model up, and its memory"),
-    "forwards": ("model_runtime.bench.forwards", "milliseconds a forward, by rows and context"),
-    "fills": ("model_runtime.bench.fills", "fills by length, context and decoder"),
-    "typing": ("model_runtime.bench.keystrokes", "the first draft and the text at each keystroke"),
-    "moving": ("model_runtime.bench.moving", "ghost text at one line after another"),
-    "following": ("model_runtime.bench.following", "next edits, through server and runtime"),
-    "around": ("model_runtime.bench.around", "families that see the file: rows and forwards"),
-    "peers": ("model_runtime.bench.peers", "others with the same weights, where installed"),
-    "clients": ("model_runtime.bench.clients", "1, 4 and 16 clients at once"),
-    "memory": ("model_runtime.bench.memory", "memory over many requests"),
+    "server": ("server", "the language server, no model behind it"),
+    "start": ("start", "bringing the model up, and its memory"),
+    "forwards": ("forwards", "milliseconds a forward, by rows and context"),
+    "fills": ("fills", "fills by length, context and decoder"),
+    "typing": ("keystrokes", "the first draft and the text at each keystroke"),
+    "moving": ("moving", "ghost text at one line after another"),
+    "following": ("following", "next edits, through server and runtime"),
+    "around": ("around", "families that see the file: rows and forwards"),
+    "peers": ("peers", "others with the same weights, where installed"),
+    "clients": ("clients", "1, 4 and 16 clients at once"),
+    "memory": ("memory", "memory over many requests"),
 }
 #: Measured only where they are asked for: they take long, much room, or a graphics card.
 EXTRA = {
-    "size": ("model_runtime.bench.size", "a base of 1.5B at full size; takes 5 GB of disk"),
-    "whole": ("model_runtime.bench.whole", "a family that sees the file, 0.5B at full size"),
-    "gpu": ("model_runtime.bench.gpu", "an accelerator, all that matters once; also --gpu"),
+    "size": ("size", "a base of 1.5B at full size; takes 5 GB of disk"),
+    "whole": ("whole", "a family that sees the file, 0.5B at full size"),
+    "gpu": ("gpu", "an accelerator, all that matters once; also --gpu"),
 }
-REPEAT = 3
-N_REQUESTS = 1000
+#: What the command's own options are where they are not given.
+USUAL: dict[str, Any] = {
+    "only": "", "gpu": False, "out": None, "repeat": 3, "requests": 1000,
+    "max_context": CONTEXTS[-1],
+}  # fmt: skip
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -57,20 +61,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parts = "\n".join(f"  {name:9} {purpose}" for name, (_, purpose) in (PARTS | EXTRA).items())
     parser.description = f"{parser.description}. The parts:\n\n{parts}"
-    parser.add_argument("--only", default="", metavar="NAME[,NAME]", help="these parts, no others")
-    parser.add_argument("--gpu", action="store_true", help="the part gpu, under ten minutes")
-    parser.add_argument(
-        "--out", type=Path, help="write the report as PATH.json, PATH.md and PATH.svg"
-    )
-    parser.add_argument(
-        "--repeat", type=int, default=REPEAT, help=f"repetitions; {REPEAT} if not given"
-    )
-    parser.add_argument(
-        "--requests", type=int, default=N_REQUESTS, help="requests of the part memory"
-    )
-    parser.add_argument(
-        "--max-context", type=int, default=CONTEXTS[-1], help="leave longer contexts out, in tokens"
-    )
+    parser.set_defaults(**USUAL)
+    add = parser.add_argument
+    add("--only", metavar="NAME[,NAME]", help="these parts, no others")
+    add("--gpu", action="store_true", help="the part gpu, under ten minutes")
+    add("--out", type=Path, help="write the report as PATH.json, PATH.md and PATH.svg")
+    add("--repeat", type=int, help=f"repetitions; {USUAL['repeat']} if not given")
+    add("--requests", type=int, help="requests of the part memory")
+    add("--max-context", type=int, help="leave longer contexts out, in tokens")
     add_flags(parser)
 
 
@@ -129,20 +127,16 @@ def chosen_parts(only: str) -> list[str]:
 
 def measure_part(name: str, setup: Setup) -> list[Table]:
     """Measure one part in this process."""
-    tables: list[Table] = import_module((PARTS | EXTRA)[name][0]).measure(setup)
+    module = import_module(f"model_runtime.bench.{(PARTS | EXTRA)[name][0]}")
+    tables: list[Table] = module.measure(setup)
     return [msgspec.structs.replace(table, part=name) for table in tables]
 
 
 def command_line(arguments: argparse.Namespace) -> str:
     """Return the command that makes the same report again."""
+    given = {name: getattr(arguments, name) for name in USUAL}
+    given = {name: value for name, value in given.items() if value != USUAL[name]}
     words = ["remask", "bench"]
-    words += ["--only", arguments.only] if arguments.only else []
-    words += ["--gpu"] if arguments.gpu else []
-    words += ["--out", str(arguments.out)] if arguments.out else []
-    words += ["--repeat", str(arguments.repeat)] if arguments.repeat != REPEAT else []
-    words += ["--requests", str(arguments.requests)] if arguments.requests != N_REQUESTS else []
-    is_cut = arguments.max_context != CONTEXTS[-1]
-    words += ["--max-context", str(arguments.max_context)] if is_cut else []
-    for name, value in flags_of(arguments).items():
-        words += [f"--{name.replace('_', '-')}", value]
+    for name, value in (given | flags_of(arguments)).items():
+        words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
     return shlex.join(words)

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from model_runtime.bench.ask import request_for, tokenizer_of
-from model_runtime.bench.base import Table, at_each, median_of
-from model_runtime.bench.decoders import BASE, DECODERS, HYBRID, BenchEngine
-from model_runtime.bench.gaps import Cutter
+from model_runtime.bench.ask import request_for
+from model_runtime.bench.base import Table, at_each, median_of, rotated
+from model_runtime.bench.decoders import BASE, DECODERS, HYBRID
 from model_runtime.evaluation.asking import ask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from model_runtime.bench.base import Row, Setup
+    from model_runtime.bench.decoders import BenchEngine
+    from model_runtime.bench.gaps import Cutter
     from model_runtime.evaluation.asking import Answer
     from model_runtime.evaluation.base import EvalTask
 
@@ -41,32 +42,10 @@ class _Turn:
     again: Answer
 
 
-def measure(setup: Setup) -> list[Table]:
-    """Measure the default model."""
-    cutter = Cutter(tokenizer_of(setup.long_settings))
-    engine = BenchEngine(setup.long_settings)
-    return measure_fills(engine, cutter, setup.contexts, LENGTHS, setup.repeat)
-
-
-def measure_fills(
-    engine: BenchEngine,
-    cutter: Cutter,
-    contexts: Sequence[int],
-    lengths: Sequence[int],
-    repeat: int,
-    *,
-    long: int = LONG,
-) -> list[Table]:
-    """Fill gaps of each length behind each context, the decoders taking turns.
-
-    Args:
-        engine: fills.
-        cutter: makes the gaps.
-        contexts: tokens of context, the shortest first.
-        lengths: tokens of a gap.
-        repeat: gaps behind the shortest context; see `at_each`.
-        long: see `LONG`.
-    """
+def measure(setup: Setup, lengths: Sequence[int] = LENGTHS, long: int = LONG) -> list[Table]:
+    """Fill gaps of each length, in tokens, behind each context, the decoders taking turns."""
+    cutter, engine = setup.with_room().cutter(), setup.with_room().engine()
+    contexts, repeat = setup.contexts, setup.repeat
     rows: list[Row] = []
     for length in lengths:
         gaps = _suiting(engine, cutter, length, contexts[0], at_each(contexts[0], repeat))
@@ -74,8 +53,7 @@ def measure_fills(
             chosen = gaps[: at_each(n_context, repeat)]
             turns: dict[str, list[_Turn]] = {name: [] for name in DECODERS}
             for index, gap in enumerate(chosen):
-                names = list(DECODERS)
-                for name in names[index % len(names) :] + names[: index % len(names)]:
+                for name in rotated([*DECODERS], index):
                     is_new = n_context < long or name in NEW_WHEN_LONG
                     laid_out = cutter.behind(gap, n_context)
                     turns[name].append(_take(engine, laid_out, name, length, is_new=is_new))
@@ -114,26 +92,17 @@ def _suiting(
 
 
 def _take(engine: BenchEngine, gap: EvalTask, name: str, length: int, *, is_new: bool) -> _Turn:
-    new = None
     if is_new:
         engine.forget()
-        new = _fill(engine, gap, name, length)
-    else:
-        # Whoever had this turn before has encoded it, or this one does, unmeasured.
-        _fill(engine, gap, HYBRID, length)
-    return _Turn(new, _fill(engine, gap, name, length))
+    # Else whoever had this turn before has encoded it, or this one does, unmeasured.
+    first = _fill(engine, gap, name if is_new else HYBRID, length)
+    return _Turn(first if is_new else None, _fill(engine, gap, name, length))
 
 
 def _fill(engine: BenchEngine, gap: EvalTask, name: str, length: int) -> Answer:
     decoder = DECODERS[name]
-    request = request_for(
-        gap,
-        document=DOCUMENT,
-        max_tokens=length,
-        sampler=decoder.sampler,
-        params=decoder.params,
-    )
-    return ask(engine, request)
+    fields = {"sampler": decoder.sampler, "params": decoder.params}
+    return ask(engine, request_for(gap, document=DOCUMENT, max_tokens=length, **fields))
 
 
 def _row(n_context: int, length: int, name: str, turns: dict[str, list[_Turn]]) -> Row:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from model_runtime.bench.base import Table, median_of, tail
 from model_runtime.bench.server import Editor
+from model_runtime.evaluation.asking import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,14 +83,11 @@ class Document:
 
     def ask(self, line: int) -> Asked:
         """Ask what follows from the last edit."""
-        params = {
-            "uri": URI,
-            "version": self._version,
-            "position": {"line": line, "character": 0},
-        }
-        started, processor = time.perf_counter(), processor_s()
+        place = {"line": line, "character": 0}
+        params = {"uri": URI, "version": self._version, "position": place}
+        clock, processor = Clock(), processor_s()
         found = self._editor.request("remask/nextEdit", params)
-        ms, ended = 1e3 * (time.perf_counter() - started), processor_s()
+        ms, ended = 1e3 * clock.seconds, processor_s()
         taken = None if processor is None or ended is None else 1e3 * (ended - processor)
         return Asked(ms, taken, len(found["edits"]) if found else 0)
 
@@ -99,24 +97,16 @@ def measure(setup: Setup) -> list[Table]:
     with tempfile.TemporaryDirectory(prefix="rm-") as folder:
         editor = Editor(Path(folder))
         try:
-            experimental = {"remask": {"nextEdit": True}}
-            editor.request(
-                "initialize",
-                {"processId": os.getpid(), "capabilities": {"experimental": experimental}},
-            )
+            capabilities = {"experimental": {"remask": {"nextEdit": True}}}
+            editor.request("initialize", {"processId": os.getpid(), "capabilities": capabilities})
             editor.notify("initialized", {})
             document = Document(editor, TEXT)
             _bring_up(document)
             rows = list(_rows(document, N_EDITED * setup.repeat))
         finally:
             editor.close()
-    return [
-        Table(
-            title="Next edits",
-            says="From the end of an edit to the offer, or to silence, without the editor's pause.",
-            rows=tuple(rows),
-        )
-    ]
+    says = "From the end of an edit to the offer, or to silence, without the editor's pause."
+    return [Table(title="Next edits", says=says, rows=tuple(rows))]
 
 
 def _bring_up(document: Document) -> None:

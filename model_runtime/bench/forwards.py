@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import statistics
-import time
 from typing import TYPE_CHECKING
 
 import torch
 
 from model_runtime.bench.base import Table, at_each
-from model_runtime.bench.gaps import Cutter
 from model_runtime.decoding.canvas import Canvas, Query
-from model_runtime.engines.loading import load_default
+from model_runtime.evaluation.asking import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,38 +25,23 @@ N_TURNS = 4
 SPARE = 16
 
 
+@torch.inference_mode()
 def measure(setup: Setup) -> list[Table]:
-    """Measure the default model."""
-    model = load_default(setup.long_settings, lambda _text, _share: None)
-    cutter = Cutter(model.layout.template.tokenizer)
+    """Measure the encoding of contexts, and forwards of several rows behind them."""
+    denoiser, cutter = setup.with_room().model().denoiser, setup.with_room().cutter()
     n_wanted = setup.contexts[-1] + ROWS[-1] + SPARE
     gap = cutter.behind(next(cutter.cut(ROWS[-1])), n_wanted)
-    token_ids = model.layout.template.tokenizer.encode(gap.prefix + gap.suffix)
-    return measure_forwards(model.denoiser, token_ids, setup.contexts, setup.repeat)
-
-
-@torch.inference_mode()
-def measure_forwards(
-    denoiser: CanvasDenoiser, token_ids: list[int], contexts: Sequence[int], repeat: int
-) -> list[Table]:
-    """Measure the encoding of contexts, and forwards of several rows behind them.
-
-    Args:
-        denoiser: of the default family.
-        token_ids: as many as the longest context and the most rows have together.
-        contexts: how many of them to encode.
-        repeat: see `N_TURNS`.
-    """
+    token_ids = cutter.tokenizer.encode(gap.prefix + gap.suffix)
     encoded: list[Row] = []
     rows: list[Row] = []
-    for n_context in contexts:
+    for n_context in setup.contexts:
         context = token_ids[:n_context]
-        n_encodes = at_each(n_context, repeat)
+        n_encodes = at_each(n_context, setup.repeat)
         ms = _median_ms([_encode(denoiser, context)[1] for _ in range(1 + n_encodes)][1:])
         encoded.append({"tokens of context": n_context, "ms": ms, "ms a token": ms / n_context})
         cache, _ = _encode(denoiser, context)
         seconds: dict[int, list[float]] = {n_rows: [] for n_rows in ROWS}
-        for turn in range(1 + N_TURNS * repeat):
+        for turn in range(1 + N_TURNS * setup.repeat):
             for n_rows in ROWS:
                 second = _forward(denoiser, token_ids, n_context, n_rows, cache)
                 if turn:  # the first one warms up
@@ -95,18 +78,13 @@ def measure_forwards(
 
 
 def _encode(denoiser: CanvasDenoiser, context: list[int]) -> tuple[CausalCache, float]:
-    cache = denoiser.new_cache()
-    started = time.perf_counter()
+    cache, clock = denoiser.new_cache(), Clock()
     denoiser.encode(context, cache)
-    return cache, time.perf_counter() - started
+    return cache, clock.seconds
 
 
 def _forward(
-    denoiser: CanvasDenoiser,
-    token_ids: list[int],
-    n_context: int,
-    n_rows: int,
-    cache: CausalCache,
+    denoiser: CanvasDenoiser, token_ids: list[int], n_context: int, n_rows: int, cache: CausalCache
 ) -> float:
     """Run one forward of base rows and return its seconds."""
     fed = torch.tensor(token_ids[: n_context + n_rows])
@@ -114,9 +92,9 @@ def _forward(
     # The row that predicts a position is fed the token before it.
     positions = torch.arange(n_context + 1, n_context + 1 + n_rows)
     cache.rewind(token_ids[:n_context])
-    started = time.perf_counter()
+    clock = Clock()
     denoiser.predict(canvas, Query(positions, visible=positions), cache)
-    return time.perf_counter() - started
+    return clock.seconds
 
 
 def _median_ms(seconds: Sequence[float]) -> float:

@@ -58,7 +58,8 @@ def measure(setup: Setup) -> list[Table]:
             notes = ("Not measured: the ten minutes were over.",)
         else:
             try:
-                rows.extend(part(device))
+                with torch.inference_mode():
+                    rows.extend(part(device))
             except (RuntimeError, RuntimeFault, ImportError) as error:
                 notes = (f"Not measured further: {str(error).splitlines()[0][:300]}",)
             torch.accelerator.empty_cache()

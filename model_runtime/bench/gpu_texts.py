@@ -5,7 +5,6 @@ Random weights: what they say means nothing, that it is the same does.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,6 +14,7 @@ from model_runtime.caches import CACHES
 from model_runtime.decoding.canvas import Canvas
 from model_runtime.decoding.denoise import Budget, check_pairing, denoise
 from model_runtime.errors import UnsupportedPairing
+from model_runtime.evaluation.asking import Clock
 from model_runtime.models.captured import captured_steps
 from model_runtime.samplers import SAMPLERS
 from model_runtime.samplers.hybrid import Hybrid, HybridParams
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from model_runtime.bench.base import Row
+    from model_runtime.caches.causal import CausalCache
     from model_runtime.models.canvas import CanvasDenoiser
 
 CANVAS, GAP, N_STEPS = 96, slice(40, 56), 8
@@ -43,12 +44,18 @@ def greedy(
     return canvas.token_ids[len(prompt) :].tolist(), n
 
 
+def encoded(denoiser: CanvasDenoiser, n_tokens: int) -> CausalCache:
+    """Return a cache that holds a prompt of so many tokens."""
+    cache = denoiser.new_cache()
+    denoiser.encode(prompt_of(n_tokens), cache)
+    return cache
+
+
 def prompt_of(n_tokens: int) -> list[int]:
     """Return a prompt that repeats itself, as code does."""
     return [(7 * index) % 97 + 1000 for index in range(n_tokens)]
 
 
-@torch.inference_mode()
 def equality(device: torch.device) -> Iterator[Row]:
     """Compare the logits of a prompt, of a model that the processor can compute too."""
     cpu = random_base("0.5b", torch.device("cpu"), torch.float32, n_layers=4)
@@ -69,7 +76,6 @@ def equality(device: torch.device) -> Iterator[Row]:
     }
 
 
-@torch.inference_mode()
 def hybrid(device: torch.device) -> Iterator[Row]:
     """Compare the texts of the hybrid with those of one token at a time."""
     denoiser = random_base("0.5b", device, torch.bfloat16)
@@ -85,16 +91,13 @@ def hybrid(device: torch.device) -> Iterator[Row]:
     }  # fmt: skip
 
 
-@torch.inference_mode()
 def pairings(device: torch.device) -> Iterator[Row]:
     """Run every sampler with every cache that goes with it."""
     for name in FAMILIES:
         family = random_family(name, device, torch.bfloat16, n_layers=2)
         for cache_name in sorted(family.caches):
             for rule in SAMPLERS.names():
-                params: dict[str, object] = {}
-                if rule == "expand":
-                    params = {"expand_id": 3, "eos_id": 4}
+                params = {"expand_id": 3, "eos_id": 4} if rule == "expand" else {}
                 sampler: Any = SAMPLERS.load(rule).from_mapping(params)
                 token_ids = torch.arange(CANVAS) + 100
                 given = torch.ones(CANVAS, dtype=torch.bool)
@@ -109,7 +112,6 @@ def pairings(device: torch.device) -> Iterator[Row]:
                 yield {"family": name, "cache": cache_name, "sampler": rule, "forwards": n}
 
 
-@torch.inference_mode()
 def captured_texts(device: torch.device) -> Iterator[Row]:
     """Compare what is said, and how fast, drafts and all."""
     denoiser = random_base("0.5b", device, torch.bfloat16)
@@ -119,10 +121,10 @@ def captured_texts(device: torch.device) -> Iterator[Row]:
         denoiser.model.captured = used
         # The first round records.
         for turn in range(2):
-            started = time.perf_counter()
+            clock = Clock()
             said = [greedy(denoiser, one, HybridParams(from_canvas=False))[0] for one in prompts]
             if turn:
-                speeds.append(N_PROMPTS * N_TOKENS / (time.perf_counter() - started))
+                speeds.append(N_PROMPTS * N_TOKENS / clock.seconds)
         texts.append(said)
     n_same = sum(one == other for one, other in zip(*texts, strict=True))
     yield {

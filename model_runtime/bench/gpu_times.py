@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import statistics
-import time
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from model_runtime.bench.gpu_texts import N_TOKENS, greedy, prompt_of
+from model_runtime.bench.gpu_texts import N_TOKENS, encoded, greedy, prompt_of
 from model_runtime.bench.random_models import FAMILIES, random_base, random_family
+from model_runtime.evaluation.asking import Clock
 from model_runtime.models import attention
 from model_runtime.models.captured import captured_steps
 from model_runtime.models.rows import base_rows
@@ -38,11 +38,11 @@ def milliseconds(action: Callable[[], object]) -> float:
     taken = []
     for turn in range(N_RUNS + N_WARM):
         torch.accelerator.synchronize()
-        started = time.perf_counter()
+        clock = Clock()
         action()
         torch.accelerator.synchronize()
         if turn >= N_WARM:
-            taken.append(1000 * (time.perf_counter() - started))
+            taken.append(1000 * clock.seconds)
     return statistics.median(taken)
 
 
@@ -52,14 +52,12 @@ def memory_gb() -> float | None:
     return None if allocated is None else allocated() / 1e9
 
 
-@torch.inference_mode()
 def forwards(device: torch.device) -> Iterator[Row]:
     """Measure forwards, by rows and by context."""
     for size in BASES:
         denoiser = random_base(size, device, torch.bfloat16)
         for n_context in CONTEXTS:
-            cache = denoiser.new_cache()
-            denoiser.encode(prompt_of(n_context), cache)
+            cache = encoded(denoiser, n_context)
             row: Row = {"base": size, "context": n_context}
             for n_rows in ROWS:
                 rows = base_rows(prompt_of(n_rows), n_context)
@@ -68,7 +66,6 @@ def forwards(device: torch.device) -> Iterator[Row]:
         torch.accelerator.empty_cache()
 
 
-@torch.inference_mode()
 def side_by_side(device: torch.device) -> Iterator[Row]:
     """Measure what several requests together get."""
     denoiser = random_base("0.5b", device, torch.bfloat16)
@@ -77,21 +74,16 @@ def side_by_side(device: torch.device) -> Iterator[Row]:
             partial(greedy, denoiser, prompt_of(256 + index), HybridParams(n_drafts=0))
             for index in range(n_requests)
         )
-        started = time.perf_counter()
+        clock = Clock()
         denoiser.model.side_by_side.run(partial(_next_of, works))
-        seconds = time.perf_counter() - started
-        yield {"requests": n_requests, "tokens a second": n_requests * N_TOKENS / seconds}
+        speed = n_requests * N_TOKENS / clock.seconds
+        yield {"requests": n_requests, "tokens a second": speed}
 
 
 def _next_of(works: deque[Any]) -> Any:
     return works.popleft() if works else None
 
 
-def _encoded(denoiser: CanvasDenoiser, rows: Rows) -> Any:
-    return denoiser.model.hidden(rows, denoiser.new_cache())
-
-
-@torch.inference_mode()
 def captured(device: torch.device) -> Iterator[Row]:
     """Milliseconds of a step that is launched kernel by kernel, and of one that is replayed."""
     for size in BASES:
@@ -99,8 +91,7 @@ def captured(device: torch.device) -> Iterator[Row]:
         model = denoiser.model
         steps = captured_steps(model)
         for n_context in CONTEXTS:
-            cache = denoiser.new_cache()
-            denoiser.encode(prompt_of(n_context), cache)
+            cache = encoded(denoiser, n_context)
             for n_rows in STEP_ROWS:
                 step = partial(model.hidden, base_rows(prompt_of(n_rows), n_context), cache)
                 row: Row = {"base": size, "context": n_context, "rows": n_rows}
@@ -112,7 +103,10 @@ def captured(device: torch.device) -> Iterator[Row]:
         torch.accelerator.empty_cache()
 
 
-@torch.inference_mode()
+def _encode(denoiser: CanvasDenoiser, rows: Rows) -> object:
+    return denoiser.model.hidden(rows, denoiser.new_cache())
+
+
 def flash(device: torch.device) -> Iterator[Row]:
     """Measure attention with flash-attn and without."""
     theirs = attention.flash_attn_func
@@ -124,23 +118,17 @@ def flash(device: torch.device) -> Iterator[Row]:
             attention.flash_attn_func = used
             denoiser = random_base("0.5b", device, torch.bfloat16)
             for n_context in CONTEXTS:
-                rows = base_rows(prompt_of(n_context), 0)
-                yield {
-                    "flash-attn": words, "tokens encoded": n_context,
-                    "ms": milliseconds(partial(_encoded, denoiser, rows)),
-                }  # fmt: skip
+                ms = milliseconds(partial(_encode, denoiser, base_rows(prompt_of(n_context), 0)))
+                yield {"flash-attn": words, "tokens encoded": n_context, "ms": ms}
     finally:
         attention.flash_attn_func = theirs
 
 
-@torch.inference_mode()
 def rounded(device: torch.device) -> Iterator[Row]:
     """Measure weights of 16, 8 and 4 bits."""
     for bits in (None, 8, 4):
         denoiser = random_base("1.5b", device, torch.bfloat16, weight_bits=bits)
-        cache = denoiser.new_cache()
-        denoiser.encode(prompt_of(256), cache)
-        rows = base_rows(prompt_of(4), 256)
+        cache, rows = encoded(denoiser, 256), base_rows(prompt_of(4), 256)
         yield {
             "1.5B in": "bf16" if bits is None else f"int{bits}", "GB": memory_gb(),
             "ms, 4 rows": milliseconds(partial(denoiser.model.hidden, rows, cache)),
@@ -149,7 +137,6 @@ def rounded(device: torch.device) -> Iterator[Row]:
         torch.accelerator.empty_cache()
 
 
-@torch.inference_mode()
 def families(device: torch.device) -> Iterator[Row]:
     """Measure whole canvases."""
     for name in FAMILIES:

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from model_runtime.bench.ask import cached_percent, read_on, request_for, tokenizer_of
+from model_runtime.bench.ask import cached_percent, read_on, request_for
 from model_runtime.bench.base import Table, at_each, tail
-from model_runtime.bench.gaps import Cutter
-from model_runtime.engines.local import LocalEngine
 from model_runtime.evaluation.asking import ask
 from model_runtime.evaluation.typist import typed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from model_runtime.bench.base import Row, Setup
+    from model_runtime.bench.gaps import Cutter
     from model_runtime.engines.base import Engine
+    from model_runtime.engines.local import LocalEngine
     from model_runtime.evaluation.asking import Answer
     from model_runtime.evaluation.base import EvalTask
 
@@ -38,22 +38,13 @@ class _Typed:
 
 
 def measure(setup: Setup) -> list[Table]:
-    """Measure the default model."""
-    # As an editor has it: of the longest files a part is cut off.
-    engine = LocalEngine(setup.settings)
-    cutter = Cutter(tokenizer_of(setup.settings))
-    return measure_typing(engine, cutter, setup.contexts, setup.repeat)
-
-
-def measure_typing(
-    engine: LocalEngine, cutter: Cutter, contexts: Sequence[int], repeat: int
-) -> list[Table]:
     """Type into gaps behind each context."""
+    # As an editor has it: of the longest files a part is cut off.
+    engine, cutter = setup.engine(), setup.cutter()
     rows = []
-    for gap in islice(typable(cutter), 1):
-        _type(engine, cutter.behind(gap, contexts[0]))  # warms up
-    for n_context in contexts:
-        gaps = islice(typable(cutter), at_each(n_context, repeat))
+    _type(engine, cutter.behind(next(typable(cutter)), setup.contexts[0]))  # warms up
+    for n_context in setup.contexts:
+        gaps = islice(typable(cutter), at_each(n_context, setup.repeat))
         measured = [_type(engine, cutter.behind(gap, n_context)) for gap in gaps]
         rows.append(_row(n_context, measured))
     return [
@@ -86,15 +77,8 @@ def _type(engine: LocalEngine, gap: EvalTask) -> _Typed:
 
 
 def _ask(engine: Engine, gap: EvalTask) -> Answer:
-    request = request_for(
-        gap,
-        document="typing",
-        max_tokens=LENGTH,
-        lane="inline",
-        may_glance=True,
-        stream=True,
-    )
-    return ask(engine, request)
+    fields = {"lane": "inline", "may_glance": True, "stream": True}
+    return ask(engine, request_for(gap, document="typing", max_tokens=LENGTH, **fields))
 
 
 def _row(n_context: int, measured: list[_Typed]) -> Row:

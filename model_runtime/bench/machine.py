@@ -26,12 +26,7 @@ INSTRUCTIONS = (
 
 
 def describe_machine(settings: RuntimeSettings, device: str) -> dict[str, str]:
-    """Say what stands behind the figures.
-
-    Args:
-        settings: of the run.
-        device: as the engine calls it.
-    """
+    """Say what stands behind the figures; the device as the engine calls it."""
     return {
         "processor": processor(),
         "instructions": ", ".join(_instructions()) or "unknown",

@@ -9,18 +9,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model_runtime.bench.ask import request_for, tokenizer_of
+from model_runtime.bench.ask import request_for
 from model_runtime.bench.base import Table
-from model_runtime.bench.gaps import Cutter
-from model_runtime.engines.local import LocalEngine
 from model_runtime.evaluation.asking import ask
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from model_runtime.bench.base import Row, Setup
-    from model_runtime.engines.base import Engine
-    from model_runtime.evaluation.base import EvalTask
 
 #: Contexts of the requests, in turns: lengths of a cache that come and go.
 CONTEXTS = (40, 60, 40, 120, 40, 60, 40, 250)
@@ -33,35 +27,21 @@ N_LOOKS = 10
 
 
 def measure(setup: Setup) -> list[Table]:
-    """Send the default model many requests."""
-    cutter = Cutter(tokenizer_of(setup.settings))
-    gc.collect()
-    gaps = [
-        cutter.behind(gap, n_context)
-        for gap, n_context in zip(
-            islice(cutter.cut(LENGTH), N_GAPS), itertools.cycle(CONTEXTS), strict=False
-        )
-    ]
-    return [measure_memory(LocalEngine(setup.settings), gaps, setup.n_requests)]
-
-
-def measure_memory(engine: Engine, gaps: Sequence[EvalTask], n_requests: int) -> Table:
-    """Send requests; look at the memory after each tenth of them.
-
-    Args:
-        engine: gets them.
-        gaps: asked for in turns.
-        n_requests: how many, at least one a look.
-    """
+    """Send many requests; look at the memory after each tenth of them."""
     title = "Memory over many requests"
     if resident_mib() is None:
         note = "Not measured: this system does not say how much memory a process has."
-        return Table(title=title, says="", notes=(note,))
+        return [Table(title=title, says="", notes=(note,))]
+    cutter = setup.cutter()
+    gc.collect()
+    shortened = zip(cutter.cut(LENGTH), islice(itertools.cycle(CONTEXTS), N_GAPS), strict=False)
+    gaps = [cutter.behind(gap, n_context) for gap, n_context in shortened]
+    engine = setup.engine()
     rows: list[Row] = []
     first = 0.0
     n_done = 0
     for look in range(1, N_LOOKS + 1):
-        for number in range(n_done, n_requests * look // N_LOOKS):
+        for number in range(n_done, setup.n_requests * look // N_LOOKS):
             document = f"document {number % N_DOCUMENTS}"
             gap = gaps[number % len(gaps)]
             ask(engine, request_for(gap, document=document, max_tokens=MAX_TOKENS))
@@ -72,9 +52,9 @@ def measure_memory(engine: Engine, gaps: Sequence[EvalTask], n_requests: int) ->
     grown = float(rows[-1]["grown MiB"] or 0)
     says = (
         f"Small fills in {N_DOCUMENTS} documents through one engine. After the first tenth of the "
-        f"{n_requests} requests the resident memory changed by {grown:+.1f} MiB."
+        f"{setup.n_requests} requests the resident memory changed by {grown:+.1f} MiB."
     )
-    return Table(title=title, says=says, rows=tuple(rows))
+    return [Table(title=title, says=says, rows=tuple(rows))]
 
 
 def resident_mib() -> float | None:

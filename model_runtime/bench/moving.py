@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from model_runtime.bench.ask import cached_percent, read_on, request_for, tokenizer_of
+from model_runtime.bench.ask import cached_percent, read_on, request_for
 from model_runtime.bench.base import Table
-from model_runtime.bench.gaps import Cutter
-from model_runtime.engines.local import LocalEngine
 from model_runtime.evaluation.asking import ask
 from model_runtime.http.scrolled import Scrolled
 
@@ -19,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from model_runtime.bench.base import Row, Setup
+    from model_runtime.bench.gaps import Cutter
+    from model_runtime.engines.local import LocalEngine
     from model_runtime.evaluation.asking import Answer
     from model_runtime.evaluation.base import EvalTask
 
@@ -44,26 +44,14 @@ class _Asked:
 
 
 def measure(setup: Setup) -> list[Table]:
-    """Measure the default model."""
-    engine = LocalEngine(setup.settings)
-    cutter = Cutter(tokenizer_of(setup.settings))
-    return measure_moving(engine, long_file(cutter), setup.repeat)
-
-
-def measure_moving(engine: LocalEngine, file: EvalTask, repeat: int) -> list[Table]:
-    """Move about in a file, shown in both ways that clients have.
-
-    Args:
-        engine: fills.
-        file: its whole text is the gap's prefix.
-        repeat: so many of the moves, each in both directions.
-    """
+    """Move about in a long file, shown in both ways that clients have."""
+    engine, file = setup.engine(), long_file(setup.cutter())
     ask(engine, request_for(_whole(file, START), document="warm-up", max_tokens=1, lane="inline"))
     rows = [
         _row(
             f"cursor {abs(n)} {'down' if n > 0 else 'up'}", by, _walk(engine, file, n, n_times, by)
         )
-        for n, n_times in MOVES[: 2 * repeat]
+        for n, n_times in MOVES[: 2 * setup.repeat]
         for by in (_whole, _window)
     ]
     return [
@@ -83,7 +71,7 @@ def measure_moving(engine: LocalEngine, file: EvalTask, repeat: int) -> list[Tab
 
 
 def long_file(cutter: Cutter) -> EvalTask:
-    """Return one of `N_LINES`, put together from held-out code."""
+    """Return one of `N_LINES`, put together from held-out code: the prefix of a gap."""
     gap = next(cutter.cut(MAX_TOKENS))
     n_tokens = 16 * N_LINES
     while (text := cutter.behind(gap, n_tokens).prefix).count("\n") < N_LINES:
@@ -104,18 +92,13 @@ def _window(file: EvalTask, line: int) -> EvalTask:
     """Return what a client sends that shows a window."""
     n_before, n_behind = WINDOW
     whole = _whole(file, line)
-    before = whole.prefix.splitlines(keepends=True)
-    behind = whole.suffix.splitlines(keepends=True)
-    prefix = "".join(before[max(0, line - n_before) :])
-    return replace(whole, prefix=prefix, suffix="".join(behind[: n_behind + 1]))
+    before = whole.prefix.splitlines(keepends=True)[max(0, line - n_before) :]
+    behind = whole.suffix.splitlines(keepends=True)[: n_behind + 1]
+    return replace(whole, prefix="".join(before), suffix="".join(behind))
 
 
 def _walk(
-    engine: LocalEngine,
-    file: EvalTask,
-    n_lines: int,
-    n_times: int,
-    by: Show,
+    engine: LocalEngine, file: EvalTask, n_lines: int, n_times: int, by: Show
 ) -> list[_Asked]:
     """Ask where the cursor is first, and after each move."""
     engine.forget()

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import statistics
-import time
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from model_runtime.bench.ask import request_for, tokenizer_of
-from model_runtime.bench.base import CONTEXTS, Table, at_each, median_of
-from model_runtime.bench.gaps import Cutter
+from model_runtime.bench.ask import request_for
+from model_runtime.bench.base import CONTEXTS, Table, at_each, median_of, rotated
 from model_runtime.bench.keystrokes import LENGTH, typable
 from model_runtime.bench.llama_cpp import LlamaCpp
 from model_runtime.bench.plain_llada import measure_families
 from model_runtime.bench.transformers_generate import TransformersGenerate
-from model_runtime.engines.local import LocalEngine
 from model_runtime.errors import RuntimeFault
-from model_runtime.evaluation.asking import ask
+from model_runtime.evaluation.asking import Clock, ask
 from model_runtime.evaluation.typist import typed
 from model_runtime.text.fim import FimTemplate
 
@@ -26,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from model_runtime.bench.base import Row, Setup
+    from model_runtime.engines.local import LocalEngine
     from model_runtime.evaluation.base import EvalTask
 
     class Peer(Protocol):
@@ -45,8 +43,6 @@ if TYPE_CHECKING:
             """Return its fill of a one-line gap."""
 
 
-#: Peers are compared behind these; the longest would take too long.
-SHORT_CONTEXTS = CONTEXTS[:2]
 #: Keystrokes after which the peers are asked again.
 TYPED = (2, 4, 6, 8, 10)
 OURS = "remask, hybrid"
@@ -83,40 +79,33 @@ class _Taken:
 
 def measure(setup: Setup) -> list[Table]:
     """Measure the default model and its peers."""
-    tokenizer = tokenizer_of(setup.settings)
-    template = FimTemplate(tokenizer)
-    peers: list[Peer] = [Ours(LocalEngine(setup.settings))]
+    template = FimTemplate(setup.cutter().tokenizer)
+    peers: list[Peer] = []
     missing = []
     for make in (LlamaCpp, TransformersGenerate):
         try:
             peers.append(make(setup.settings, template))
         except RuntimeFault as fault:
             missing.append(str(fault))
-    table = measure_peers(peers, Cutter(tokenizer), SHORT_CONTEXTS, setup.repeat, missing)
-    return [table, measure_families(setup.repeat)]
+    return [measure_peers(setup, peers, missing), measure_families(setup.repeat)]
 
 
-def measure_peers(
-    peers: Sequence[Peer],
-    cutter: Cutter,
-    contexts: Sequence[int],
-    repeat: int,
-    missing: Sequence[str] = (),
-) -> Table:
-    """Have each peer fill the same one-line gaps, in turns; the first one is ours."""
+def measure_peers(setup: Setup, others: Sequence[Peer], missing: Sequence[str] = ()) -> Table:
+    """Have each peer fill the same one-line gaps as we do, in turns."""
+    # The longest context would take too long.
+    cutter, contexts = setup.cutter(), setup.contexts[:2]
+    peers: list[Peer] = [Ours(setup.engine()), *others]
     rows: list[Row] = []
-    for gap in islice(typable(cutter), 1):
-        for peer in peers:
-            peer.fill(cutter.behind(gap, contexts[0]), LENGTH)  # warms up
+    warm_up = cutter.behind(next(typable(cutter)), contexts[0])
+    for peer in peers:
+        peer.fill(warm_up, LENGTH)
     for n_context in contexts:
         asked = [peer for peer in peers if n_context <= peer.longest_context]
         taken = {peer.name: _Taken() for peer in asked}
-        gaps = islice(typable(cutter), 2 * at_each(n_context, repeat))
+        gaps = islice(typable(cutter), 2 * at_each(n_context, setup.repeat))
         for index, gap in enumerate(gaps):
-            laid_out = cutter.behind(gap, n_context)
-            shift = index % len(asked)
-            for peer in [*asked[shift:], *asked[:shift]]:
-                _take(peer, laid_out, taken[peer.name])
+            for peer in rotated(asked, index):
+                _take(peer, cutter.behind(gap, n_context), taken[peer.name])
         rows += [_row(n_context, name, taken) for name in taken]
     return Table(
         title="Peers with the same weights",
@@ -143,9 +132,9 @@ def _take(peer: Peer, gap: EvalTask, taken: _Taken) -> None:
 
 
 def _timed(peer: Peer, gap: EvalTask) -> tuple[float, str]:
-    started = time.perf_counter()
+    clock = Clock()
     text = peer.fill(gap, LENGTH)
-    return time.perf_counter() - started, text
+    return clock.seconds, text
 
 
 def _row(n_context: int, name: str, taken: dict[str, _Taken]) -> Row:

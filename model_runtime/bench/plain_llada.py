@@ -8,7 +8,6 @@ something, and it is of speed alone.
 from __future__ import annotations
 
 import statistics
-import time
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,6 +17,7 @@ from model_runtime.bench.random_models import Drawn
 from model_runtime.caches.dual import DualCache
 from model_runtime.decoding.canvas import Canvas
 from model_runtime.decoding.denoise import Budget, denoise
+from model_runtime.evaluation.asking import Clock
 from model_runtime.models.llada import Llada, LladaConfig
 from model_runtime.samplers.low_confidence import LowConfidence, LowConfidenceParams
 
@@ -28,14 +28,9 @@ if TYPE_CHECKING:
     from model_runtime.models.parts.masked import MaskedTransformer
 
 CONFIG = LladaConfig(
-    d_model=256,
-    n_heads=8,
-    n_layers=4,
-    mlp_hidden_size=688,
-    vocab_size=4096,
-    mask_token_id=4095,
+    d_model=256, n_heads=8, n_layers=4, mlp_hidden_size=688, vocab_size=4096, mask_token_id=4095,
     max_sequence_length=512,
-)
+)  # fmt: skip
 #: Tokens of the canvas, and which of them are the gap.
 LENGTH = 512
 GAP = range(320, 352)
@@ -49,24 +44,20 @@ def measure_families(repeat: int) -> Table:
     model = Llada(CONFIG, Drawn())
     rows: list[Row] = []
     for n_steps in N_STEPS:
-        plain, ours = [], []
-        for turn in range(1 + repeat):
-            token_ids = gap_canvas()
-            started = time.perf_counter()
-            fill_plainly(model, token_ids.clone(), n_steps, BLOCK_LENGTH)
-            middle = time.perf_counter()
-            fill_with_dual_cache(model, token_ids.clone(), n_steps, BLOCK_LENGTH)
-            ended = time.perf_counter()
-            if turn:  # the first one warms up
-                plain.append(middle - started)
-                ours.append(ended - middle)
-        ratios = [one / other for one, other in zip(plain, ours, strict=True)]
+        taken: list[list[float]] = []
+        for _ in range(1 + repeat):
+            taken.append([])
+            for fill in (fill_plainly, fill_with_dual_cache):
+                token_ids, clock = gap_canvas(), Clock()
+                fill(model, token_ids, n_steps, BLOCK_LENGTH)
+                taken[-1].append(clock.seconds)
+        plain, ours = zip(*taken[1:], strict=True)  # the first turn warms up
         rows.append(
             {
                 "steps": n_steps,
                 "plain loop s": statistics.median(plain),
                 "dual cache s": statistics.median(ours),
-                "ratio": statistics.median(ratios),
+                "ratio": statistics.median(one / other for one, other in taken[1:]),
             }
         )
     return Table(
@@ -120,12 +111,7 @@ def fill_with_dual_cache(
 ) -> Tensor:
     """Fill the masks of [length] with this project's loop."""
     canvas = Canvas(token_ids, token_ids != model.mask_id, model.mask_id)
-    denoise(
-        model,
-        LowConfidence(LowConfidenceParams()),
-        DualCache(),
-        canvas,
-        Budget(n_steps=n_steps, block_length=block_length),
-        torch.Generator().manual_seed(0),
-    )
+    budget = Budget(n_steps=n_steps, block_length=block_length)
+    sampler, rng = LowConfidence(LowConfidenceParams()), torch.Generator().manual_seed(0)
+    denoise(model, sampler, DualCache(), canvas, budget, rng)
     return canvas.token_ids

@@ -18,6 +18,8 @@ from model_runtime.models.parts.family import Family
 from model_runtime.models.parts.quantize import quantize_weight
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
     from model_runtime.models.parts.quantize import WeightBits
@@ -41,6 +43,22 @@ _FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     }),
 }  # fmt: skip
 FAMILIES = tuple(_FAMILIES)
+
+
+def drawn(
+    rng: torch.Generator,
+    shape: Sequence[int],
+    device: torch.device | None = None,
+    dtype: torch.dtype = torch.bfloat16,
+) -> Tensor:
+    """Return weights that keep the size of what they map.
+
+    A strip is drawn on the processor and repeated: all of a model would take minutes.
+    """
+    n_rows, *others = shape
+    strip = torch.randn(min(n_rows, 512), *others, generator=rng) / shape[-1] ** 0.5
+    whole = strip.to(device, dtype).repeat(-(-n_rows // len(strip)), *[1] * len(others))
+    return whole[:n_rows].contiguous()
 
 
 def random_base(
@@ -69,14 +87,8 @@ def random_base(
     )  # fmt: skip
     rng = torch.Generator().manual_seed(0)
 
-    def drawn(n_out: int, n_in: int) -> Tensor:
-        # A strip is drawn on the processor and repeated: a whole model would take minutes.
-        strip = torch.randn(min(n_out, 512), n_in, generator=rng) / n_in**0.5
-        whole: Tensor = strip.to(device, dtype).repeat(-(-n_out // len(strip)), 1)
-        return whole[:n_out].contiguous()
-
     def linear(n_out: int, n_in: int) -> DenseLinear:
-        weight = drawn(n_out, n_in)
+        weight = drawn(rng, (n_out, n_in), device, dtype)
         return DenseLinear(weight if weight_bits is None else quantize_weight(weight, weight_bits))
 
     def norm() -> Tensor:
@@ -91,7 +103,7 @@ def random_base(
         )
         for _ in range(config.n_layers)
     ]  # fmt: skip
-    table = drawn(_VOCABULARY, config.width)
+    table = drawn(rng, (_VOCABULARY, config.width), device, dtype)
     model = GatedModel(config, Embedding(table), layers, norm(), DenseLinear(table))
     return CanvasDenoiser(model, _VOCABULARY - 1, _MAX_LENGTH)
 
@@ -120,14 +132,7 @@ class Drawn(Weights):
 def random_family(
     name: str, device: torch.device, dtype: torch.dtype, *, n_layers: int | None = None
 ) -> Family:
-    """Return a published family at its published size.
-
-    Args:
-        name: "dream-7b" or "llada-8b".
-        device: where it computes.
-        dtype: of its weights.
-        n_layers: fewer than it has; None takes all.
-    """
+    """Return one of `FAMILIES` at its published size, or with fewer layers."""
     module, values = _FAMILIES[name]
     family = MODELS.load(module)
     if not issubclass(family, Family):

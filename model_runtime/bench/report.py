@@ -1,4 +1,4 @@
-"""The report: what was measured on which machine by which command, as JSON and as Markdown."""
+"""The report: what was measured on which machine by which command, as JSON, Markdown and plots."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from model_runtime.bench.base import Table
-from model_runtime.bench.plots import draw_plots
-from model_runtime.evaluation.report import table
+from model_runtime.evaluation.metrics import grouped
+from model_runtime.evaluation.plot import Series, draw_plot
+from model_runtime.evaluation.report import table, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,15 +57,13 @@ def read_report(path: Path) -> Report:
 
 def write_report(report: Report, place: Path) -> None:
     """Write a report beside `place`: .json, .md, and a .svg for each plot there is."""
-    place.parent.mkdir(parents=True, exist_ok=True)
+    write_json(place.with_name(f"{place.name}.json"), report)
     plots = {
         place.with_name(f"{place.name}{ending}.svg").name: plot
         for ending, plot in draw_plots(report.tables).items()
     }
     for name, plot in plots.items():
         place.with_name(name).write_text(plot, encoding="utf-8")
-    encoded = msgspec.json.format(msgspec.json.encode(report), indent=1)
-    place.with_name(f"{place.name}.json").write_bytes(encoded + b"\n")
     words = markdown(report, tuple(plots))
     place.with_name(f"{place.name}.md").write_text(words, encoding="utf-8")
 
@@ -125,3 +124,40 @@ def show(cell: Cell) -> str:
 
 def _one_blank_line(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).rstrip("\n") + "\n"
+
+
+def draw_plots(tables: Sequence[Table]) -> dict[str, str]:
+    """Return SVGs by what their file's name gets behind the report's: the fills, and forwards."""
+    plots = {}
+    fills = _rows(tables, "decoder")
+    if fills:
+        # The first context stands for all: what differs is the encoding, the same for everyone.
+        shown = fills[0]["tokens of context"]
+        fills = [row for row in fills if row["tokens of context"] == shown]
+        plots[""] = draw_plot(
+            _series(fills, "decoder", "tokens", "again s"),
+            title=f"A fill behind {shown} tokens of cached context",
+            x_title="tokens filled",
+            y_title="seconds",
+        )
+    forwards = _rows(tables, "times one row")
+    if forwards:
+        plots["-forwards"] = draw_plot(
+            _series(forwards, "tokens of context", "rows", "ms"),
+            title="A forward, by the tokens of context before it",
+            x_title="rows",
+            y_title="ms",
+        )
+    return plots
+
+
+def _rows(tables: Sequence[Table], column: str) -> list[Row]:
+    """Return the rows of the table that has a column."""
+    return [row for table in tables for row in table.rows if column in row]
+
+
+def _series(rows: Sequence[Row], name: str, x: str, y: str) -> list[Series]:
+    return [
+        Series(name=str(each), points=[(float(row[x] or 0), float(row[y] or 0), "") for row in own])
+        for each, own in grouped(rows, lambda row: row[name]).items()
+    ]

@@ -8,11 +8,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from model_runtime.bench.base import Table
+from model_runtime.evaluation.asking import Clock
 
 if TYPE_CHECKING:
     from model_runtime.bench.base import Row, Setup
@@ -33,8 +33,11 @@ class Editor:
             [sys.executable, "-m", "lsp_server", "lsp"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=_environment(folder),
+            env={**os.environ, "REMASK_RUNTIME_DIR": str(folder)},
         )
+        if self._process.stdin is None or self._process.stdout is None:
+            raise RuntimeError("the server has no standard input or output")
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
         self._n_sent = 0
 
     def request(self, method: str, params: Any) -> Any:
@@ -55,23 +58,13 @@ class Editor:
         self.request("shutdown", None)
         self.notify("exit", None)
         self._process.wait(timeout=10)
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                stream.close()
-
-    @property
-    def _stdout(self) -> IO[bytes]:
-        if self._process.stdout is None:
-            raise RuntimeError("the server has no standard output")
-        return self._process.stdout
+        self._stdin.close()
+        self._stdout.close()
 
     def _send(self, message: dict[str, Any]) -> None:
         body = json.dumps({"jsonrpc": "2.0", **message}).encode()
-        stdin = self._process.stdin
-        if stdin is None:
-            raise RuntimeError("the server has no standard input")
-        stdin.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
-        stdin.flush()
+        self._stdin.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+        self._stdin.flush()
 
 
 def measure(setup: Setup) -> list[Table]:
@@ -79,11 +72,11 @@ def measure(setup: Setup) -> list[Table]:
     initialize, code_action = [], []
     with tempfile.TemporaryDirectory(prefix="rm-") as folder:
         for _ in range(max(3, setup.repeat)):
-            started = time.perf_counter()
+            clock = Clock()
             editor = Editor(Path(folder))
             capabilities = {"textDocument": {"codeAction": {"dataSupport": True}}}
             editor.request("initialize", {"processId": None, "capabilities": capabilities})
-            initialize.append((time.perf_counter() - started) * 1e3)
+            initialize.append(clock.seconds * 1e3)
             code_action += _code_actions(editor, max(3, setup.repeat))
             editor.close()
     rows: list[Row] = [
@@ -103,14 +96,10 @@ def _code_actions(editor: Editor, n_times: int) -> list[float]:
     params = {"textDocument": {"uri": URI}, "range": selection, "context": {"diagnostics": []}}
     taken = []
     for _ in range(1 + n_times):
-        started = time.perf_counter()
+        clock = Clock()
         editor.request("textDocument/codeAction", params)
-        taken.append((time.perf_counter() - started) * 1e3)
+        taken.append(clock.seconds * 1e3)
     return taken[1:]
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    return {**os.environ, "REMASK_RUNTIME_DIR": str(folder)}
 
 
 def _read(stream: IO[bytes]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from model_runtime.bench.apart import apart
 from model_runtime.bench.base import Table
 from model_runtime.bench.made import SIZES, write_random_gguf
 from model_runtime.engines.local import LocalEngine
-from model_runtime.evaluation.asking import Patient, ask
+from model_runtime.evaluation.asking import Clock, Patient, ask
 from model_runtime.protocol import InfillRequest, MaskSpan
 from model_runtime.service.process import peak_memory_bytes
 from model_runtime.weights.catalog import DEFAULT_MODEL
@@ -33,9 +32,9 @@ def measure(setup: Setup) -> list[Table]:
     vocabulary = ensure(DEFAULT_MODEL, folder=cache)
     with tempfile.TemporaryDirectory(dir=cache, prefix="size-") as folder:
         path = Path(folder) / f"random-{SIZE}-q8_0.gguf"
-        started = time.perf_counter()
+        clock = Clock()
         write_random_gguf(path, SIZES[SIZE], vocabulary)
-        written = time.perf_counter() - started
+        written = clock.seconds
         n_bytes = path.stat().st_size
         settings = msgspec.structs.replace(
             setup.settings, model=str(path), cache_dir=folder, max_context_tokens=2048
@@ -68,11 +67,9 @@ def load_and_fill(settings: RuntimeSettings) -> list[float]:
 
     Behind each of the seconds those that the processor computed.
     """
-    client, engine = Patient(), LocalEngine(settings)
-    started, computed = time.perf_counter(), time.process_time()
+    client, engine, clock = Patient(), LocalEngine(settings), Clock()
     engine._load(client, client)  # noqa: SLF001  # as a request does
-    loaded, load_computed = time.perf_counter() - started, time.process_time() - computed
-    peak = peak_memory_bytes()
+    loaded, load_computed, peak = clock.seconds, clock.processor_s, peak_memory_bytes()
     request = InfillRequest(
         id="size", prefix="def add(a, b):\n    return ", suffix="\n" + "x = 1\n" * 150,
         spans=(MaskSpan(max_tokens=16),), sampler="hybrid", params={"n_repeated": 0},

@@ -6,13 +6,13 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from model_runtime.bench.base import Table
 from model_runtime.errors import ModelLoadFailed
+from model_runtime.evaluation.asking import Clock
 from model_runtime.weights.fetch import cache_dir
 
 if TYPE_CHECKING:
@@ -64,11 +64,11 @@ def measure(setup: Setup) -> list[Table]:
 def _start(settings: RuntimeSettings) -> tuple[float, float, float, float]:
     """Return seconds in all, of importing and of loading, and the peak memory in MiB."""
     words = [sys.executable, "-c", _LOAD, msgspec.json.encode(settings).decode()]
-    started = time.perf_counter()
+    clock = Clock()
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as child:
         said = child.stdout.readline() if child.stdout else ""
         # What it takes to leave again is nobody's wait.
-        total = time.perf_counter() - started
+        total = clock.seconds
     if child.returncode != 0:
         raise ModelLoadFailed("the model can't be loaded; see above")
     imported, loaded, peak = map(float, said.split())

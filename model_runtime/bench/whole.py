@@ -12,7 +12,6 @@ import json
 import shutil
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +22,9 @@ from safetensors.torch import save_file
 from model_runtime.bench.apart import apart
 from model_runtime.bench.base import Table
 from model_runtime.bench.made import SIZES
+from model_runtime.bench.random_models import drawn
 from model_runtime.engines.published import PublishedEngine
-from model_runtime.evaluation.asking import Patient, ask
+from model_runtime.evaluation.asking import Clock, Patient, ask
 from model_runtime.models.dream import Dream, DreamConfig
 from model_runtime.models.parts.checkpoint import Plan
 from model_runtime.models.parts.config import parse_config
@@ -60,43 +60,38 @@ def measure(setup: Setup) -> list[Table]:
         "one settles at once takes the most steps here. Measured once, one after another; seconds "
         "of the processor are those of all its threads."
     )
-    return [Table(title="A family that sees the file, at full size", says=says,
-                  rows=tuple(rows))]  # fmt: skip
+    title = "A family that sees the file, at full size"
+    return [Table(title=title, says=says, rows=tuple(rows))]
 
 
 def pull_and_use(settings: RuntimeSettings) -> list[Row]:
     """Pull, load, and ask for one thing after another; return what each took."""
     rows: list[Row] = []
 
-    def told(what: str, started: tuple[float, float], usage: Usage) -> None:
+    def told(what: str, clock: Clock, usage: Usage) -> None:
         rows.append({
-            "what": what, "s": time.perf_counter() - started[0],
-            "processor s": time.process_time() - started[1],
+            "what": what, "s": clock.seconds, "processor s": clock.processor_s,
             "peak MiB": peak_memory_bytes() / 2**20, "context": usage.n_context_tokens,
             "forwards": usage.n_forwards, "rows": usage.n_rows, "tokens": usage.n_tokens,
         })  # fmt: skip
-
-    def now() -> tuple[float, float]:
-        return time.perf_counter(), time.process_time()
 
     def asked(what: str, *spans: MaskSpan, **fields: Any) -> None:
         request = InfillRequest(
             id="", prefix="def add(values):\n    total = 0\n    for value in values:\n" * 14,
             suffix="\n    return total\n" * 6, seed=1, spans=spans, **fields,
         )  # fmt: skip
-        started = now()
-        told(what, started, ask(engine, request).finished.usage)
+        clock = Clock()
+        told(what, clock, ask(engine, request).finished.usage)
 
     # As the runtime's own process does.
     keep_freed_memory()
-    started = now()
+    clock = Clock()
     with contextlib.redirect_stdout(sys.stderr):
         pull.main(argparse.Namespace(name=settings.model, list=False, source=None))
-    told("pull from a folder", started, Usage())
-    engine, client = PublishedEngine(settings), Patient()
-    started = now()
+    told("pull from a folder", clock, Usage())
+    engine, client, clock = PublishedEngine(settings), Patient(), Clock()
     engine._load(client, client)  # noqa: SLF001  # as a request does
-    told("load", started, Usage())
+    told("load", clock, Usage())
     one, text = MaskSpan(single_line=True), "total = total + value  # so far"
     asked("infill, a line", one)
     asked("infill, a line of 16 tokens at the most", MaskSpan(single_line=True, max_tokens=16))
@@ -109,7 +104,7 @@ def pull_and_use(settings: RuntimeSettings) -> list[Row]:
 
 def write_random_checkpoint(folder: Path, cache: Path) -> float:
     """Write a checkpoint of random weights with the default model's tokenizer; return seconds."""
-    started, shape = time.perf_counter(), SIZES[SIZE]
+    clock, shape = Clock(), SIZES[SIZE]
     values: dict[str, Any] = {
         "architectures": ["Qwen2ForCausalLM"], "model_type": "open_dcoder", "hidden_act": "silu",
         "hidden_size": shape.width, "intermediate_size": shape.mlp_width,
@@ -121,19 +116,14 @@ def write_random_checkpoint(folder: Path, cache: Path) -> float:
     plan = Plan()
     Dream(parse_config(values, DreamConfig), plan)
     rng = torch.Generator().manual_seed(0)
-    tensors = {}
-    for name, size in plan.shapes.items():
-        if "norm" in name:
-            tensors[name] = torch.ones(size, dtype=torch.bfloat16)
-            continue
-        # A strip is drawn and repeated: to draw all would take a minute.
-        strip = torch.randn(min(size[0], 512), *size[1:], generator=rng) / size[-1] ** 0.5
-        repeats = [-(-size[0] // len(strip)), *[1] * (len(size) - 1)]
-        tensors[name] = strip.to(torch.bfloat16).repeat(*repeats)[: size[0]].contiguous()
+    tensors = {
+        name: torch.ones(size, dtype=torch.bfloat16) if "norm" in name else drawn(rng, size)
+        for name, size in plan.shapes.items()
+    }
     save_file(tensors, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps(values), encoding="utf-8")
     ensure(DEFAULT_MODEL, folder=cache)
     base = find_base(DEFAULT_MODEL, cache, lambda _n_done, _n_all: None)
     converted = ensure_converted(base.source, base.digest, "int8", base.kept_in)
     shutil.copy(converted / TOKENIZER_FILE, folder / TOKENIZER_FILE)
-    return time.perf_counter() - started
+    return clock.seconds

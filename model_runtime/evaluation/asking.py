@@ -35,6 +35,23 @@ class Patient:
         """Never raise."""
 
 
+class Clock:
+    """Counts seconds from when it is made."""
+
+    def __init__(self) -> None:
+        self.started, self._processor = time.perf_counter(), time.process_time()
+
+    @property
+    def seconds(self) -> float:
+        """Of the wall."""
+        return time.perf_counter() - self.started
+
+    @property
+    def processor_s(self) -> float:
+        """Of the processor, all threads together: other work on the machine does not count."""
+        return time.process_time() - self._processor
+
+
 @dataclass(frozen=True)
 class Answer:
     """An answer, and when it came."""
@@ -43,7 +60,7 @@ class Answer:
     #: Seconds until the first draft could be shown, and until the answer.
     first_s: float
     seconds: float
-    #: Of the processor, all threads together: other work on the machine does not count.
+    #: See `Clock`.
     processor_s: float
 
     @property
@@ -64,9 +81,8 @@ class Answer:
 
 def ask(engine: Engine, request: InfillRequest) -> Answer:
     """Send a request and wait for its end."""
-    client = Patient()
-    started, processor = time.perf_counter(), time.process_time()
+    client, clock = Patient(), Clock()
     finished = engine.infill(request, client, client)
-    ended, processor_s = time.perf_counter(), time.process_time() - processor
-    first_at = ended if client.first_at is None else client.first_at
-    return Answer(finished, first_at - started, ended - started, processor_s)
+    seconds, processor_s = clock.seconds, clock.processor_s
+    first_s = seconds if client.first_at is None else client.first_at - clock.started
+    return Answer(finished, first_s, seconds, processor_s)

@@ -7,12 +7,11 @@ of the fill that the fault shows in, then for the whole span. The tests only jud
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from model_runtime.evaluation.asking import ask
+from model_runtime.evaluation.asking import Clock, ask
 from model_runtime.evaluation.base import Fill
 from model_runtime.evaluation.execution import compiles, fault_at
 from model_runtime.evaluation.metrics import Rate, Summary, share, summarize
@@ -94,7 +93,7 @@ class EditorFiller:
         stage, suffix = self._stage, task.suffix
         if stage.keeps_line_end and task.single_line and task.reference.endswith("\n"):
             suffix = f"\n{suffix}"
-        started = time.process_time()
+        clock = Clock()
         request = msgspec.structs.replace(
             task.request(seed), suffix=suffix, sampler=stage.sampler, params=stage.params,
             n_alternatives=stage.n_alternatives, best_only=stage.best_only,
@@ -118,7 +117,7 @@ class EditorFiller:
             text=text,
             n_forwards=sum(usage.n_forwards for usage in usages),
             n_tokens=usages[0].n_tokens,
-            seconds=time.process_time() - started,
+            seconds=clock.processor_s,
         )
 
 

@@ -31,7 +31,7 @@ STOPPED = "remask, stopped"
 EVERYTHING = "everything"
 BALANCED = LEAST_CONFIDENCE["balanced"]
 #: From which confidence on a suggestion is shown, by name.
-_LEVELS = {EVERYTHING: 0.0, **LEAST_CONFIDENCE}
+_LEVELS: dict[str, float] = {EVERYTHING: 0.0, **LEAST_CONFIDENCE}
 
 CURVE_NAME = "keyboard.svg"
 RELIABILITY_NAME = "keyboard-reliability.svg"
@@ -145,7 +145,7 @@ def page(measured: Measured) -> str:
             levels=levels,
         ),
         "\n## At the keyboard\n\n",
-        table(_KEYBOARD, _keyboard_rows(measured)),
+        table(_KEYBOARD, [*_keyboard_rows(measured)]),
         f"\n![Keys saved against wrong suggestions]({CURVE_NAME})\n",
         _COST,
         _cost_table(measured),

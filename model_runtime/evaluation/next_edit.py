@@ -8,13 +8,12 @@ of confidence, and `--fit` can make the curve of `modes.wanted` anew.
 from __future__ import annotations
 
 import statistics
-import time
 from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from model_runtime.evaluation.asking import Patient
+from model_runtime.evaluation.asking import Clock, Patient
 from model_runtime.evaluation.logistic import fitted
 from model_runtime.evaluation.metrics import grouped, rate
 from model_runtime.evaluation.report import table, write_outcomes
@@ -105,10 +104,9 @@ def ask(engine: NextEditEngine, task: NextEditTask, *, is_timed: bool = True) ->
     seconds, processor_s, usage = 0.0, 0.0, found.usage
     if is_timed:
         least = LEAST_CONFIDENCE["balanced"]
-        started = time.perf_counter(), time.process_time()
-        timed = msgspec.structs.replace(request, least_confidence=least)
+        timed, clock = msgspec.structs.replace(request, least_confidence=least), Clock()
         usage = engine.next_edits(timed, client, client).usage
-        seconds, processor_s = time.perf_counter() - started[0], time.process_time() - started[1]
+        seconds, processor_s = clock.seconds, clock.processor_s
     wanted = set(task.wanted)
     groups = []
     for proposal in sorted(found.proposals, key=lambda proposal: proposal.group):

@@ -148,7 +148,7 @@ _HEAD = (
 def _rows(asked: Sequence[Asked]) -> list[tuple[str, ...]]:
     by_variant = grouped(asked, lambda one: one.variant)
     nothing = {one.id: one for one in by_variant.get("nothing", ())}
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for variant, own in sorted(by_variant.items(), key=lambda pair: VARIANTS.index(pair[0])):
         pairs = [(one, nothing[one.id]) for one in own if one.id in nothing]
         shares = [a.draft_s / b.draft_s for a, b in pairs if b.draft_s]

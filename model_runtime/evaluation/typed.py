@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from model_runtime.bench.ask import tokenizer_of
 from model_runtime.bench.llama_cpp import LlamaCpp
-from model_runtime.evaluation.asking import ask
+from model_runtime.engines.loading import load_default
+from model_runtime.evaluation.asking import Clock, ask
 from model_runtime.evaluation.typist import Ghost, typed
 from model_runtime.text.fim import FimTemplate
 from model_runtime.text.layout import MAX_TOKENS_ONE_LINE
@@ -96,15 +95,12 @@ def by_llama_cpp(settings: RuntimeSettings) -> tuple[str, Make]:
     Raises:
         ModelLoadFailed: it is not installed.
     """
-    llama = LlamaCpp(settings, FimTemplate(tokenizer_of(settings)))
+    tokenizer = load_default(settings, lambda _text, _share: None).layout.template.tokenizer
+    llama = LlamaCpp(settings, FimTemplate(tokenizer))
 
     def make(line: EvalTask, at: int) -> Ghost:
-        started, processor = time.perf_counter(), time.process_time()
+        clock = Clock()
         text = llama.fill(typed(line, at), MAX_TOKENS_ONE_LINE)
-        return Ghost(
-            text=text,
-            seconds=time.perf_counter() - started,
-            processor_s=time.process_time() - processor,
-        )
+        return Ghost(text=text, seconds=clock.seconds, processor_s=clock.processor_s)
 
     return llama.name, make

@@ -47,7 +47,7 @@ def test_unknown_part_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("name", PARTS)
 def test_every_part_can_be_measured(name: str) -> None:
     """Every part is a module that says what it measures and how to."""
-    module = import_module(PARTS[name][0])
+    module = import_module(f"model_runtime.bench.{PARTS[name][0]}")
     assert module.__doc__
     assert callable(module.measure)
 

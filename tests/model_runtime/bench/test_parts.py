@@ -24,7 +24,8 @@ from model_runtime.bench import (
     peers,
     plain_llada,
 )
-from model_runtime.bench.ask import request_for, tokenizer_of
+from model_runtime.bench.ask import request_for
+from model_runtime.bench.base import Setup
 from model_runtime.bench.decoders import BASE, DECODERS, HYBRID, BenchEngine
 from model_runtime.bench.gaps import Cutter
 from model_runtime.bench.llama_cpp import LlamaCpp
@@ -38,36 +39,61 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from model_runtime.engines.loading import LoadedModel
     from model_runtime.evaluation.base import EvalTask
 
 CONTEXTS = (60, 120)
 
 
+class TinySetup(Setup, frozen=True, kw_only=True):
+    """A tiny model for the default one, behind short contexts; a token is a character."""
+
+    settings: RuntimeSettings = RuntimeSettings(max_context_tokens=tiny_canvas.MAX_CONTEXT)
+    repeat: int = 1
+    n_requests: int = 20
+    contexts: tuple[int, ...] = CONTEXTS
+
+    def with_room(self) -> TinySetup:
+        """Contexts are short enough."""
+        return self
+
+    def model(self) -> LoadedModel:
+        """Make it."""
+        made = tiny_canvas.engine()._model
+        assert made is not None
+        return made
+
+    def engine(self) -> BenchEngine:
+        """The benchmark's engine with it."""
+        made = BenchEngine(self.settings)
+        made._model = self.model()
+        return made
+
+
+SETUP = TinySetup()
+
+
 @pytest.fixture(scope="module")
 def cutter() -> Cutter:
-    """Cuts the shipped tasks, a token being a character."""
+    """Cuts the shipped tasks."""
     return Cutter(tiny_canvas.tokenizer())
 
 
 @pytest.fixture
 def default_cutter() -> Cutter:
     """Cuts the shipped tasks by the default model's tokens."""
-    return Cutter(tokenizer_of(RuntimeSettings()))
+    return Setup(settings=RuntimeSettings(), repeat=1, n_requests=1).cutter()
 
 
 @pytest.fixture
 def engine() -> BenchEngine:
     """The benchmark's engine with a tiny model in it."""
-    made = BenchEngine(RuntimeSettings(max_context_tokens=tiny_canvas.MAX_CONTEXT))
-    made._model = tiny_canvas.engine()._model
-    return made
+    return SETUP.engine()
 
 
-def test_fills_have_a_row_for_each_length_context_and_decoder(
-    engine: BenchEngine, cutter: Cutter
-) -> None:
+def test_fills_have_a_row_for_each_length_context_and_decoder() -> None:
     """All decoders fill the same gaps; one token at a time is what they are compared with."""
-    (table,) = fills.measure_fills(engine, cutter, CONTEXTS, (8, 64), 1)
+    (table,) = fills.measure(SETUP, (8, 64))
     found = [(row["tokens of context"], row["gap"], row["decoder"]) for row in table.rows]
     assert found == [(c, n, name) for c in CONTEXTS for n in (8, 64) for name in DECODERS]
     base = [row for row in table.rows if row["decoder"] == BASE]
@@ -95,9 +121,9 @@ def test_half_as_many_steps(engine: BenchEngine, cutter: Cutter) -> None:
     assert usage.n_tokens > 2 * (usage.n_forwards - 1) > 0
 
 
-def test_long_contexts_are_new_for_two_decoders_only(engine: BenchEngine, cutter: Cutter) -> None:
+def test_long_contexts_are_new_for_two_decoders_only() -> None:
     """Where encoding takes long it is measured where it is needed, and the rest is left empty."""
-    (table,) = fills.measure_fills(engine, cutter, CONTEXTS, (8,), 1, long=CONTEXTS[1])
+    (table,) = fills.measure(SETUP, (8,), long=CONTEXTS[1])
     new = {row["decoder"] for row in table.rows if row["new s"] is not None}
     long = [row for row in table.rows if row["tokens of context"] == 120]
     assert new == set(DECODERS)
@@ -106,9 +132,7 @@ def test_long_contexts_are_new_for_two_decoders_only(engine: BenchEngine, cutter
 
 def test_forwards_have_a_row_for_each_number_of_rows() -> None:
     """Every number of rows is measured behind every context."""
-    model = tiny_canvas.engine()._model
-    assert model is not None
-    table, encoded = forwards.measure_forwards(model.denoiser, [1] * 200, CONTEXTS, 1)
+    table, encoded = forwards.measure(SETUP)
     found = [(row["tokens of context"], row["rows"]) for row in table.rows]
     assert found == [(c, n) for c in CONTEXTS for n in forwards.ROWS]
     assert [row["tokens of context"] for row in encoded.rows] == list(CONTEXTS)
@@ -116,9 +140,7 @@ def test_forwards_have_a_row_for_each_number_of_rows() -> None:
 
 def test_a_forward_computes_the_rows_that_are_asked_for() -> None:
     """Neither the context nor any other row is computed in what is timed."""
-    model = tiny_canvas.engine()._model
-    assert model is not None
-    denoiser = model.denoiser
+    denoiser = SETUP.model().denoiser
     token_ids = list(range(90))
     with torch.inference_mode():
         cache, _ = forwards._encode(denoiser, token_ids[:60])
@@ -129,18 +151,17 @@ def test_a_forward_computes_the_rows_that_are_asked_for() -> None:
     assert len(cache) <= 68
 
 
-def test_typing_reuses_the_document(engine: BenchEngine, cutter: Cutter) -> None:
+def test_typing_reuses_the_document() -> None:
     """Every keystroke is asked for, and finds the prefix in the cache."""
-    (table,) = keystrokes.measure_typing(engine, cutter, CONTEXTS, 1)
+    (table,) = keystrokes.measure(SETUP)
     assert [row["keystrokes"] for row in table.rows] == [keystrokes.N_TYPED] * 2
     assert all(float(row["context cached %"] or 0) > 50 for row in table.rows)
 
 
-def test_moving_about_reuses_the_file(engine: BenchEngine, cutter: Cutter) -> None:
+def test_moving_about_reuses_the_file(cutter: Cutter) -> None:
     """Up and down, with the file and with a window into it."""
-    file = moving.long_file(cutter)
-    assert len(file.prefix.splitlines()) == moving.N_LINES
-    (table,) = moving.measure_moving(engine, file, 1)
+    assert len(moving.long_file(cutter).prefix.splitlines()) == moving.N_LINES
+    (table,) = moving.measure(SETUP)
     found = [(row["done"], row["sent"], row["times"]) for row in table.rows]
     sent = ("the file", "a window")
     assert found == [(f"cursor 1 {way}", by, 10) for way in ("down", "up") for by in sent]
@@ -168,12 +189,11 @@ def test_first_draft_comes_no_later_than_the_text(engine: BenchEngine, cutter: C
     assert streamed.text == silent.text
 
 
-def test_memory_is_looked_at_ten_times(engine: BenchEngine, cutter: Cutter) -> None:
+def test_memory_is_looked_at_ten_times() -> None:
     """After each tenth of the requests the memory is told, and what it has grown by."""
     if memory.resident_mib() is None:
         pytest.skip("this system does not tell")
-    gaps = [cutter.behind(gap, 60) for gap in islice(cutter.cut(8), 3)]
-    table = memory.measure_memory(engine, gaps, 20)
+    (table,) = memory.measure(SETUP)
     assert [row["requests"] for row in table.rows] == list(range(2, 21, 2))
     assert table.rows[0]["grown MiB"] == 0
     first, last = (float(row["resident MiB"] or 0) for row in (table.rows[0], table.rows[-1]))
@@ -196,11 +216,9 @@ class Parrot:
         return "pieces of eight"
 
 
-def test_peers_fill_the_same_gaps(engine: BenchEngine, cutter: Cutter) -> None:
+def test_peers_fill_the_same_gaps() -> None:
     """A peer is compared by time and by text, where it has been asked; who is missing is told."""
-    table = peers.measure_peers(
-        [peers.Ours(engine), Parrot()], cutter, CONTEXTS, 1, ["nobody is here."]
-    )
+    table = peers.measure_peers(SETUP, [Parrot()], ["nobody is here."])
     by = [(row["tokens of context"], row["by"], row["same text"]) for row in table.rows]
     assert by == [(60, peers.OURS, "2 of 2"), (60, "parrot", "0 of 2"), (120, peers.OURS, "2 of 2")]
     assert table.rows[0]["new ratio"] == table.rows[0]["typing ratio"] == 1

@@ -57,7 +57,13 @@ def measure(out: Path, *, resume: bool = False) -> str:
     settings = dict.fromkeys(RuntimeSettings.__struct_fields__)
     return typing.main(
         argparse.Namespace(
-            benchmark="typing", out=out, tasks=out / "tasks.jsonl.gz", limit=None, seed=0, resume=resume, **settings
+            benchmark="typing",
+            out=out,
+            tasks=out / "tasks.jsonl.gz",
+            limit=None,
+            seed=0,
+            resume=resume,
+            **settings,
         )
     )
 
