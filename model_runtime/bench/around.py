@@ -53,6 +53,7 @@ UNSURE = (4, 1)
 _SIZES: dict[str, Any] = {"vocab_size": 256, "mask_token_id": 255, "eos_token_id": 254}
 _EXPAND, _MASK, _EOS = 253, 255, 254
 _LENGTH = 2048
+_SEARCHED = "LLaDA, length searched"
 
 
 @dataclass
@@ -134,30 +135,25 @@ def measure(setup: Setup) -> list[Table]:
     for unsure in UNSURE:
         words = "none" if unsure == 1 else f"{unsure - 1} of {unsure}"
         ways = {
-            "DreamOn": {
-                "plain loop": fill_dreamon_plainly(dreamon(unsure)),
-                "here": fill_here(dreamon(unsure)),
-            },
-            "LLaDA, length searched": {
-                "plain loop": fill_llada_plainly(llada(unsure)),
-                "plain search, dual cache": fill_llada_plainly(llada(unsure), "dual"),
-                "here": fill_here(llada(unsure)),
-            },
+            ("DreamOn", "plain loop"): fill_dreamon_plainly(dreamon(unsure)),
+            ("DreamOn", "here"): fill_here(dreamon(unsure)),
+            (_SEARCHED, "plain loop"): fill_llada_plainly(llada(unsure)),
+            (_SEARCHED, "plain search, dual cache"): fill_llada_plainly(llada(unsure), "dual"),
+            (_SEARCHED, "here"): fill_here(llada(unsure)),
         }
-        for shape, counts in ways.items():
-            for way, counted in counts.items():
-                rows.append(
-                    {
-                        "shape": shape,
-                        "tokens sure at once": words,
-                        "way": way,
-                        "forwards": len(counted),
-                        "forwards a token": len(counted) / len(LINE),
-                        "rows": sum(counted),
-                        "most rows after the first": max(counted[1:]),
-                        "rows, of the plain loop's": sum(counted) / sum(counts["plain loop"]),
-                    }
-                )
+        rows += [
+            {
+                "shape": shape,
+                "tokens sure at once": words,
+                "way": way,
+                "forwards": len(counted),
+                "forwards a token": len(counted) / len(LINE),
+                "rows": sum(counted),
+                "most rows after the first": max(counted[1:]),
+                "rows, of the plain loop's": sum(counted) / sum(ways[shape, "plain loop"]),
+            }
+            for (shape, way), counted in ways.items()
+        ]
     says = (
         f"A line of {len(LINE)} tokens between {N_AROUND}, filled by a small model that knows it. "
         "The plain loop evaluates the whole canvas at every step, as published, and each candidate "

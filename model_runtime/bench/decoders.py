@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from model_runtime.engines.local import LocalEngine
@@ -22,22 +21,15 @@ if TYPE_CHECKING:
 HALF_AS_MANY_STEPS = "half as many steps"
 
 
-@dataclass(frozen=True)
-class Decoder:
-    """A sampler, and what of it is set."""
-
-    sampler: str
-    params: dict[str, Any] = field(default_factory=dict)
-
-
 #: What the others are compared with.
 BASE = "one token at a time"
 HYBRID = "hybrid"
-DECODERS = {
-    BASE: Decoder("hybrid", {"n_drafts": 0, "n_repeated": 0}),
-    HYBRID: Decoder("hybrid"),
-    "low_confidence, threshold 0.9": Decoder("low_confidence", {"threshold": 0.9}),
-    "low_confidence, two tokens a step": Decoder(HALF_AS_MANY_STEPS),
+#: Fields of each one's requests.
+DECODERS: dict[str, dict[str, Any]] = {
+    BASE: {"sampler": "hybrid", "params": {"n_drafts": 0, "n_repeated": 0}},
+    HYBRID: {"sampler": "hybrid"},
+    "low_confidence, threshold 0.9": {"sampler": "low_confidence", "params": {"threshold": 0.9}},
+    "low_confidence, two tokens a step": {"sampler": HALF_AS_MANY_STEPS},
 }
 
 

@@ -100,9 +100,8 @@ def _take(engine: BenchEngine, gap: EvalTask, name: str, length: int, *, is_new:
 
 
 def _fill(engine: BenchEngine, gap: EvalTask, name: str, length: int) -> Answer:
-    decoder = DECODERS[name]
-    fields = {"sampler": decoder.sampler, "params": decoder.params}
-    return ask(engine, request_for(gap, document=DOCUMENT, max_tokens=length, **fields))
+    request = request_for(gap, document=DOCUMENT, max_tokens=length, **DECODERS[name])
+    return ask(engine, request)
 
 
 def _row(n_context: int, length: int, name: str, turns: dict[str, list[_Turn]]) -> Row:

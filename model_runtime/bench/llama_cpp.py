@@ -24,12 +24,7 @@ N_CONTEXT = 4608
 
 
 class LlamaCpp:
-    """The very same GGUF file in llama.cpp.
-
-    Args:
-        settings: which file, and how many threads.
-        template: the prompt.
-        module_name: what the binding is imported as.
+    """The very same GGUF file in llama.cpp, by a binding that is imported under a name.
 
     Raises:
         ModelLoadFailed: it is not installed.

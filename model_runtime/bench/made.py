@@ -40,14 +40,7 @@ _VOCABULARY = ("tokens", "token_type", "merges")
 
 
 def write_random_gguf(path: Path, size: Size, vocabulary_of: Path, seed: int = 0) -> None:
-    """Write a Qwen2 base in Q8_0, tensor after tensor.
-
-    Args:
-        path: the file.
-        size: its shape.
-        vocabulary_of: a GGUF file whose tokens it gets.
-        seed: of the weights.
-    """
+    """Write a Qwen2 base in Q8_0, tensor after tensor, with the tokens of another GGUF file."""
     rng = np.random.default_rng(seed)
     writer = gguf.GGUFWriter(path, "qwen2")
     writer.add_block_count(size.n_layers)

@@ -9,7 +9,7 @@ import msgspec
 
 from model_runtime.bench.base import Table
 from model_runtime.evaluation.metrics import grouped
-from model_runtime.evaluation.plot import Series, draw_plot
+from model_runtime.evaluation.plot import draw_plot
 from model_runtime.evaluation.report import table, write_json
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from model_runtime.bench.base import Cell, Row
+    from model_runtime.evaluation.plot import Points
 
 _HEAD = """# Benchmark
 
@@ -48,11 +49,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     tables: tuple[Table, ...]
     #: Parts that were not asked for.
     left_out: tuple[str, ...] = ()
-
-
-def read_report(path: Path) -> Report:
-    """Read a report's JSON."""
-    return msgspec.json.decode(path.read_bytes(), type=Report)
 
 
 def write_report(report: Report, place: Path) -> None:
@@ -156,8 +152,8 @@ def _rows(tables: Sequence[Table], column: str) -> list[Row]:
     return [row for table in tables for row in table.rows if column in row]
 
 
-def _series(rows: Sequence[Row], name: str, x: str, y: str) -> list[Series]:
-    return [
-        Series(name=str(each), points=[(float(row[x] or 0), float(row[y] or 0), "") for row in own])
-        for each, own in grouped(rows, lambda row: row[name]).items()
-    ]
+def _series(rows: Sequence[Row], name: str, x: str, y: str) -> dict[str, Points]:
+    return {
+        each: [(float(row[x] or 0), float(row[y] or 0), "") for row in own]
+        for each, own in grouped(rows, lambda row: str(row[name])).items()
+    }

@@ -24,12 +24,7 @@ LONGEST_CONTEXT = 250
 
 
 class TransformersGenerate:
-    """The same weights in transformers.
-
-    Args:
-        settings: which file.
-        template: the prompt.
-    """
+    """The same weights in transformers."""
 
     name = f"transformers {transformers.__version__}, float32"
     #: Its caches live no longer than a call.

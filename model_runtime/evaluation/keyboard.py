@@ -16,16 +16,20 @@ from model_runtime.evaluation.heldout import read_lines
 from model_runtime.evaluation.keyboard_page import (
     BALANCED,
     BARE,
+    CURVE_NAME,
     OURS,
+    RELIABILITY_NAME,
     STOPPED,
     Measured,
+    n_saved,
+    n_wrong,
     page,
 )
-from model_runtime.evaluation.keyboard_plots import plots
+from model_runtime.evaluation.plot import draw_plot
 from model_runtime.evaluation.report import write_json
 from model_runtime.evaluation.run import engine_of, session, spread, today
 from model_runtime.evaluation.typed import Made, Maker, by_engine, by_llama_cpp
-from model_runtime.evaluation.typist import gap_in, line_of
+from model_runtime.evaluation.typist import gap_in, line_of, total
 from model_runtime.protocol import LEAST_CONFIDENCE
 from model_runtime.settings import flags_of, load_settings
 
@@ -71,3 +75,28 @@ def main(arguments: argparse.Namespace) -> str:
     for file_name, drawing in plots(measured).items():
         (arguments.out / file_name).write_text(drawing, encoding="utf-8")
     return page(measured)
+
+
+def plots(measured: Measured) -> dict[str, str]:
+    """Draw keys saved against wrong suggestions, and what was said against what was true."""
+    curves: dict[str, list[tuple[float, float, str]]] = {}
+    for (name, level), lines in measured.played.items():
+        if name != STOPPED:
+            played = total(whole for _, whole, _ in lines)
+            label = f"{level:g}" if name == OURS else ""
+            curves.setdefault(name, []).append((n_wrong(played), n_saved(played), label))
+    fifths = [(100 * said, 100 * true, "") for said, true, _ in measured.fifths()]
+    return {
+        CURVE_NAME: draw_plot(
+            curves,
+            title="Keys saved against wrong suggestions, by confidence",
+            x_title="wrong suggestions per 100 characters",
+            y_title="% of the keys saved",
+        ),
+        RELIABILITY_NAME: draw_plot(
+            {"suggestions, in fifths": fifths, "said is true": [(0, 0, ""), (100, 100, "")]},
+            title="Confidence and truth",
+            x_title="confidence, %",
+            y_title="right, %",
+        ),
+    }

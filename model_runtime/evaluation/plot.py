@@ -6,10 +6,11 @@ import math
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-import msgspec
-
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    #: Of one line of a plot: x, y and name of each, in any order.
+    Points = Sequence[tuple[float, float, str]]
 
 _WIDTH, _HEIGHT = 760, 440
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 220, 44, 52
@@ -18,18 +19,11 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#
 _N_TICKS = 5
 
 
-class Series(msgspec.Struct, kw_only=True):
-    """One line: (x, y, name of the point), in any order."""
-
-    name: str
-    points: list[tuple[float, float, str]]
-
-
-def draw_plot(series: Sequence[Series], *, title: str, x_title: str, y_title: str) -> str:
-    """Draw series over axes that begin at 0, with a legend at the right."""
-    xs = [x for each in series for x, _, _ in each.points]
-    ys = [y for each in series for _, y, _ in each.points]
-    x_ticks, y_ticks = _ticks(max(xs, default=1.0)), _ticks(max(ys, default=1.0))
+def draw_plot(series: Mapping[str, Points], *, title: str, x_title: str, y_title: str) -> str:
+    """Draw series, by their names, over axes that begin at 0, with a legend at the right."""
+    every = [point for points in series.values() for point in points]
+    x_ticks = _ticks(max((x for x, _, _ in every), default=1.0))
+    y_ticks = _ticks(max((y for _, y, _ in every), default=1.0))
     x_scale = (_WIDTH - _LEFT - _RIGHT) / x_ticks[-1]
     y_scale = (_HEIGHT - _TOP - _BOTTOM) / y_ticks[-1]
 
@@ -49,23 +43,20 @@ def draw_plot(series: Sequence[Series], *, title: str, x_title: str, y_title: st
     ]
     for tick in x_ticks:
         x, _ = place(tick, 0)
-        parts.append(_line(x, _TOP, x, bottom))
-        parts.append(_text(x, bottom + 18, f"{tick:g}", "middle"))
+        parts += [_line(x, _TOP, x, bottom), _text(x, bottom + 18, f"{tick:g}", "middle")]
     for tick in y_ticks:
         _, y = place(0, tick)
-        parts.append(_line(_LEFT, y, right, y))
-        parts.append(_text(_LEFT - 8, y + 4, f"{tick:g}", "end"))
-    for index, each in enumerate(series):
+        parts += [_line(_LEFT, y, right, y), _text(_LEFT - 8, y + 4, f"{tick:g}", "end")]
+    for index, (name_of_line, points) in enumerate(series.items()):
         colour = _COLOURS[index % len(_COLOURS)]
-        placed = [(*place(x, y), name) for x, y, name in sorted(each.points)]
+        placed = [(*place(x, y), name) for x, y, name in sorted(points)]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in placed)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
         for x, y, name in placed:
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>')
             parts.append(_text(x + 6, y - 6, name, extra=f' font-size="10" fill="{colour}"'))
-        parts.append(
-            _text(right + 14, _TOP + 14 + 18 * index, each.name, extra=f' fill="{colour}"')
-        )
+        height, fill = _TOP + 14 + 18 * index, f' fill="{colour}"'
+        parts.append(_text(right + 14, height, name_of_line, extra=fill))
     return "\n".join([*parts, "</svg>", ""])
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from model_runtime.errors import BadRequest
 from model_runtime.evaluation.metrics import Summary, grouped
-from model_runtime.evaluation.plot import Series, draw_plot
+from model_runtime.evaluation.plot import draw_plot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -111,15 +111,14 @@ def plot(runs: Sequence[Run]) -> str:
     """
     by_tests = all(run.summary.pass_at_1 is not None for run in runs)
     benchmarks = {run.benchmark for run in runs}
-    lines: dict[str, Series] = {}
+    lines: dict[str, list[tuple[float, float, str]]] = {}
     for run in runs:
         name = f"{run.benchmark}: {run.series}" if len(benchmarks) > 1 else run.series
-        quality = run.summary.pass_at_1 if by_tests else run.summary.exact
-        if quality is not None:
-            series = lines.setdefault(name, Series(name=name, points=[]))
-            series.points.append((run.summary.forwards_per_token, quality.value, run.point))
+        quality = (by_tests and run.summary.pass_at_1) or run.summary.exact
+        point = run.summary.forwards_per_token, quality.value, run.point
+        lines.setdefault(name, []).append(point)
     return draw_plot(
-        list(lines.values()),
+        lines,
         title="Quality against forwards" + (f", {next(iter(benchmarks))}" if runs else ""),
         x_title="forwards per token",
         y_title="pass@1" if by_tests else "exact match",

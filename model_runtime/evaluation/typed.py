@@ -32,13 +32,7 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Maker:
-    """Makes ghost text once for each place, and remembers it.
-
-    Args:
-        by: name of whoever makes it.
-        make: does it, for a line of which so many characters stand there.
-        journal: of all makers; what stands in it is not made again.
-    """
+    """Makes ghost text once for each place; the journal is that of all makers, by name."""
 
     def __init__(self, by: str, make: Make, journal: Journal[Made]) -> None:
         self.by, self._make, self._journal = by, make, journal

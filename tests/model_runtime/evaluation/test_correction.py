@@ -17,8 +17,7 @@ from model_runtime.evaluation.correction import (
 )
 from model_runtime.evaluation.metrics import judge
 from model_runtime.evaluation.modes import Filled, Repaired
-from model_runtime.evaluation.page import Measured, page
-from model_runtime.evaluation.self_correction import of_other_benchmarks
+from model_runtime.evaluation.self_correction import Measured, of_other_benchmarks, page
 from model_runtime.protocol import Alternative, Finished, Usage
 
 if TYPE_CHECKING:
