@@ -97,7 +97,7 @@ def pairings(device: torch.device) -> Iterator[Row]:
         family = random_family(name, device, torch.bfloat16, n_layers=2)
         for cache_name in sorted(family.caches):
             for rule in SAMPLERS.names():
-                params = {"expand_id": 3, "eos_id": 4} if rule == "expand" else {}
+                params: dict[str, Any] = {"expand_id": 3, "eos_id": 4} if rule == "expand" else {}
                 sampler: Any = SAMPLERS.load(rule).from_mapping(params)
                 token_ids = torch.arange(CANVAS) + 100
                 given = torch.ones(CANVAS, dtype=torch.bool)

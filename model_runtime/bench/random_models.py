@@ -57,7 +57,7 @@ def drawn(
     """
     n_rows, *others = shape
     strip = torch.randn(min(n_rows, 512), *others, generator=rng) / shape[-1] ** 0.5
-    whole = strip.to(device, dtype).repeat(-(-n_rows // len(strip)), *[1] * len(others))
+    whole: Tensor = strip.to(device, dtype).repeat(-(-n_rows // len(strip)), *[1] * len(others))
     return whole[:n_rows].contiguous()
 
 

@@ -39,20 +39,10 @@ def measure(setup: Setup) -> list[Table]:
         settings = msgspec.structs.replace(
             setup.settings, model=str(path), cache_dir=folder, max_context_tokens=2048
         )
-        first, later = (apart(load_and_fill, settings) for _ in range(2))
-    rows: list[Row] = [
-        {"what": what, "figure": figure, "unit": unit, "processor": computed}
-        for what, unit, figure, computed in (
-            ("the file", "GB", n_bytes / 1e9, None),
-            ("first load: converted, packed and loaded", "s", first[0], first[1]),
-            ("its peak memory", "MiB", first[2], None),
-            ("a later load", "s", later[0], later[1]),
-            ("its peak memory", "MiB", later[2], None),
-            ("first fill: 16 tokens behind some 600", "s", later[3], later[4]),
-            ("one forward of a fill", "ms", 1000 * later[5], 1000 * later[6]),
-            ("peak memory after the fills", "MiB", later[7], None),
-        )
-    ]
+        first = apart(load_and_fill, settings, "first load: converted, packed and loaded")
+        later = apart(load_and_fill, settings, "a later load")
+    # The fills of the first process say nothing that those of the later one don't.
+    rows = [_row("the file", "GB", n_bytes / 1e9), *first[:2], *later]
     says = (
         f"A Qwen2.5-Coder of {SIZE.upper()} in Q8_0, its weights random (written in {written:.0f} "
         "s). Peaks are of resident memory, the pages of the files that are mapped included. The "
@@ -62,21 +52,29 @@ def measure(setup: Setup) -> list[Table]:
     return [Table(title="A base at full size", says=says, rows=tuple(rows))]
 
 
-def load_and_fill(settings: RuntimeSettings) -> list[float]:
-    """Return seconds to load, the peak in MiB, seconds of a fill and a forward, the last peak.
-
-    Behind each of the seconds those that the processor computed.
-    """
+def load_and_fill(settings: RuntimeSettings, name: str) -> list[Row]:
+    """Load the model and fill with it; return what each took, the load under a name."""
     client, engine, clock = Patient(), LocalEngine(settings), Clock()
     engine._load(client, client)  # noqa: SLF001  # as a request does
-    loaded, load_computed, peak = clock.seconds, clock.processor_s, peak_memory_bytes()
+    rows = [_row(name, "s", clock.seconds, clock.processor_s), _peak("its peak memory")]
     request = InfillRequest(
         id="size", prefix="def add(a, b):\n    return ", suffix="\n" + "x = 1\n" * 150,
         spans=(MaskSpan(max_tokens=16),), sampler="hybrid", params={"n_repeated": 0},
     )  # fmt: skip
     first, again = ask(engine, request), ask(engine, request)
-    n_forwards = max(1, again.finished.usage.n_forwards)
+    ms = 1000 / max(1, again.finished.usage.n_forwards)
     return [
-        loaded, load_computed, peak / 2**20, first.seconds, first.processor_s,
-        again.seconds / n_forwards, again.processor_s / n_forwards, peak_memory_bytes() / 2**20,
-    ]  # fmt: skip
+        *rows,
+        _row("first fill: 16 tokens behind some 600", "s", first.seconds, first.processor_s),
+        _row("one forward of a fill", "ms", ms * again.seconds, ms * again.processor_s),
+        _peak("peak memory after the fills"),
+    ]
+
+
+def _peak(what: str) -> Row:
+    return _row(what, "MiB", peak_memory_bytes() / 2**20)
+
+
+def _row(what: str, unit: str, figure: float, computed: float | None = None) -> Row:
+    """Return a figure, and behind seconds those that the processor computed."""
+    return {"what": what, "figure": figure, "unit": unit, "processor": computed}

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 N_REPAIRS = 8
 INSTRUCTION = "Implement the function."
 MEASURED_NAME = "edits.json"
-PAGE_NAME = "edits.md"
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True):

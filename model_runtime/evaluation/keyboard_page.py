@@ -31,7 +31,7 @@ STOPPED = "remask, stopped"
 EVERYTHING = "everything"
 BALANCED = LEAST_CONFIDENCE["balanced"]
 #: From which confidence on a suggestion is shown, by name.
-_LEVELS: dict[str, float] = {EVERYTHING: 0.0, **LEAST_CONFIDENCE}
+_LEVELS = ((EVERYTHING, 0.0), *LEAST_CONFIDENCE.items())
 
 CURVE_NAME = "keyboard.svg"
 RELIABILITY_NAME = "keyboard-reliability.svg"
@@ -168,7 +168,7 @@ _KEYBOARD = (
 
 
 def _keyboard_rows(measured: Measured) -> Iterator[Sequence[object]]:
-    names = {level: name for name, level in _LEVELS.items()}
+    names = {level: name for name, level in _LEVELS}
     for (name, level), lines in measured.played.items():
         if level in names and name != STOPPED:
             _, whole, words = zip(*lines, strict=True)
@@ -209,7 +209,7 @@ def _cost_table(measured: Measured) -> str:
 def _requests(measured: Measured) -> dict[str, tuple[int, int, int]]:
     """Return, by what is shown, the requests, those with something shown, and the right ones."""
     found = {}
-    for name, level in _LEVELS.items():
+    for name, level in _LEVELS:
         shown = [(line.reference[at:], ghost.shown(level)) for line, at, ghost in measured.requests]
         seen = [(rest, text) for rest, text in shown if text]
         n_right = sum(rest.startswith(text) for rest, text in seen)
