@@ -5,6 +5,7 @@
     repair FILE        one planted fault in each line of HumanEval-Infilling, and clean lines
     holes FILE         several lines of each of its functions, jointly and one after another
     edits FILE …       bodies, repairs and holes of HumanEvalPack's functions
+    rewriting FILE     instructions on HumanEvalPack's functions, checked by program
     self-correction    what each stage after the plain fill is worth, and all of the two above
     rules              every decoding rule on the default model, over the same held-out tasks
     keyboard           what ghost text is worth to somebody who types
@@ -66,8 +67,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     correction.add_argument("--part", action="append", choices=("fills", "repairs", "holes"))
     correction.add_argument("--repairs", type=int, default=300, help="lines to repair")
     correction.add_argument("--holes", type=int, default=60, help="functions with holes")
-    edits = benchmarks.add_parser("edits", help="bodies, repairs and holes of HumanEvalPack")
-    _configure_edits(edits)
+    of_pack = [
+        benchmarks.add_parser("edits", help="bodies, repairs and holes of HumanEvalPack"),
+        benchmarks.add_parser("rewriting", help="instructions, checked by program"),
+    ]
+    for benchmark in of_pack:
+        benchmark.add_argument("file", type=Path, nargs="+", help="HumanEvalPack-LANGUAGE.jsonl.gz")
+    _configure_edits(of_pack[0])
     rules = benchmarks.add_parser("rules", help="every decoding rule on the default model")
     rules.add_argument("--rule", action="append", metavar="NAME", help="only this one")
     rules.set_defaults(limit=100)
@@ -93,7 +99,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     project.add_argument("--seconds", type=float, help="stop after so many; --resume goes on")
     for benchmark in (heldout, perplexity, rules, *typed):
         benchmark.add_argument("--tasks", type=Path, help="other tasks than the shipped ones")
-    resumed = (humaneval, heldout, correction, edits, rules, following, project, *typed)
+    resumed = (humaneval, heldout, correction, *of_pack, rules, following, project, *typed)
     for benchmark in resumed:
         benchmark.add_argument(
             "--resume", action="store_true", help="go on where an evaluation was cut off"
@@ -120,7 +126,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _configure_edits(edits: argparse.ArgumentParser) -> None:
-    edits.add_argument("file", type=Path, nargs="+", help="HumanEvalPack-LANGUAGE.jsonl.gz")
     edits.add_argument("--part", action="append", choices=("bodies", "repairs", "holes"))
     edits.add_argument("--tasks", default="telling", choices=("telling", "tuning", "all"))
     edits.add_argument("--holes", type=int, default=100, help="files with holes")
