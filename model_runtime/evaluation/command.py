@@ -25,6 +25,7 @@ BENCHMARKS = {
     "repair": ("planted faults in single lines, and clean lines", "modes", "repair"),
     "holes": ("several lines of one function, jointly and one by one", "modes", "holes"),
     "edits": ("bodies, repairs and holes of HumanEvalPack", "edits", "edits"),
+    "rewriting": ("instructions, checked by program", "rewriting", "rewriting"),
     "self-correction": (
         "what each stage after the plain fill is worth", "self_correction", "self-correction",
     ),
@@ -58,7 +59,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(["humaneval"], "file", "HumanEval-*Infilling.jsonl.gz", type=Path, nargs="+")
     add(["repair", "holes"], "file", single_lines, type=Path)
     add(["self-correction"], "file", "single lines first", type=Path, nargs="+")
-    add(["edits"], "file", "HumanEvalPack-LANGUAGE.jsonl.gz", type=Path, nargs="+")
+    pack = ("edits", "rewriting")
+    add(pack, "file", "HumanEvalPack-LANGUAGE.jsonl.gz", type=Path, nargs="+")
     add(["next-edit"], "tasks", "of lsp_server.next_edit.tasks", type=Path, nargs="+")
     add(["join"], "report", type=Path, nargs="+")
     add(["make-tasks"], "data", "made by `remask train-data`", type=Path)

@@ -8,6 +8,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from support.knowing import Knowing
 
 from model_runtime.errors import BadRequest
 from model_runtime.evaluation.edits import _OF_FUNCTIONS, Changed, Edited, _holes, parses
@@ -15,13 +16,11 @@ from model_runtime.evaluation.edits_page import BOUNDS, margins, shares
 from model_runtime.evaluation.execution import run_program
 from model_runtime.evaluation.pack import Function, read_pack
 from model_runtime.evaluation.pack_holes import make_holes
-from model_runtime.protocol import Alternative, Finished, InfillRequest, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from model_runtime.engines.base import CancelToken, Listener
+    from model_runtime.protocol import InfillRequest
 
 ROWS = {
     "python": {
@@ -52,23 +51,6 @@ def functions(language: str, folder: Path, n: int = 1) -> list[Function]:
     return read_pack(path)
 
 
-class Knowing:
-    """Answers as the test says."""
-
-    def __init__(self, answer: Callable[[InfillRequest], tuple[str, ...]]) -> None:
-        self._answer = answer
-        self.asked: list[InfillRequest] = []
-
-    def infill(self, request: InfillRequest, listener: Listener, cancel: CancelToken) -> Finished:
-        """Answer with one alternative."""
-        del listener, cancel
-        self.asked.append(request)
-        one = Alternative(texts=self._answer(request))
-        return Finished(
-            id=request.id, alternatives=(one,), model="", sampler="", seed=0, usage=Usage()
-        )
-
-
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_function_is_taken_apart_and_tried_out(language: str, tmp_path: Path) -> None:
     """The file is put together again from its parts, and its tests tell right from wrong."""
@@ -93,10 +75,10 @@ def test_what_is_asked_for_is_what_is_counted(language: str, tmp_path: Path) -> 
     """Bodies with the function told, without, in words; repairs with a diagnostic and without."""
     (one,) = functions(language, tmp_path)
 
-    def answer(request: InfillRequest) -> tuple[str, ...]:
+    def answer(request: InfillRequest) -> list[tuple[str, ...]]:
         if request.mode == "repair":
-            return (one.body if request.spans[0].told else request.spans[0].text,)
-        return (one.body if request.spans[0].enclosing else "return 1",)
+            return [(one.body if request.spans[0].told else request.spans[0].text,)]
+        return [(one.body if request.spans[0].enclosing else "return 1",)]
 
     engine = Knowing(answer)
     edits = [ask() for part in _OF_FUNCTIONS.values() for _, ask in part(engine, one, 0)]
@@ -126,12 +108,12 @@ def test_holes_are_filled_together_and_alone(language: str, tmp_path: Path) -> N
             request: InfillRequest,
             references: tuple[str, ...] = references,
             text: str = task.text,
-        ) -> tuple[str, ...]:
+        ) -> list[tuple[str, ...]]:
             if len(request.spans) > 1:
-                return references
+                return [references]
             start = len(request.prefix)
             end = len(text) - len(request.suffix)
-            return (text[start:end],)
+            return [(text[start:end],)]
 
         found = [ask() for _, ask in _holes(Knowing(answer), task, 0)]
         assert [one.verdict for one in found] == ["pass", "pass"]

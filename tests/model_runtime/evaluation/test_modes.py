@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import pytest
+from support.knowing import Knowing
 
 from model_runtime.evaluation.base import Check, EvalTask
 from model_runtime.evaluation.faults import PLANTERS, plant
 from model_runtime.evaluation.modes import measure_holes, measure_repair, shares
-from model_runtime.protocol import Alternative, Finished, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from model_runtime.engines.base import CancelToken, EngineDescription, Listener
     from model_runtime.protocol import InfillRequest
 
 LINES = ["    low = min(a, 3)\n", "    high = max(a, b)\n", "    return high - low\n"]
@@ -41,30 +38,6 @@ def tasks() -> list[EvalTask]:
 def rng(seed: int) -> random.Random:
     """Return a generator of the test's own."""
     return random.Random(seed)
-
-
-class KnowingEngine:
-    """Answers as the test says."""
-
-    name: ClassVar[str] = "knowing"
-
-    def __init__(self, answer: Callable[[InfillRequest], list[tuple[str, ...]]]) -> None:
-        self._answer = answer
-
-    def infill(self, request: InfillRequest, listener: Listener, cancel: CancelToken) -> Finished:
-        """Answer."""
-        del listener, cancel
-        alternatives = tuple(Alternative(texts=texts) for texts in self._answer(request))
-        return Finished(
-            id=request.id, alternatives=alternatives, model="", sampler="", seed=0, usage=Usage()
-        )
-
-    def describe(self) -> EngineDescription:
-        """Nothing asks."""
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Nothing to give back."""
 
 
 PLANTED = {
@@ -94,7 +67,7 @@ def test_a_planted_fault_is_the_seeds_choice() -> None:
 
 def test_an_engine_that_changes_nothing_restores_nothing() -> None:
     """Clean lines are left untouched, faulty ones stay as they are."""
-    engine = KnowingEngine(lambda request: [(request.spans[0].text,)])
+    engine = Knowing(lambda request: [(request.spans[0].text,)])
     measured = measure_repair(engine, tasks(), None, seed=0, run=True)
     assert [one.exact for one in measured if one.kind == "clean"] == [True] * 3
     assert [one.passes for one in measured if one.kind == "clean"] == [True] * 3
@@ -104,7 +77,7 @@ def test_an_engine_that_changes_nothing_restores_nothing() -> None:
 
 def test_the_first_repair_that_compiles_is_taken() -> None:
     """As an editor would, whatever comes before it."""
-    engine = KnowingEngine(lambda _: [("return (",), ("return high - low",), ("pass",)])
+    engine = Knowing(lambda _: [("return (",), ("return high - low",), ("pass",)])
     measured = measure_repair(engine, tasks()[2:], None, seed=0, run=False)
     assert {one.got for one in measured} == {"return high - low"}
     assert all(one.exact for one in measured)
@@ -121,7 +94,7 @@ def test_holes_are_whole_lines_of_one_function() -> None:
         holes = [line.strip() for line in LINES if line.strip() not in shown]
         return [tuple(holes)]
 
-    measured = measure_holes(KnowingEngine(answer), tasks(), None, seed=0, run=True)
+    measured = measure_holes(Knowing(answer), tasks(), None, seed=0, run=True)
     assert [one.mode for one in measured] == ["jointly", "one after another"]
     assert [request.mode for request in asked] == ["holes", "infill"]
     assert asked[0].spans == asked[1].spans
