@@ -141,10 +141,6 @@ def _transport() -> Transport:
 
 def _flags(settings: RuntimeSettings) -> list[str]:
     """Return the flags that make a command's settings these."""
-    default = RuntimeSettings()
-    values = msgspec.structs.asdict(settings)
-    return [
-        f"--{name.replace('_', '-')}={value}"
-        for name, value in values.items()
-        if value != getattr(default, name)
-    ]
+    values, usual = map(msgspec.structs.asdict, (settings, RuntimeSettings()))
+    differing = {name: value for name, value in values.items() if value != usual[name]}
+    return [f"--{name.replace('_', '-')}={value}" for name, value in differing.items()]

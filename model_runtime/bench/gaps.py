@@ -33,12 +33,7 @@ MIN_LINES_BEFORE = 3
 
 
 class Cutter:
-    """Cuts gaps out of code.
-
-    Args:
-        tokenizer: counts.
-        tasks: whose code to cut; None takes the shipped ones.
-    """
+    """Cuts gaps out of the code of some tasks, the shipped ones if none are given."""
 
     def __init__(self, tokenizer: CodeTokenizer, tasks: Sequence[EvalTask] | None = None) -> None:
         #: What counts the tokens.

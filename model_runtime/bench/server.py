@@ -22,11 +22,7 @@ TEXT = "def celsius_to_kelvin(celsius):\n    return 0.0\n" * 50
 
 
 class Editor:
-    """As much of a language client as a measurement needs.
-
-    Args:
-        folder: the runtime's directory; none is started by what is measured here.
-    """
+    """As much of a language client as a measurement needs; its runtime's folder is told."""
 
     def __init__(self, folder: Path) -> None:
         self._process = subprocess.Popen(

@@ -81,6 +81,11 @@ def run_program(text: str, limits: RunLimits | None = None, language: str = "pyt
     return _read_report(said.decode(errors="replace"), nonce, child.returncode)
 
 
+def verdict_of(text: str, test: str, language: str = "python") -> Verdict:
+    """Say what a test makes of the text before it; see `run_program`."""
+    return run_program(f"{text}\n{test}\n", language=language).verdict
+
+
 def compiles(text: str) -> bool:
     """Say whether Python parses a text; it is not run."""
     return fault_at(text) is None

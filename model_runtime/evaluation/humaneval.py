@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from model_runtime.evaluation.base import Check, EvalTask
-from model_runtime.evaluation.execution import run_program
+from model_runtime.evaluation.execution import verdict_of
 from model_runtime.evaluation.rows import read_rows
 
 if TYPE_CHECKING:
@@ -55,18 +55,13 @@ def read_humaneval(path: Path) -> list[EvalTask]:
     ]
 
 
-def program(task: EvalTask, text: str) -> str:
-    """Lay out the program that a fill makes, with the benchmark's check at its end.
+def try_out(task: EvalTask, text: str) -> Verdict:
+    """Run the program that a fill makes, with the benchmark's check at its end.
 
     Raises:
         ValueError: the task has no check.
     """
     if task.check is None:
         raise ValueError(f"task {task.id} has no check")
-    check = task.check
-    return f"{task.complete(text)}\n{check.test}\ncheck({check.entry_point})\n"
-
-
-def try_out(task: EvalTask, text: str) -> Verdict:
-    """Run the program that a fill makes."""
-    return run_program(program(task, text)).verdict
+    test = f"{task.check.test}\ncheck({task.check.entry_point})"
+    return verdict_of(task.complete(text), test)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from model_runtime.errors import BadRequest
-from model_runtime.evaluation.execution import run_program
+from model_runtime.evaluation.execution import verdict_of
 from model_runtime.evaluation.rows import read_rows
 from model_runtime.protocol import Enclosing
 from model_runtime.text.trim import n_shared
@@ -66,8 +66,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
 
     def run(self, body: str) -> Verdict:
         """Say what the tests make of the function with another body."""
-        text = f"{self.prefix}{body}{self.suffix}\n{self.test}\n"
-        return run_program(text, language=self.language).verdict
+        return verdict_of(self.prefix + body + self.suffix, self.test, self.language)
 
 
 class _Row(msgspec.Struct):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from model_runtime.evaluation.execution import run_program
+from model_runtime.evaluation.execution import verdict_of
 from model_runtime.protocol import Enclosing, MaskSpan
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class HoleTask(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_sound(self) -> bool:
         """Whether the file as it was passes: two functions may get into each other's way."""
-        return run_program(f"{self.text}\n{self.test}\n", language=self.language).verdict == "pass"
+        return verdict_of(self.text, self.test, self.language) == "pass"
 
     def spans(self, chosen: Sequence[int]) -> tuple[str, tuple[MaskSpan, ...], str]:
         """Return the file around some of the holes, which are marked; the others are as they were.
@@ -86,8 +86,7 @@ class HoleTask(msgspec.Struct, frozen=True, kw_only=True):
         """Say what the tests make of the file with some holes filled."""
         before, spans, behind = self.spans(chosen)
         middle = "".join(text + span.following for text, span in zip(texts, spans, strict=True))
-        text = f"{before}{middle}{behind}\n{self.test}\n"
-        return run_program(text, language=self.language).verdict
+        return verdict_of(before + middle + behind, self.test, self.language)
 
 
 def make_holes(functions: Sequence[Function], n_tasks: int, seed: int = 0) -> list[HoleTask]:

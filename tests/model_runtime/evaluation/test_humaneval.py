@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from model_runtime.errors import BadRequest
-from model_runtime.evaluation.execution import run_program
-from model_runtime.evaluation.humaneval import program, read_humaneval
+from model_runtime.evaluation.humaneval import read_humaneval, try_out
 from model_runtime.evaluation.run import spread
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -42,9 +41,9 @@ def test_a_row_becomes_a_task_that_can_be_run(tmp_path: Path) -> None:
     (task,) = read_humaneval(write_rows(tmp_path / "rows.jsonl.gz", a_row()))
     assert (task.prefix, task.suffix) == ("def add(x, y):\n", "\n\nNAME = 'add'\n")
     assert task.single_line
-    assert run_program(program(task, "    return x + y")).verdict == "pass"
-    assert run_program(program(task, "    return x - y\n")).verdict == "fail"
-    assert run_program(program(task, "")).verdict == "error"
+    assert try_out(task, "    return x + y") == "pass"
+    assert try_out(task, "    return x - y\n") == "fail"
+    assert try_out(task, "") == "error"
 
 
 def test_a_single_line_fill_is_cut_after_its_first_line(tmp_path: Path) -> None:
@@ -84,6 +83,6 @@ def test_canonical_solutions_pass_and_empty_ones_do_not(path: Path, n_tasks: int
     tasks = read_humaneval(path)
     assert len(tasks) == n_tasks
     for task in spread(tasks, 12):
-        assert run_program(program(task, task.reference)).verdict == "pass", task.id
-    empty = [run_program(program(task, "")).verdict for task in spread(tasks, 6)]
+        assert try_out(task, task.reference) == "pass", task.id
+    empty = [try_out(task, "") for task in spread(tasks, 6)]
     assert empty.count("pass") <= 1
