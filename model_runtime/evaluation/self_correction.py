@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator, Sequence
 
-    from model_runtime.evaluation.journal import Journal
 MEASURED_NAME = "measured.json"
 
 _HEAD = """# Self-correction in numbers
@@ -142,8 +141,8 @@ def _fills(arguments: argparse.Namespace, measured: Measured) -> Measured:
                 tasks = spread(read_humaneval(file), arguments.limit)
                 if not stage.is_for_lines and all(task.single_line for task in tasks):
                     continue
-                settings = msgspec.structs.asdict(stage)
-                journal = _journal(arguments, f"{name} {stage.name}", Outcome, **settings)
+                depends = _depends(arguments) | msgspec.structs.asdict(stage)
+                journal = journal_of(arguments, f"{name} {stage.name}", depends, Outcome)
                 filler = EditorFiller(engine, stage)
                 outcomes = evaluate(tasks, filler, seed=seed, journal=journal)
                 before = first.setdefault(name, outcomes)
@@ -155,7 +154,7 @@ def _fills(arguments: argparse.Namespace, measured: Measured) -> Measured:
 def _of_lines(arguments: argparse.Namespace, measured: Measured, part: str) -> Measured:
     kind, names, measure = OF_LINES[part]
     tasks, seed, limit = read_humaneval(arguments.file[0]), arguments.seed, getattr(arguments, part)
-    journal = _journal(arguments, part, kind, *names)
+    journal = journal_of(arguments, part, _depends(arguments), kind, *names)
     with engine_of(arguments, "local") as engine:
         found = measure(engine, tasks, limit, seed=seed, run=True, journal=journal)
         machine = describe_machine(engine)
@@ -169,12 +168,9 @@ OF_LINES: dict[str, tuple[type[Any], tuple[str, str], Callable[..., Sequence[Any
 }
 
 
-def _journal(
-    arguments: argparse.Namespace, name: str, kind: type[Any], *names: str, **settings: Any
-) -> Journal[Any]:
-    """Open a part's journal; a measurement of fewer tasks can be gone on with."""
-    depends = {"seed": arguments.seed, "settings": flags_of(arguments)} | settings
-    return journal_of(arguments, name, depends, kind, *names)
+def _depends(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what a measurement depends on; one of fewer tasks can be gone on with."""
+    return {"seed": arguments.seed, "settings": flags_of(arguments)}
 
 
 def page(measured: Measured) -> str:

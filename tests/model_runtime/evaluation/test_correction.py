@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import TYPE_CHECKING, ClassVar
 
+import msgspec
 import pytest
 
+from model_runtime.__main__ import main
+from model_runtime.engines import ENGINES
+from model_runtime.engines.scripted import ScriptedEngine
 from model_runtime.evaluation.base import EvalTask
 from model_runtime.evaluation.correction import (
     STAGES,
@@ -19,8 +24,11 @@ from model_runtime.evaluation.metrics import judge
 from model_runtime.evaluation.modes import Filled, Repaired
 from model_runtime.evaluation.self_correction import Measured, of_other_benchmarks, page
 from model_runtime.protocol import Alternative, Finished, Usage
+from model_runtime.settings import RuntimeSettings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from model_runtime.engines.base import CancelToken, EngineDescription, Listener
     from model_runtime.evaluation.base import Verdict
     from model_runtime.protocol import InfillRequest
@@ -177,3 +185,27 @@ def test_the_page_tells_of_what_was_measured() -> None:
     ):
         assert words in whole
     assert "## Repair" not in page(Measured())
+
+
+def test_every_part_is_measured_and_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each stage of single lines has its row; what was kept makes the same page."""
+    script, file = tmp_path / "script.json", tmp_path / "lines.jsonl.gz"
+    script.write_text('{"replies": [{"texts": ["    return x + y"]}]}')
+    engine = ScriptedEngine(RuntimeSettings(script=str(script)))
+    monkeypatch.setattr(ENGINES, "load", lambda _name: lambda _settings: engine)
+    row = {
+        "task_id": "SingleLineInfilling/HumanEval/53/L0", "entry_point": "add", "suffix": "",
+        "prompt": "def add(x, y):\n", "canonical_solution": "    return x + y\n",
+        "test": "def check(candidate):\n    assert candidate(2, 3) == 5\n",
+    }  # fmt: skip
+    file.write_bytes(gzip.compress(msgspec.json.encode(row)))
+    words = ["eval", "self-correction", str(file), "--out", str(tmp_path / "out")]
+    assert main(words) == 0
+    written = (tmp_path / "out" / "self-correction.md").read_text("utf-8")
+    for stage in STAGES:
+        assert (f"| {stage.name} | 1 | 100.0%" in written) == stage.is_for_lines
+    assert "| clean | 1 |" in written
+    assert main([*words, "--resume"]) == 0
+    assert (tmp_path / "out" / "self-correction.md").read_text("utf-8") == written
