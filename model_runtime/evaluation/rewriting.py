@@ -1,6 +1,6 @@
 """`remask eval rewriting`: instructions on selected code, checked by program.
 
-Each task of `rewriting_tasks` is asked for at several strengths, and once with alternatives to
+Each task of `rewriting_kinds` is asked for at several strengths, and once with alternatives to
 choose from. It is done where what was asked for shows in the tree and the function still passes its
 tests.
 """
@@ -21,7 +21,7 @@ from model_runtime.evaluation.execution import run_program
 from model_runtime.evaluation.metrics import rate
 from model_runtime.evaluation.pack import read_pack
 from model_runtime.evaluation.report import table, write_outcomes
-from model_runtime.evaluation.rewriting_tasks import make_tasks
+from model_runtime.evaluation.rewriting_kinds import make_tasks
 from model_runtime.evaluation.run import describe_machine, described, engine_of, journal_of, spread
 from model_runtime.protocol import InfillRequest, MaskSpan
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from model_runtime.engines.base import Engine
     from model_runtime.evaluation.rewriting_tasks import Task
 
-N_OF_KIND = 20
+N_OF_KIND = 12
 #: Strength and number of alternatives.
 WAYS = ((0.3, 1), (0.6, 1), (1.0, 1), (1.0, 4))
 
@@ -58,6 +58,7 @@ class Rewritten(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     kind: str
+    scope: str
     strength: float
     n_alternatives: int
     before: str
@@ -100,6 +101,7 @@ def rewrite(
     return Rewritten(
         id=task.id,
         kind=task.kind,
+        scope=task.scope,
         strength=strength,
         n_alternatives=n_alternatives,
         before=task.text,
@@ -128,7 +130,11 @@ def page(rewritten: Sequence[Rewritten], machine: dict[str, str], date: str) -> 
     # Of the ways with one result the strongest: alternatives are another question.
     strength = max(one.strength for one in rewritten)
     chosen = [one for one in rewritten if (one.strength, one.n_alternatives) == (strength, 1)]
-    kinds = [(str(kind), *_cells(ones)) for (kind,), ones in _grouped(chosen, "kind").items()]
+    kinds = [
+        (f"{kind}, {scope}", *_cells(ones))
+        for (scope, kind), ones in _grouped(chosen, "scope", "kind").items()
+    ]
+    scopes = [(f"{scope}", *_cells(ones)) for (scope,), ones in _grouped(chosen, "scope").items()]
     return "".join(
         [
             _HEAD,
@@ -136,7 +142,7 @@ def page(rewritten: Sequence[Rewritten], machine: dict[str, str], date: str) -> 
             _WORDS,
             f"\n## By strength\n\n{table(('strength', *_COLUMNS), rows, _RULE)}",
             f"\n## By what was asked for, strength {strength:g}\n\n",
-            table(("", *_COLUMNS), kinds, _RULE),
+            table(("", *_COLUMNS), [*scopes, *kinds], _RULE),
         ]
     )
 

@@ -94,13 +94,15 @@ class BegunTask(_Task):
 
     Args:
         begun: its head, and what else stands in it up to the span.
+        selection: what stands in it from there on and is to be rewritten; empty to write anew.
     """
 
     begun: str
+    selection: str = ""
 
     @property
     def _code(self) -> str:
-        return self.begun
+        return self.begun + self.selection
 
 
 class ChatTemplate:
@@ -131,6 +133,8 @@ class ChatTemplate:
 
     def begin(self, task: BegunTask) -> list[int]:
         """Return the prompt [n] whose continuation is what the function goes on with."""
+        if task.selection:
+            return self._lay_out(_SYSTEM, _changing(task), task, begun=task.begun)
         lead = _LEAD.format(_called(task).replace("self-contained ", "")) + "\n"
         return self._lay_out(_ASSISTANT, _opening(task), task, lead, task.begun)
 
@@ -209,6 +213,11 @@ def _opening(task: BegunTask) -> str:
         behind = task.after.strip("\n")
         pieces.append(f"The file goes on with:\n{task.fence}\n{behind}\n{task.fence}")
     return "\n\n".join([*pieces, task.instruction]).rstrip()
+
+
+def _changing(task: BegunTask) -> str:
+    whole = f"{task.before}{task.begun}{task.selection}{task.after}".strip("\n").rstrip()
+    return f"Rewrite this code:\n{task.block(whole)}\n\n{task.instruction}"
 
 
 def _called(task: BegunTask) -> str:

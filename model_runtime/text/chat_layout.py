@@ -6,13 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from model_runtime.text.chat import BegunTask, ChatTask
-from model_runtime.text.ending import ending_at, ending_of_body
+from model_runtime.text.ending import ending_at, ending_in, ending_of_body
 from model_runtime.text.laid_out import Frame
 from model_runtime.text.markers import without_markers
+from model_runtime.text.syntax import syntax_of
 from model_runtime.text.window import SUFFIX_SHARE, head, tail
 
 if TYPE_CHECKING:
-    from model_runtime.protocol import Enclosing, InfillRequest, MaskSpan
+    from model_runtime.protocol import InfillRequest, MaskSpan
     from model_runtime.text.chat import ChatTemplate
     from model_runtime.text.tokenizer import CodeTokenizer
 
@@ -42,38 +43,55 @@ class ChatLayout:
 
     def begin(
         self,
-        where: Enclosing,
+        span: MaskSpan,
         request: InfillRequest,
         prefix: str,
         suffix: str,
         half: str,
         opening: str,
     ) -> Frame | None:
-        """Return the chat prompt whose answer is begun with the function's head; None for no room.
+        """Return the chat prompt whose answer is begun with what stands before a span.
+
+        None where there is no room, or no place to begin at: neither a function around the span
+        nor the file's beginning near.
 
         Args:
-            where: the function.
+            span: what it is in, and, to rewrite, what stands there.
             request: what the user wants.
             prefix: the file up to the span.
             suffix: the file behind it.
             half: see `LaidOut`.
             opening: see `LaidOut`.
         """
-        encode = self._tokenizer.encode
-        head_at = prefix.rfind("\n", 0, len(prefix) - where.n_before) + 1
+        encode, where = self._tokenizer.encode, span.enclosing
+        head_at = prefix.rfind("\n", 0, len(prefix) - (where.n_before if where else 0)) + 1
         at = self._start_of_answer(prefix, head_at)
-        closing, after = suffix[: where.n_behind], suffix[where.n_behind :]
+        if where is None and at:
+            return None
+        n_behind = where.n_behind if where else 0
+        closing, after = suffix[:n_behind], suffix[n_behind:]
         # The blanks before a text belong to its first token.
         blanks = "" if half else prefix[len(prefix.rstrip(" \t")) :]
         begun = prefix[at:].removesuffix(half or blanks)
-        n_told = 2 * len(encode(begun)) + len(encode(request.instruction))
+        shown = without_markers(span.text, request.hole_marker)
+        is_change = request.mode == "rewrite" and shown.strip()
+        selection = f"{blanks}{shown}{closing}" if is_change else ""
+        n_told = 2 * len(encode(begun)) + len(encode(selection + request.instruction))
         before, after = self._told(prefix[:at], after, n_told)
         task = BegunTask(
-            request.instruction.strip(), _label(request.language), before, after, begun=begun
+            request.instruction.strip(),
+            _label(request.language),
+            before,
+            after,
+            begun=begun,
+            selection=selection,
         )
         ending = ending_at(f"\n{task.fence}")
-        if where.is_body:
+        if where and where.is_body:
             ending = ending_of_body(prefix[head_at:], task.fence)
+        elif is_change:
+            syntax = syntax_of(request.language, request.path, prefix + suffix)
+            ending = ending_in(prefix, suffix, syntax, span.text, f"\n{task.fence}")
         end = encode(f"{closing.rstrip()}\n{task.fence}")
         context = self._chat.begin(task)
         # What begins the answer is said twice: before it, and in it.

@@ -71,8 +71,15 @@ def _first_shown(found: list[tuple[int, int]]) -> tuple[int, int]:
 
 def ending_at(*stops: str) -> Ending:
     """Return the ending before the first of some strings."""
-    pattern = re.compile("|".join(map(re.escape, stops)))
-    return Ending((lambda text, _: found.span() if (found := pattern.search(text)) else None,))
+    return Ending(tuple(map(_before, stops)))
+
+
+def _before(stop: str) -> Rule:
+    def find(text: str, _: bool) -> Found:  # noqa: FBT001
+        at = text.find(stop)
+        return (at, at + len(stop)) if at >= 0 else None
+
+    return find
 
 
 def ending_of_body(begun: str, fence: str) -> Ending:
@@ -106,7 +113,7 @@ def line_ending(prefix: str, suffix: str, syntax: Syntax) -> Ending:
     return Ending([at_line_end, *here.rules], here.firm)
 
 
-def ending_in(prefix: str, suffix: str, syntax: Syntax, also: str = "") -> Ending:
+def ending_in(prefix: str, suffix: str, syntax: Syntax, also: str = "", *stops: str) -> Ending:
     """Return the ending of a span of several lines between two parts of a file.
 
     Args:
@@ -114,6 +121,7 @@ def ending_in(prefix: str, suffix: str, syntax: Syntax, also: str = "") -> Endin
         suffix: the file behind it.
         syntax: the file's language's.
         also: what else may be said as often as it stands there: the text before an edit.
+        stops: strings before which it ends, too.
     """
     here = Place(prefix, suffix, syntax, also)
-    return Ending(here.rules, here.firm)
+    return Ending((*here.rules, *map(_before, stops)), here.firm)

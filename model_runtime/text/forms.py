@@ -31,11 +31,13 @@ class Forms:
     Args:
         plain: where a span is to be filled or rewritten, and no word is said.
         in_words: where the user says in words what is wanted; else `asked`.
+        changed: the same, where what stands there is shown and rewritten; else `asked`.
         judged: where what stands there is judged or repaired.
     """
 
     plain: Mapping[Kind, Form] = field(default_factory=dict)
     in_words: Mapping[Kind, Form] = field(default_factory=dict)
+    changed: Mapping[Kind, Form] = field(default_factory=dict)
     judged: Mapping[Kind, Form] = field(default_factory=dict)
     #: Every span's, for a model that can be told in no other way what follows.
     always: Form | None = None
@@ -51,7 +53,8 @@ class Forms:
         if request.mode not in WRITING:
             return self.judged.get(kind, "fim")
         if request.instruction.strip():
-            return self.in_words.get(kind, "asked")
+            is_change = request.mode == "rewrite" and span.text.strip()
+            return (self.changed if is_change else self.in_words).get(kind, "asked")
         return self.plain.get(kind, "fim")
 
 

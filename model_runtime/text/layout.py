@@ -189,11 +189,13 @@ class CanvasLayout:
                 " or take an instruct model such as the default one"
             )
         form = self.form_of(request, span)
-        if form == "begun" and self.chat and span.enclosing:
+        if form == "begun" and self.chat:
             lead = self.lead(request, span, prefix, suffix)
-            begun = self.chat.begin(span.enclosing, request, prefix, suffix, *lead)
+            begun = self.chat.begin(span, request, prefix, suffix, *lead)
             if begun is not None:
                 return begun
+            # What was said in words is not lost.
+            form = "asked" if request.instruction.strip() else "fim"
         if form == "asked" and self.chat:
             n_text = len(self._encode_text(span.text, request.mode))
             return self.chat.ask(request, span, prefix, suffix, n_text)

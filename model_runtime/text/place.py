@@ -33,6 +33,8 @@ _ANGLE = re.compile(r"[-=]>|[<>]")
 _WORD = re.compile(r"\w+")
 #: What may turn out to be a longer mark: of a string, a comment, a fence.
 _PARTS_OF_MARKS = " \t\n\"'`*/-#=]}\\"
+#: As much of a line as has to be there to say whether it goes on with a statement.
+_TELLS = re.compile(r"\w+\W|\W{2}.")
 _LAST_WORD = re.compile(r"\w*\Z")
 
 
@@ -144,8 +146,9 @@ class Place:
                 continue
             if scanned.own_at(at - 1) or scanned.is_text(at - 1):
                 continue
-            line = text[at:].partition("\n")
-            if not is_whole and not line[1] and not re.match(r"\w+\W|\W{2}.", line[0]):
+            line, line_end, _ = text[at:].partition("\n")
+            tells = _TELLS.match(line)
+            if not is_whole and not line_end and not tells:
                 return None
             start = found.start() if pending is None else pending
             if self._syntax.comment.match(text, at):
@@ -153,7 +156,8 @@ class Place:
             elif self._goes_on_with(text, at, found.group(2)):
                 pending = None
             else:
-                return start, min(len(text), at + max(3, len(_word(line[0])) + 1))
+                n_told = max(3, tells.end()) if tells else len(line) + 1
+                return start, min(len(text), at + n_told)
         return None
 
     def fences(self, text: str, _: bool) -> Found:  # noqa: FBT001

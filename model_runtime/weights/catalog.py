@@ -91,7 +91,12 @@ _MODELS = (
             ),
         ),
         # Without words bodies begun passed no more tests than bodies filled (17 and 19 of 30).
-        forms=Forms(in_words={"body": "begun"}),
+        # Asked, it did what was said of 13 of 39 bodies and broke 10; begun, 17 and 1. Of lines 2
+        # of 26 and 7 broken, and 5 and none (`remask eval rewriting`, every second function).
+        forms=Forms(
+            in_words={"body": "begun"},
+            changed={"line": "begun", "lines": "begun", "body": "begun"},
+        ),
     ),
 )
 

@@ -11,10 +11,12 @@ from support.knowing import Knowing
 
 from model_runtime.evaluation.pack import read_pack
 from model_runtime.evaluation.rewriting import page, rewrite
-from model_runtime.evaluation.rewriting_tasks import KINDS, Task, make_tasks
+from model_runtime.evaluation.rewriting_kinds import KINDS, make_tasks
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from model_runtime.evaluation.rewriting_tasks import Task
 
 
 FUNCTIONS = {
@@ -97,7 +99,8 @@ def saying(*texts: str) -> Knowing:
 
 def test_there_is_a_task_of_each_kind(tasks: list[Task]) -> None:
     """Its file parses, and what is asked for is not there yet."""
-    assert [task.kind for task in tasks] == list(KINDS) == list(DONE)
+    assert list(dict.fromkeys(task.kind for task in tasks)) == list(KINDS) == list(DONE)
+    assert {task.scope for task in tasks} == {"body", "lines", "head"}
     for task in tasks:
         tree = task.tree(task.text)
         assert tree is not None
@@ -106,7 +109,7 @@ def test_there_is_a_task_of_each_kind(tasks: list[Task]) -> None:
 
 def test_what_is_done_counts_and_what_is_left_or_broken_does_not(tasks: list[Task]) -> None:
     """By the tree, by the tests, and by the rest of the tree."""
-    for task in tasks:
+    for task in [task for task in tasks if task.scope != "lines"]:
         done, more = DONE[task.kind]
         (result,) = rewrite(saying(done), task, 1.0, 1, 0).results
         assert (result.is_done, result.is_only) in [(True, True), (True, None)], task.kind
@@ -117,6 +120,16 @@ def test_what_is_done_counts_and_what_is_left_or_broken_does_not(tasks: list[Tas
             assert (result.is_done, result.is_only) == (True, False), task.kind
         (broken,) = rewrite(saying("return ("), task, 1.0, 1, 0).results
         assert (broken.is_done, broken.verdict) == (False, "error"), task.kind
+
+
+def test_of_lines_those_are_selected_that_hold_what_is_to_be_changed(tasks: list[Task]) -> None:
+    """And no more."""
+    lines = {task.kind: task.text for task in tasks if task.scope == "lines"}
+    assert lines == {
+        "comprehension to loop": "ys = [x for x in xs if x % 2 == 0]",
+        "no augmented assignment": "for x in xs:\n        n += x",
+        "conditional to if": "s = 1 if x > 0 else -1",
+    }
 
 
 def test_it_is_asked_as_an_editor_asks(tasks: list[Task]) -> None:

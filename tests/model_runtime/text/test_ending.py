@@ -66,6 +66,7 @@ def test_a_fill_ends_before_what_is_none_of_it(
 
 
 @given(prefix=texts(), suffix=texts(), said=texts(), name=st.sampled_from(LANGUAGES))
+@example(prefix=" ", suffix="", said="\n\\b1\n", name="")
 @settings(deadline=None)
 def test_nothing_said_later_moves_an_end(prefix: str, suffix: str, said: str, name: str) -> None:
     """So a span can be closed while the rest of its canvas is still open."""

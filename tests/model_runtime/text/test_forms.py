@@ -13,7 +13,11 @@ from model_runtime.text.forms import Forms
 from model_runtime.text.layout import CanvasLayout
 
 #: A base that goes on best with a body behind its own head.
-FORMS = Forms(plain={"body": "begun"}, in_words={"body": "begun"})
+FORMS = Forms(
+    plain={"body": "begun"},
+    in_words={"body": "begun"},
+    changed={"lines": "begun", "body": "begun"},
+)
 LAYOUT = CanvasLayout(FimTemplate(tokenizer()), 4096, forms=FORMS)
 HEAD = "def f(x):\n    '''Return x.'''\n    "
 BODY = MaskSpan(text="pass", enclosing=Enclosing(n_before=len(HEAD), n_behind=0, is_body=True))
@@ -43,6 +47,9 @@ def prompt(request: InfillRequest, text: str | None = None) -> str:
         ({"spans": (MaskSpan(),)}, "fim"),
         ({"spans": (MaskSpan(),), "instruction": "do it"}, "asked"),
         ({"spans": (MaskSpan(single_line=True),), "instruction": "do it"}, "asked"),
+        ({"spans": (MaskSpan(text="x"),), "instruction": "do it", "mode": "rewrite"}, "begun"),
+        ({"spans": (MaskSpan(text=" "),), "instruction": "do it", "mode": "rewrite"}, "asked"),
+        ({"spans": (MaskSpan(text="x"),), "instruction": "do it"}, "asked"),
     ],
 )
 def test_the_form_suits_the_span(fields: dict[str, object], form: str) -> None:
@@ -88,6 +95,56 @@ def test_a_head_that_has_no_room_twice_is_not_begun_with() -> None:
     asked = request(head, "\n", spans=(span,))
     laid_out = LAYOUT.lay_out(asked, span, asked.prefix, asked.suffix)
     assert LAYOUT.template.suffix_id in laid_out.context
+
+
+def test_what_is_to_be_changed_is_shown_where_it_stands() -> None:
+    """The answer begins with what stands before it, and nothing of it stands there yet."""
+    asked = request(mode="rewrite", instruction="Be quick.")
+    told, _, answer = prompt(asked, text="pass").rpartition("```python\n")
+    assert f"```python\n{HEAD}pass\n\n\ny = 1\n```\n\nBe quick." in told
+    assert HEAD.rstrip(" ") == answer
+
+
+LINES = MaskSpan(text="x += 1\n    x += 2")
+
+
+def test_lines_end_where_the_files_next_line_begins() -> None:
+    """And where the function does."""
+    head, tail = "def f(x):\n    ", "\n    return x\n"
+    where = Enclosing(n_before=len(head), n_behind=len(tail))
+    span = msgspec.structs.replace(LINES, enclosing=where)
+    asked = request(head, tail, spans=(span,), mode="rewrite", instruction="Once.")
+    laid_out = LAYOUT.lay_out(asked, span, asked.prefix, asked.suffix, text=span.text)
+    for behind in ("\n    return x\n```", "\n\n\ndef g(x):\n    pass\n", "\n```\nThis adds"):
+        token_ids = LAYOUT.template.tokenizer.encode(f"    x += 3{behind}")
+        canvas = laid_out.resumed(token_ids, 0)
+        canvas.canvas.committed[:] = True
+        assert LAYOUT.reader.read(canvas).text == "x += 3"
+
+
+def test_outside_of_a_function_the_answer_begins_where_the_file_does() -> None:
+    """Where that is not far; else it is asked for by itself."""
+    near = prompt(
+        request("x = 0\n", "\ny = 1\n", spans=(LINES,), mode="rewrite", instruction="Once."),
+        text=LINES.text,
+    )
+    assert near.endswith("```python\nx = 0\n")
+    far = prompt(
+        request("x = 0\n" * SHORT, "\n", spans=(LINES,), mode="rewrite", instruction="Once."),
+        text=LINES.text,
+    )
+    assert "Rewrite this code:\n```python\nx += 1" in far
+    assert far.endswith("```python\n")
+
+
+def test_words_are_not_lost_where_there_is_no_room_to_begin_the_answer() -> None:
+    """The function is too long to be said twice: the body is asked about by itself."""
+    head = "def f(x):\n" + "    x = x + 1\n" * 200 + "    "
+    where = Enclosing(n_before=len(head), n_behind=0, is_body=True)
+    span = MaskSpan(text="pass", enclosing=where)
+    for mode in ("infill", "rewrite"):
+        asked = request(head, "\n", spans=(span,), mode=mode, instruction="Be quick.")
+        assert "Be quick." in prompt(asked)
 
 
 def test_of_a_long_file_the_answer_begins_with_the_function() -> None:
