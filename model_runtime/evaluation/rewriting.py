@@ -8,7 +8,6 @@ tests.
 from __future__ import annotations
 
 import statistics
-import time
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -17,12 +16,12 @@ import msgspec
 
 from model_runtime.evaluation.asking import ask
 from model_runtime.evaluation.base import Verdict
-from model_runtime.evaluation.execution import run_program
-from model_runtime.evaluation.metrics import rate
+from model_runtime.evaluation.execution import verdict_of
+from model_runtime.evaluation.metrics import grouped, share
 from model_runtime.evaluation.pack import read_pack
 from model_runtime.evaluation.report import table, write_outcomes
 from model_runtime.evaluation.rewriting_kinds import make_tasks
-from model_runtime.evaluation.run import describe_machine, described, engine_of, journal_of, spread
+from model_runtime.evaluation.run import described, session, spread, today
 from model_runtime.protocol import InfillRequest, MaskSpan
 
 if TYPE_CHECKING:
@@ -72,19 +71,16 @@ def main(arguments: argparse.Namespace) -> str:
     functions = list(chain.from_iterable(map(read_pack, arguments.file)))
     python = [one for one in functions if one.language == "python"]
     tasks = spread(make_tasks(python, N_OF_KIND), arguments.limit)
-    with engine_of(arguments, "local") as engine:
-        machine = describe_machine(engine)
-        settings = machine | {"seed": str(arguments.seed)}
-        keys = ("id", "strength", "n_alternatives")
-        journal = journal_of(arguments, "rewriting", settings, Rewritten, *keys)
+    keys = ("id", "strength", "n_alternatives")
+    seed = arguments.seed
+    with session(arguments, Rewritten, *keys, seed=str(seed)) as (engine, machine, journal):
         rewritten = [
-            journal.once((task.id, *way), partial(rewrite, engine, task, *way, arguments.seed))
+            journal.once((task.id, *way), partial(rewrite, engine, task, *way, seed))
             for task in tasks
             for way in WAYS
         ]
-    date = time.strftime("%Y-%m-%d")
-    write_outcomes(arguments.out / "rewriting.json", machine, date, rewritten)
-    return page(rewritten, machine, date)
+    write_outcomes(arguments.out / "rewriting.json", machine, today(), rewritten)
+    return page(rewritten, machine, today())
 
 
 def rewrite(
@@ -114,27 +110,29 @@ def _result(task: Task, text: str) -> Result:
     tree = task.tree(text)
     if tree is None:
         return Result(text=text, shows=False, is_only=False, verdict="error")
-    program = f"{task.prefix}{text}{task.suffix}\n{task.function.test}\n"
     return Result(
         text=text,
         shows=task.is_done(tree),
         is_only=task.is_only(tree),
-        verdict=run_program(program).verdict,
+        verdict=verdict_of(f"{task.prefix}{text}{task.suffix}", task.function.test),
     )
 
 
 def page(rewritten: Sequence[Rewritten], machine: dict[str, str], date: str) -> str:
     """Return the page, in Markdown."""
-    ways = _grouped(rewritten, "strength", "n_alternatives")
+    ways = grouped(rewritten, lambda one: (one.strength, one.n_alternatives))
     rows = [(_way(*way), *_cells(ones)) for way, ones in ways.items()]
     # Of the ways with one result the strongest: alternatives are another question.
     strength = max(one.strength for one in rewritten)
     chosen = [one for one in rewritten if (one.strength, one.n_alternatives) == (strength, 1)]
     kinds = [
-        (f"{kind}, {scope}", *_cells(ones))
-        for (scope, kind), ones in _grouped(chosen, "scope", "kind").items()
+        (name, *_cells(ones))
+        for groups in (
+            grouped(chosen, lambda one: one.scope),
+            grouped(chosen, lambda one: f"{one.kind}, {one.scope}"),
+        )
+        for name, ones in groups.items()
     ]
-    scopes = [(f"{scope}", *_cells(ones)) for (scope,), ones in _grouped(chosen, "scope").items()]
     return "".join(
         [
             _HEAD,
@@ -142,7 +140,7 @@ def page(rewritten: Sequence[Rewritten], machine: dict[str, str], date: str) -> 
             _WORDS,
             f"\n## By strength\n\n{table(('strength', *_COLUMNS), rows, _RULE)}",
             f"\n## By what was asked for, strength {strength:g}\n\n",
-            table(("", *_COLUMNS), [*scopes, *kinds], _RULE),
+            table(("", *_COLUMNS), kinds, _RULE),
         ]
     )
 
@@ -166,14 +164,7 @@ _COLUMNS = ("tasks", "done", "shows", "passing", "the same", "nothing else", "s"
 _RULE = "|---|---:|---:|---:|---:|---:|---:|---:|"
 
 
-def _grouped(ones: Sequence[Rewritten], *names: str) -> dict[tuple[object, ...], list[Rewritten]]:
-    groups: dict[tuple[object, ...], list[Rewritten]] = {}
-    for one in ones:
-        groups.setdefault(tuple(getattr(one, name) for name in names), []).append(one)
-    return groups
-
-
-def _way(strength: object, n_alternatives: object) -> str:
+def _way(strength: float, n_alternatives: int) -> str:
     return f"{strength}" if n_alternatives == 1 else f"{strength}, one of {n_alternatives}"
 
 
@@ -182,19 +173,15 @@ def _cells(ones: Sequence[Rewritten]) -> tuple[str, ...]:
         next((result for result in one.results if result.is_done), one.results[0]) for one in ones
     ]
     known = [one.is_only for one in best if one.is_done and one.is_only is not None]
-    n_same = sum(one.results[0].text == one.before for one in ones)
-    n = len(ones)
+    shares = (
+        share(one.is_done for one in best),
+        share(one.shows for one in best),
+        share(one.verdict == "pass" for one in best),
+        share(one.results[0].text == one.before for one in ones),
+    )
     return (
-        str(n),
-        *(
-            rate(count, of).percent()
-            for count, of in (
-                (sum(one.is_done for one in best), n),
-                (sum(one.shows for one in best), n),
-                (sum(one.verdict == "pass" for one in best), n),
-                (n_same, n),
-            )
-        ),
-        rate(sum(known), len(known)).percent() if known else "-",
+        str(len(ones)),
+        *(each.percent() for each in shares),
+        share(known).percent() if known else "-",
         f"{statistics.median(one.seconds for one in ones):.1f}",
     )
