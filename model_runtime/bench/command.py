@@ -46,6 +46,7 @@ PARTS = {
 EXTRA = {
     "size": ("model_runtime.bench.size", "a base of 1.5B at full size; takes 5 GB of disk"),
     "whole": ("model_runtime.bench.whole", "a family that sees the file, 0.5B at full size"),
+    "kernels": ("model_runtime.bench.kernels", "linear maps of 8 and 4 bits, of several libraries"),
     "gpu": ("model_runtime.bench.gpu", "an accelerator, all that matters once; also --gpu"),
 }
 REPEAT = 3
