@@ -62,7 +62,7 @@ def _reason(device: torch.device) -> str:
     if chosen is None:
         return "none of torch's int8 kernels computes right here"
     kind = type(chosen).__name__
-    more = "; int4 has kernels as well" if int4.has_kernels() else ""
+    more = "; int4 has kernels as well" if int4.kernel() else ""
     return (
         f"tried out: torch's {kind} kernels for int8 are exact here, with weights of "
         f"{chosen.weight_bits} bits{more}; torch finds no accelerator"

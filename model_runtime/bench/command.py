@@ -47,6 +47,7 @@ PARTS = {
 EXTRA = {
     "size": ("size", "a base of 1.5B at full size; takes 5 GB of disk"),
     "whole": ("whole", "a family that sees the file, 0.5B at full size"),
+    "kernels": ("kernels", "linear maps of 8 and 4 bits, of several libraries"),
     "gpu": ("gpu", "an accelerator, all that matters once; also --gpu"),
 }
 #: What the command's own options are where they are not given.

@@ -1,22 +1,86 @@
-"""Linear maps with weights of 4 bits on a processor: for models that would not fit otherwise.
+"""Linear maps with weights of 4 bits on a processor: half the bytes of int8.
 
-Each run of 32 weights shares a scale; activations are rounded to 8 bits with one scale a row, so a
-row's result does not depend on its neighbours. The kernels are torch's own: KleidiAI's on ARM,
-where they are the fastest there are; elsewhere plain code, which saves memory and no time.
+Each run of 32 weights shares a scale. Which kernels do it is chosen once, the fastest of torch's
+own for one row that compute right here; a row's result does not depend on its neighbours:
+
+    Dynamic   activations rounded to 8 bits with one scale a row. KleidiAI's on ARM; plain code
+              elsewhere, which saves memory and takes many times as long as int8
+    Packed    activations and results in bf16, sums in float32; x86 has code for it with AVX2 and
+              AVX-512. For one row faster than int8, for many far slower
+
+`remask bench --only kernels` compares them.
 """
 
 from __future__ import annotations
 
+import time
 from functools import cache
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from model_runtime.errors import ModelLoadFailed
 
 #: Weights that share a scale.
 GROUP = 32
 _ZERO, _LARGEST = 8, 7
+#: Outputs of a packed weight come in so many.
+_STEP = 16
+
+
+class Kernel(Protocol):
+    """One library's product of rows and a packed weight."""
+
+    def pack(self, codes: Tensor, scale: Tensor) -> Any:
+        """Bring a weight into the kernel's own order; see `Int4Linear`."""
+
+    def product(self, packed: Any, x: Tensor, n_out: int) -> Tensor:
+        """Multiply rows [n, n_in] of float32; return [n, n_out] float32."""
+
+
+class Dynamic:
+    """See the module."""
+
+    def pack(self, codes: Tensor, scale: Tensor) -> Tensor:
+        """See `Kernel.pack`."""
+        packed: Tensor = torch.ops.aten._dyn_quant_pack_4bit_weight(  # noqa: SLF001  # an operator
+            codes.contiguous(), scale.bfloat16().contiguous(), None, GROUP, 2 * codes.shape[1],
+            len(codes),
+        )  # fmt: skip
+        return packed
+
+    def product(self, packed: Tensor, x: Tensor, n_out: int) -> Tensor:
+        """See `Kernel.product`."""
+        y: Tensor = torch.ops.aten._dyn_quant_matmul_4bit(  # noqa: SLF001  # an operator
+            x.contiguous(), packed, GROUP, x.shape[1], n_out
+        )
+        return y
+
+
+class Packed:
+    """See the module."""
+
+    def pack(self, codes: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Kernel.pack`."""
+        n_more = -len(codes) % _STEP
+        both = torch.stack((codes & 15, codes >> 4), dim=-1).flatten(1).int()
+        packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(  # noqa: SLF001  # an operator
+            functional.pad(both, (0, 0, 0, n_more), value=_ZERO), 1
+        )
+        scale = functional.pad(scale, (0, 0, 0, n_more))
+        # Of each group: its scale, and what the middle code stands for.
+        scales = torch.stack((scale, torch.zeros_like(scale)), dim=-1).transpose(0, 1)
+        return packed, scales.bfloat16().contiguous()
+
+    def product(self, packed: tuple[Tensor, Tensor], x: Tensor, n_out: int) -> Tensor:
+        """See `Kernel.product`."""
+        weight, scales = packed
+        y: Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(  # noqa: SLF001  # an operator
+            x.bfloat16().contiguous(), weight, GROUP, scales
+        )
+        return y[:, :n_out].float()
 
 
 class Int4Linear:
@@ -32,21 +96,18 @@ class Int4Linear:
     """
 
     def __init__(self, codes: Tensor, scale: Tensor, bias: Tensor | None = None) -> None:
-        if not has_kernels():
+        chosen = kernel()
+        if chosen is None:
             raise ModelLoadFailed(
                 "this processor, or this torch, has no kernels for int4; set precision = int8"
             )
-        self._n_out, self._n_in = len(codes), 2 * codes.shape[1]
-        self._packed: Tensor = torch.ops.aten._dyn_quant_pack_4bit_weight(  # noqa: SLF001  # an operator
-            codes.contiguous(), scale.bfloat16().contiguous(), None, GROUP, self._n_in, self._n_out
-        )
+        self._kernel, self._n_out = chosen, len(codes)
+        self._packed = chosen.pack(codes, scale)
         self._bias = bias
 
     def __call__(self, x: Tensor) -> Tensor:
         """Map [n, n_in] float32 to [n, n_out] float32."""
-        y: Tensor = torch.ops.aten._dyn_quant_matmul_4bit(  # noqa: SLF001  # an operator
-            x.contiguous(), self._packed, GROUP, self._n_in, self._n_out
-        )
+        y = self._kernel.product(self._packed, x, self._n_out)
         return y if self._bias is None else y.add_(self._bias)
 
 
@@ -71,20 +132,37 @@ def quantize_int4(weight: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @cache
-def has_kernels() -> bool:
-    """Whether torch's kernels are there and compute right: tried out once, on a small weight."""
+def kernel() -> Kernel | None:
+    """Return the fastest kernels for one row that compute right here; None if none does."""
+    kernels: tuple[Kernel, ...] = (Dynamic(), Packed())
+    return min(filter(is_right, kernels), key=_seconds, default=None)
+
+
+def is_right(chosen: Kernel) -> bool:
+    """Whether a kernel is there, computes right, and each row as it would alone."""
     weight = torch.linspace(-1, 1, 64 * 64).view(64, 64)
     codes, scale = quantize_int4(weight)
     whole = torch.stack((codes & 15, codes >> 4), dim=-1).view(64, -1, GROUP).float() - _ZERO
-    x = torch.linspace(-1, 1, 128).sin().view(2, 64)
+    x = torch.linspace(-1, 1, 33 * 64).sin().view(33, 64)
     expected = x @ (whole * scale[..., None]).view(64, 64).t()
-    operators = torch.ops.aten
     try:
-        packed = operators._dyn_quant_pack_4bit_weight(  # noqa: SLF001  # an operator
-            codes, scale.bfloat16(), None, GROUP, 64, 64
-        )
-        said: Tensor = operators._dyn_quant_matmul_4bit(x, packed, GROUP, 64, 64)  # noqa: SLF001
+        packed = chosen.pack(codes, scale)
+        said = chosen.product(packed, x, 64)
+        alone = torch.cat([chosen.product(packed, row[None], 64) for row in x])
     except (AttributeError, RuntimeError, NotImplementedError):
         return False
-    # Activations are rounded to 8 bits.
-    return bool((said - expected).abs().max() < 0.05 * expected.abs().max())
+    # Activations are rounded.
+    is_near = bool((said - expected).abs().max() < 0.05 * expected.abs().max())
+    return is_near and torch.equal(said, alone)
+
+
+def _seconds(chosen: Kernel) -> float:
+    """Return how long a kernel takes for one row of a layer, the best of some attempts."""
+    codes, scale = quantize_int4(torch.ones(1024, 512))
+    packed, x = chosen.pack(codes, scale), torch.ones(1, 512)
+    taken = []
+    for _ in range(5):
+        started = time.perf_counter()
+        chosen.product(packed, x, 1024)
+        taken.append(time.perf_counter() - started)
+    return min(taken)

@@ -4,6 +4,7 @@ At every token of the fill the base had other tokens in mind. The likeliest of t
 each with all that stands before it, are taken, and the span is settled again from there, for all of
 them side by side. So the alternatives differ, they are as likely as can be had for their number,
 and what they share with the fill costs nothing. (Drawn at random most would be the fill once more.)
+Where only the best of them is wanted, see `best_of`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from model_runtime.text.chance import Chance
+import msgspec
+
+from model_runtime.modes.best_of import HOPELESS, BestOf, total_of
+from model_runtime.text.chance import N_OTHERS, Chance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,16 +24,15 @@ if TYPE_CHECKING:
     from model_runtime.modes.job import AnySampler, Job
     from model_runtime.text.laid_out import Fill, LaidOut
 
-#: Departures looked at in one place, and for each alternative that is asked for.
-N_BEST = 4
+#: Departures looked at for each alternative that is asked for.
 N_TRIES = 2
-#: Where only the best is wanted: from which log-probability on a fill is sure, and by how many nats
-#: a departure may be less likely than the whole fill.
+#: Where only the best is wanted: from which log-probability on a fill is sure.
 SURE = -0.7
-HOPELESS = 3.0
 #: Fills looked at, beside the first, where only the best is wanted: of one line, and of several.
 N_OTHER_LINES = 3
 N_OTHER_BLOCKS = 1
+#: For alternatives that are drawn.
+ALTERNATIVE_TEMPERATURE = 0.8
 
 
 def n_branches(job: Job) -> int:
@@ -51,6 +54,14 @@ def is_greedy(sampler: AnySampler) -> bool:
     return bool(getattr(sampler.params, "temperature", 0) == 0)
 
 
+def warmer(sampler: AnySampler) -> AnySampler:
+    """Return the sampler at a temperature, where it has one and was asked for none."""
+    if getattr(sampler.params, "temperature", None) != 0:
+        return sampler
+    warm = msgspec.structs.replace(sampler.params, temperature=ALTERNATIVE_TEMPERATURE)
+    return type(sampler)(warm)
+
+
 def branches(job: Job, laid_out: LaidOut, fill: Fill, n_branches: int) -> Iterator[Fill]:
     """Yield other fills of a request's one span, the likeliest departure first.
 
@@ -63,6 +74,10 @@ def branches(job: Job, laid_out: LaidOut, fill: Fill, n_branches: int) -> Iterat
     if n_branches == 0:
         return
     seen = {fill.text}
+    fill = with_chances(job, laid_out, fill)
+    best_of = None
+    if job.request.best_only and job.request.spans[0].single_line:
+        best_of = BestOf(job, fill)
     untried = departures(job, laid_out, fill)[: n_branches * N_TRIES]
     while untried and (n_missing := n_branches + 1 - len(seen)):
         heads, untried = untried[:n_missing], untried[n_missing:]
@@ -78,31 +93,53 @@ def branches(job: Job, laid_out: LaidOut, fill: Fill, n_branches: int) -> Iterat
             )
             for head, known in heads
         ]
-        for other in job.settle_each(canvases):
+        for other in best_of.settle(canvases) if best_of else job.settle_each(canvases):
             if other.text not in seen and other.text.strip():
                 seen.add(other.text)
                 yield other
+        if best_of:
+            # The likeliest were all there; and those that were given up have shown that they can't
+            # win.
+            return
+
+
+def with_chances(job: Job, laid_out: LaidOut, fill: Fill) -> Fill:
+    """Return a fill of whose tokens it is known how likely they are, and which others are.
+
+    The rows that settled it have said so; where they have not, the base is asked.
+    """
+    if fill.chances:
+        return fill
+    judged = job.judge(laid_out.context, fill.token_ids, N_OTHERS, behind=laid_out.behind)
+    rows = zip(judged.own.tolist(), judged.best_ids.tolist(), judged.best.tolist(), strict=True)
+    chances = [
+        Chance(own, own, tuple(zip(best_ids, best, strict=True))) for own, best_ids, best in rows
+    ]
+    return replace(fill, chances=tuple(chances))
 
 
 def departures(job: Job, laid_out: LaidOut, fill: Fill) -> list[tuple[list[int], list[Chance]]]:
     """Return beginnings of the fill whose last token is another one, the likeliest first.
 
-    Beside each, how likely its tokens are, where that is known of the fill's.
+    Beside each, how likely its tokens are.
+
+    Args:
+        job: says which count.
+        laid_out: what the fill was made of.
+        fill: of it.
     """
+    fill = with_chances(job, laid_out, fill)
     decode = job.model.layout.template.tokenizer.decode
-    judged = job.judge(laid_out.context, fill.token_ids, N_BEST, behind=laid_out.behind)
-    before = judged.own.cumsum(0) - judged.own
-    total, least = float(judged.own.sum()), -math.inf
+    total, before, least = total_of(fill), 0.0, -math.inf
     if job.request.best_only:
         least = 0.0 if total >= SURE else total - HOPELESS
     found: list[tuple[float, list[int], list[Chance]]] = []
-    for at, own in enumerate(fill.token_ids):
-        places = zip(judged.best[at].tolist(), judged.best_ids[at].tolist(), strict=True)
-        for chance, token_id in places:
+    for at, (own, chance) in enumerate(zip(fill.token_ids, fill.chances, strict=True)):
+        for token_id, nats in chance.others:
             head_ids = [*fill.token_ids[:at], token_id]
-            likely = float(before[at]) + chance
+            likely = before + nats
             if token_id != own and likely > least and decode(head_ids).startswith(laid_out.lead):
-                known = [*fill.chances[:at], Chance(chance, chance)] if fill.chances else []
-                found.append((likely, head_ids, known))
+                found.append((likely, head_ids, [*fill.chances[:at], Chance(nats, nats)]))
+        before += chance.own
     found.sort(key=lambda departure: departure[0], reverse=True)
     return [(head_ids, known) for _, head_ids, known in found]

@@ -92,10 +92,18 @@ class Confidence:
             n_chars = 1 if HALF in said else len(said)
         return self.calibration.confidence(log_p, n_chars)
 
+    @property
+    def total(self) -> float:
+        """How likely the tokens so far are, in nats, as many as are known from the first on."""
+        return sum(self._chances[at].own for at in range(self._n_known))
+
+    @property
+    def _n_known(self) -> int:
+        return next(n for n in range(len(self._chances) + 1) if n not in self._chances)
+
     def reaches(self, least: float) -> bool:
         """Say whether what is settled so far, and something behind it, may be as sure as that."""
-        n_known = next(n for n in range(len(self._chances) + 1) if n not in self._chances)
-        log_own = sum(self._chances[at].own for at in range(n_known))
+        n_known, log_own = self._n_known, self.total
         start = self.laid_out.span_start
         said: list[int] = self.laid_out.canvas.token_ids[start : start + n_known].tolist()
         n_chars = len(self.tokenizer.decode(said)) - len(self.laid_out.half)

@@ -108,7 +108,7 @@ def _fill(job: Job, sampler: AnySampler, holes: _Holes, index: int) -> None:
     """Fill one hole, given what the others hold."""
     request = alone(job.request, holes.texts, index)
     listener = _Among(job.listener, holes.texts, index)
-    part = replace(job, request=request, listener=listener)
+    part = replace(job, request=request, listener=listener, judged={})
     earlier, before = holes.fills.get(index), holes.texts[index]
     laid_out = part.lay_out([""], 0, text=before)
     fill = part.settle(sampler, laid_out, [""], 0)

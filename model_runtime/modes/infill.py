@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from model_runtime.modes.branching import branches, is_greedy, n_branches
+from model_runtime.modes.branching import branches, is_greedy, n_branches, warmer
 from model_runtime.modes.holes import MAX_ROUNDS, fill_holes
-from model_runtime.modes.job import warmer
 from model_runtime.modes.ranking import ranked
 from model_runtime.protocol import Alternative
 from model_runtime.text.showing import up_to

@@ -10,7 +10,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -30,7 +30,7 @@ from model_runtime.text.syntax import syntax_of
 from model_runtime.text.trim import at_indentation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import torch
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from model_runtime.engines.base import CancelToken, Listener
     from model_runtime.models.base import Judgement
     from model_runtime.modes.model import Model
+    from model_runtime.modes.ranking import Total
     from model_runtime.protocol import InfillRequest, TokenScore
     from model_runtime.samplers.base import Sampler
     from model_runtime.text.laid_out import LaidOut
@@ -45,10 +46,9 @@ if TYPE_CHECKING:
 MARK = "░"
 #: Tokens looked at, beside each of a text that is judged afterwards, for those that begin like it.
 N_ALIKE = 8
-#: For alternatives after the first one, which is the most probable text.
-ALTERNATIVE_TEMPERATURE = 0.8
 
 AnySampler: TypeAlias = "Sampler[Any, Any]"
+R = TypeVar("R")
 
 
 @dataclass
@@ -66,6 +66,10 @@ class Job:
     n_steps: int = 0
     #: What "score" found.
     scores: list[TokenScore] = field(default_factory=list)
+    #: How likely the file is with some texts in its spans, as far as that was asked.
+    judged: dict[tuple[str, ...], Total] = field(default_factory=dict)
+    #: Whether to go on with a text whose tokens so far are so likely, in nats.
+    goes_on: Callable[[float], bool] = lambda _: True
 
     def around(self, texts: Sequence[str], index: int) -> tuple[str, str]:
         """Return the file before and behind a span, the other spans as they stand in `texts`."""
@@ -133,7 +137,9 @@ class Job:
             check=self.cancel.check,
             on_step=on_step,
             is_closed=lambda: (
-                reader.is_closed(laid_out) or not (least is None or confidence.reaches(least))
+                reader.is_closed(laid_out)
+                or not (least is None or confidence.reaches(least))
+                or not self.goes_on(confidence.total)
             ),
         )
         cost.n_drafted += drafts.n_drafted
@@ -142,6 +148,8 @@ class Job:
         draft_at = first_draft[0] if first_draft else ended
         cost.context_s += draft_at - started
         cost.denoise_s += ended - draft_at
+        if not self.goes_on(confidence.total):
+            return Fill("", "doubt", [])
         return self.read(laid_out, texts, index, confidence)
 
     def read(
@@ -193,26 +201,24 @@ class Job:
         )
 
     def settle_each(self, canvases: Sequence[LaidOut]) -> list[Fill]:
-        """Settle several canvases for the one span side by side, unseen; see `settle`.
+        """Settle canvases for the one span, each in place, side by side; see `settle`."""
+        return self.each([partial(Job._settle_alone, laid_out=one) for one in canvases])
 
-        Args:
-            canvases: each is changed in place.
-        """
+    def _settle_alone(self, laid_out: LaidOut) -> Fill:
+        return self.settle(self.sampler, laid_out, [""], 0)
+
+    def each(self, works: Sequence[Callable[[Job], R]]) -> list[R]:
+        """Do pieces of work side by side, unseen, each with a job of its own."""
         started = time.monotonic()
         unseen = msgspec.structs.replace(self.request, stream=False)
-        apart = [
-            replace(self, request=unseen, cache=self.own_cache(), cost=Cost()) for _ in canvases
-        ]
-        fills = self.model.denoiser.each(
-            [
-                partial(job.settle, self.sampler, laid_out, [""], 0)
-                for job, laid_out in zip(apart, canvases, strict=True)
-            ]
+        apart = [replace(self, request=unseen, cache=self.own_cache(), cost=Cost()) for _ in works]
+        found = self.model.denoiser.each(
+            [partial(work, job) for work, job in zip(works, apart, strict=True)]
         )
         for job in apart:
             self.cost.add_counts(job.cost)
         self.cost.denoise_s += time.monotonic() - started
-        return fills
+        return found
 
     def own_cache(self) -> Cache:
         """Return a cache for work beside this."""
@@ -290,11 +296,3 @@ def _sure(fill: Fill, least: float | None) -> Fill:
         return fill
     sure = up_to(fill.confidence, len(shown)) or silence(fill.confidence[0].confidence)
     return replace(fill, text=shown, finish="doubt", confidence=sure)
-
-
-def warmer(sampler: AnySampler) -> AnySampler:
-    """Return the sampler at a temperature, where it has one and was asked for none."""
-    if getattr(sampler.params, "temperature", None) != 0:
-        return sampler
-    warm = msgspec.structs.replace(sampler.params, temperature=ALTERNATIVE_TEMPERATURE)
-    return type(sampler)(warm)

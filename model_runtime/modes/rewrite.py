@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from model_runtime.errors import UnsupportedPairing
-from model_runtime.modes.job import warmer
+from model_runtime.modes.branching import warmer
 from model_runtime.modes.ranking import ranked
 from model_runtime.protocol import Alternative
 

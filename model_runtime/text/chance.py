@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from model_runtime.text.healing import fits
 from model_runtime.text.tokenizer import HALF
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from model_runtime.text.tokenizer import CodeTokenizer
 
 #: No token is less likely: its logarithm is a number.
 _LEAST = 1e-9
+#: Tokens that are named beside one.
+N_OTHERS = 4
 
 
 class Chance(NamedTuple):
@@ -24,6 +27,9 @@ class Chance(NamedTuple):
     own: float
     #: That it is one which begins with the text of this one.
     begun: float
+    #: The likeliest tokens in its place and how likely each is, the best first; empty where that is
+    #: not known.
+    others: tuple[tuple[int, float], ...] = ()
 
 
 def chance_of(text: str, own: float, others: Sequence[tuple[str, float]]) -> Chance:
@@ -63,7 +69,8 @@ def chance_of_token(
     if is_one_line:
         said = said.partition("\n")[0].rstrip("\r")
     texts = [tokenizer.decode([other]) for other in others]
-    return chance_of(said, own, list(zip(texts, chances, strict=True)))
+    found = chance_of(said, own, list(zip(texts, chances, strict=True)))
+    return found._replace(others=_likeliest(zip(others, chances, strict=True)))
 
 
 def chances_spelled(
@@ -87,17 +94,24 @@ def chances_spelled(
     for token_id, (token_ids, probabilities) in zip(chosen, rows, strict=False):
         said = tokenizer.decode([token_id])
         texts = [tokenizer.decode([other]) for other in token_ids]
-        allowed = [
-            (text, p)
-            for text, p in zip(texts, probabilities, strict=True)
+        fitting = [
+            (other, text, p)
+            for other, text, p in zip(token_ids, texts, probabilities, strict=True)
             if fits(text, half, is_indented=is_indented)
         ]
-        total = sum(p for _, p in allowed)
+        total = sum(p for _, _, p in fitting)
         own = dict(zip(token_ids, probabilities, strict=True)).get(token_id, 0.0)
         if total <= 0 or own <= 0:
             # It is there because it must be, and nothing else fits.
             found.append(Chance(0.0, 0.0))
         else:
-            found.append(chance_of(said, own / total, [(t, p / total) for t, p in allowed]))
+            chance = chance_of(said, own / total, [(text, p / total) for _, text, p in fitting])
+            others = _likeliest((other, p / total) for other, _, p in fitting)
+            found.append(chance._replace(others=others))
         half = half[len(said) :]
     return found
+
+
+def _likeliest(ranked: Iterable[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
+    """Return the first of some tokens and their probabilities, in nats."""
+    return tuple((token_id, math.log(max(p, _LEAST))) for token_id, p in islice(ranked, N_OTHERS))
