@@ -2,9 +2,9 @@
 
 Fills and what judges them go through the same forwards: while branches take their first step, the
 file is judged with the first fill in it, and with each branch once that is settled. Two bounds end
-a branch. A text's log-probability only falls from token to token: one that has become so much less
-likely than the first fill that it does not count will not count again. And where the file already
-reads on well from one fill, no other would make it read on much better.
+a branch. A text's log-probability only falls from token to token, and with what follows it: one
+that is less likely by itself than the best so far with all that follows can't become the best. And
+where the file already reads on well from one fill, no other would make it read on much better.
 """
 
 from __future__ import annotations
@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from model_runtime.modes.job import Job
     from model_runtime.text.laid_out import Fill, LaidOut
 
-#: By how many nats a fill may be less likely than the first one.
-HOPELESS = 3.0
 #: From how many nats on a file reads on well: of a line and what is judged of the text behind it.
-WELL = -12.0
+WELL = -8.0
 
 
 def total_of(fill: Fill) -> float:
@@ -60,7 +58,7 @@ class BestOf:
 
     def can_win(self, nats: float) -> bool:
         """Whether a text may be the best whose tokens so far are so likely."""
-        return nats >= total_of(self.first) - HOPELESS and self.best < WELL
+        return self.best <= nats and self.best < WELL
 
     def _first(self, job: Job) -> Fill:
         self._judge(job, self.first)

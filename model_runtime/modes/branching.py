@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from model_runtime.modes.best_of import HOPELESS, BestOf, total_of
+from model_runtime.modes.best_of import BestOf, total_of
 from model_runtime.text.chance import N_OTHERS, Chance
 
 if TYPE_CHECKING:
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 #: Departures looked at for each alternative that is asked for.
 N_TRIES = 2
-#: Where only the best is wanted: from which log-probability on a fill is sure.
+#: Where only the best is wanted: from which log-probability on a fill is sure, and by how many nats
+#: a departure may be less likely than the whole fill.
 SURE = -0.7
+HOPELESS = 3.0
 #: Fills looked at, beside the first, where only the best is wanted: of one line, and of several.
 N_OTHER_LINES = 3
 N_OTHER_BLOCKS = 1

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.tiny_canvas import Listener, Patience, engine
 
-from model_runtime.modes.best_of import HOPELESS, WELL, BestOf, total_of
+from model_runtime.modes.best_of import WELL, BestOf
 from model_runtime.modes.branching import departures, with_chances
 from model_runtime.modes.job import Job
 from model_runtime.modes.ranking import judge
@@ -66,20 +66,25 @@ def canvases(job: Job, laid_out: LaidOut, fill: Fill) -> list[LaidOut]:
 @given(prefix=PREFIXES, weights=st.integers(0, 3))
 @settings(max_examples=10, deadline=None)
 def test_a_branch_that_is_ended_could_not_have_won(prefix: str, weights: int) -> None:
-    """Settled to its end it is so much less likely than the first fill that it does not count."""
+    """Settled to its end, the file with it is less likely than with the best that was judged."""
     job, laid_out, first = started(prefix, weights)
     with torch.inference_mode():
         race = BestOf(job, first)
-        raced = race.settle(canvases(job, laid_out, first))
-        whole = job.settle_each(canvases(job, laid_out, first))
+        race.settle(canvases(job, laid_out, first))
         # Nothing reads on well with random weights: that is the next test's.
         assert race.best < WELL
-        for ended, other in zip(raced, whole, strict=True):
-            if ended.text or not other.text:
-                assert ended.text == other.text
-                continue
-            told = with_chances(job, laid_out, replace(other, chances=()))
-            assert total_of(told) < total_of(first) - HOPELESS + 1e-3
+        whole = job.settle_each(canvases(job, laid_out, first))
+        alone = replace(job, judged={}, cache=job.own_cache())
+        judge(alone, [(other.text,) for other in [first, *whole] if other.text.strip()])
+    assert max(total.nats for total in alone.judged.values()) <= race.best + 1e-3
+
+
+def test_a_branch_goes_on_while_it_may_still_be_the_best() -> None:
+    """Its own tokens against the best so far with all that follows it."""
+    job, _, first = started()
+    race = BestOf(job, first, best=-20.0)
+    assert [race.can_win(nats) for nats in (-1.0, -19.9, -20.1)] == [True, True, False]
+    assert not BestOf(job, first, best=WELL).can_win(0.0)
 
 
 def test_once_the_file_reads_on_well_no_branch_goes_on() -> None:
