@@ -92,7 +92,7 @@ _REST = """
 ## Not measured
 
 - Other languages than Python, and other models than the default one.
-- Rewriting: there is no benchmark of it that needs no judge.
+- Rewriting has [a page of its own](rewriting.md).
 - The editor's own judge, tree-sitter: here the compiler says what parses, which is stricter.
 """
 
