@@ -44,8 +44,9 @@ class StatusBoard:
         self._show(text=text)
 
     def state(self, state: RuntimeState) -> None:
-        """Take note of what became of the runtime."""
-        self._show(state=state.value)
+        """Take note of what became of the runtime; the next one may be on another device."""
+        gone: dict[str, Any] = {} if state.value == "running" else {"device": ""}
+        self._show(state=state.value, **gone)
 
     async def ask(self) -> StatusResult:
         """Return everything there is to say; does not start a runtime."""

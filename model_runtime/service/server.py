@@ -243,6 +243,7 @@ class RuntimeServer:
                 raise FrameError("a second Hello")
 
     def _status(self, request_id: str) -> Status:
+        # Once: the worker's thread may bring the engine while this is put together.
         engine = self._worker.describe()
         problem = self._worker.problem
         return Status(
@@ -251,7 +252,7 @@ class RuntimeServer:
             pid=os.getpid(),
             model=self._model if engine is None else engine.model,
             device="" if engine is None else engine.device,
-            loaded=self._is_loaded(),
+            loaded=engine is not None and engine.loaded,
             n_waiting=len(self._queue.waiting),
             n_running=len(self._queue.running),
             uptime_s=time.monotonic() - self._started,

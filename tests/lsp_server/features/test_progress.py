@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from support.editor import ABLE, URI, Editor, at
 from support.fake_runtime import FakeState
 
@@ -140,30 +141,48 @@ async def test_status_follows_the_work(editor: Editor) -> None:
     assert status["state"] == "stopped"
 
 
-async def test_status_tells_the_device(editor: Editor) -> None:
-    """Once a model is loaded; nobody has to ask for it."""
-    editor.runtime.says = Status(
-        id="",
-        runtime_version="1",
-        pid=1,
-        model="fake",
-        device="cpu, int8",
-        loaded=True,
-        n_waiting=0,
-        n_running=0,
-        uptime_s=1.0,
-        peak_memory_bytes=1,
-        log_path="",
-        problems=("The disk is full.",),
-    )
+LOADED = Status(
+    id="",
+    runtime_version="1",
+    pid=1,
+    model="fake",
+    device="cpu, int8",
+    loaded=True,
+    n_waiting=0,
+    n_running=0,
+    uptime_s=1.0,
+    peak_memory_bytes=1,
+    log_path="",
+    problems=("The disk is full.",),
+)
+
+
+async def filled(editor: Editor) -> dict[str, Any]:
+    """Fill something, and return the status that is told then."""
     reply = begin_fill(editor)
     await editor.runtime.asked.wait()
     editor.runtime.may_answer.set()
     await reply
     await editor.settle()
+    status: dict[str, Any] = editor.heard["remask/didChangeStatus"][-1]
+    return status
 
-    status = editor.heard["remask/didChangeStatus"][-1]
+
+async def test_status_tells_the_device(editor: Editor) -> None:
+    """Once a model is loaded; nobody has to ask for it."""
+    editor.runtime.says = LOADED
+    status = await filled(editor)
     assert (status["device"], status["problems"]) == ("cpu, int8", ["The disk is full."])
+
+
+async def test_another_runtime_is_asked_for_its_device(editor: Editor) -> None:
+    """What the one before had is nothing to go by."""
+    editor.runtime.says = LOADED
+    await filled(editor)
+    for state in (FakeState.STOPPED, FakeState.RUNNING):
+        editor.runtime.become(state)
+    editor.runtime.says = msgspec.structs.replace(LOADED, device="cuda")
+    assert (await filled(editor))["device"] == "cuda"
 
 
 async def test_an_editor_that_asks_for_nothing_hears_nothing(runtime: FakeRuntime) -> None:
