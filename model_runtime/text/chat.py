@@ -217,7 +217,7 @@ def _opening(task: BegunTask) -> str:
 
 def _changing(task: BegunTask) -> str:
     whole = f"{task.before}{task.begun}{task.selection}{task.after}".strip("\n").rstrip()
-    return f"Rewrite this code:\n{task.block(whole)}\n\n{task.instruction}"
+    return f"Rewrite this code:\n{task.block(whole)}\n\n{task.instruction}".rstrip()
 
 
 def _called(task: BegunTask) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from model_runtime.text.chat import BegunTask, ChatTask
 from model_runtime.text.ending import ending_at, ending_in, ending_of_body
+from model_runtime.text.forms import is_change
 from model_runtime.text.laid_out import Frame
 from model_runtime.text.markers import without_markers
 from model_runtime.text.syntax import syntax_of
@@ -73,9 +74,10 @@ class ChatLayout:
         # The blanks before a text belong to its first token.
         blanks = "" if half else prefix[len(prefix.rstrip(" \t")) :]
         begun = prefix[at:].removesuffix(half or blanks)
-        shown = without_markers(span.text, request.hole_marker)
-        is_change = request.mode == "rewrite" and shown.strip()
-        selection = f"{blanks}{shown}{closing}" if is_change else ""
+        selection = ""
+        if is_change(request, span):
+            shown = without_markers(span.text, request.hole_marker)
+            selection = f"{blanks}{shown}{closing}"
         n_told = 2 * len(encode(begun)) + len(encode(selection + request.instruction))
         before, after = self._told(prefix[:at], after, n_told)
         task = BegunTask(
@@ -89,7 +91,7 @@ class ChatLayout:
         ending = ending_at(f"\n{task.fence}")
         if where and where.is_body:
             ending = ending_of_body(prefix[head_at:], task.fence)
-        elif is_change:
+        elif selection:
             syntax = syntax_of(request.language, request.path, prefix + suffix)
             ending = ending_in(prefix, suffix, syntax, span.text, f"\n{task.fence}")
         end = encode(f"{closing.rstrip()}\n{task.fence}")

@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from model_runtime.text.markers import without_markers
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -53,9 +55,15 @@ class Forms:
         if request.mode not in WRITING:
             return self.judged.get(kind, "fim")
         if request.instruction.strip():
-            is_change = request.mode == "rewrite" and span.text.strip()
-            return (self.changed if is_change else self.in_words).get(kind, "asked")
+            forms = self.changed if is_change(request, span) else self.in_words
+            return forms.get(kind, "asked")
         return self.plain.get(kind, "fim")
+
+
+def is_change(request: InfillRequest, span: MaskSpan) -> bool:
+    """Say whether what stands in a span is to be rewritten; blanks and markers are nothing."""
+    shown = without_markers(span.text, request.hole_marker)
+    return request.mode == "rewrite" and bool(shown.strip())
 
 
 def kind_of(span: MaskSpan) -> Kind:

@@ -19,7 +19,9 @@ from model_runtime.errors import Cancelled
 from model_runtime.models.canvas import CanvasDenoiser
 from model_runtime.models.gated import BaseConfig, GatedModel, Layer
 from model_runtime.models.layers import DenseLinear, Embedding
+from model_runtime.modes.job import Job
 from model_runtime.protocol import InfillRequest, MaskSpan
+from model_runtime.samplers.hybrid import Hybrid, HybridParams
 from model_runtime.settings import RuntimeSettings
 from model_runtime.text.fim import FimTemplate
 from model_runtime.text.layout import CanvasLayout
@@ -110,6 +112,21 @@ def ask(
     values = {"prefix": prefix, "suffix": suffix, "spans": spans, "seed": 1, **fields}
     request = InfillRequest(id="r", **values)
     return engine(weights).infill(request, Listener(), Patience())
+
+
+def job_of(request: InfillRequest, seed: int = 0) -> Job:
+    """Return a job of the engine for a request, nothing done yet."""
+    model = engine(seed)._model
+    assert model is not None
+    return Job(
+        request,
+        Listener(),
+        Patience(),
+        model,
+        model.denoiser.new_cache(),
+        torch.Generator().manual_seed(0),
+        Hybrid(HybridParams()),
+    )
 
 
 @functools.cache

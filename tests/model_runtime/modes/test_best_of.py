@@ -11,16 +11,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.tiny_canvas import Listener, Patience, engine
+from support.tiny_canvas import job_of
 
 from model_runtime.modes.best_of import WELL, BestOf
 from model_runtime.modes.branching import departures, with_chances
-from model_runtime.modes.job import Job
 from model_runtime.modes.ranking import judge
 from model_runtime.protocol import InfillRequest, MaskSpan
-from model_runtime.samplers.hybrid import Hybrid, HybridParams
 
 if TYPE_CHECKING:
+    from model_runtime.modes.job import Job
     from model_runtime.text.laid_out import Fill, LaidOut
 
 PREFIXES = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=8)
@@ -31,21 +30,11 @@ def started(prefix: str = "x", weights: int = 0) -> tuple[Job, LaidOut, Fill]:
 
     No half token stands before the line: the chances of one that is spelled are given its text.
     """
-    model = engine(weights)._model
-    assert model is not None
     request = InfillRequest(
         id="r", prefix=f"{prefix} = 1", suffix="\n    return a\n",
         spans=(MaskSpan(single_line=True, max_tokens=12),), best_only=True,
     )  # fmt: skip
-    job = Job(
-        request,
-        Listener(),
-        Patience(),
-        model,
-        model.denoiser.new_cache(),
-        torch.Generator().manual_seed(0),
-        Hybrid(HybridParams()),
-    )
+    job = job_of(request, weights)
     laid_out = job.lay_out([""], 0)
     with torch.inference_mode():
         fill = with_chances(job, laid_out, job.settle(job.sampler, laid_out, [""], 0))

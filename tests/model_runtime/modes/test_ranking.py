@@ -9,11 +9,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.tiny_canvas import Listener, Patience, ask, engine, tokenizer
+from support.tiny_canvas import Listener, Patience, ask, engine, job_of, tokenizer
 
 from model_runtime.caches.causal import CausalCache
 from model_runtime.modes.branching import branches, departures
-from model_runtime.modes.job import Job
 from model_runtime.modes.ranking import distinct, ranked
 from model_runtime.protocol import Alternative, InfillRequest, MaskSpan
 from model_runtime.samplers.hybrid import Hybrid, HybridParams
@@ -22,27 +21,17 @@ from model_runtime.samplers.low_confidence import LowConfidence, LowConfidencePa
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from model_runtime.modes.job import AnySampler
+    from model_runtime.modes.job import AnySampler, Job
 
 TOKENIZER = tokenizer()
 
 
 def job(suffix: str = "\n    return a\n", prefix: str = "def f():\n    a = ") -> Job:
     """Return a job of the tiny engine, nothing done yet."""
-    model = engine()._model
-    assert model is not None
     request = InfillRequest(
         id="r", prefix=prefix, suffix=suffix, spans=(MaskSpan(max_tokens=12),), n_alternatives=6
     )
-    return Job(
-        request,
-        Listener(),
-        Patience(),
-        model,
-        model.denoiser.new_cache(),
-        torch.Generator().manual_seed(0),
-        Hybrid(HybridParams()),
-    )
+    return job_of(request)
 
 
 @given(texts=st.lists(st.lists(st.integers(0, 90), min_size=1, max_size=8), min_size=1, max_size=6))
