@@ -2,8 +2,9 @@
 
     python lsp_proxy.py LOG COMMAND...
 
-Everything goes through. The answer to `initialize` gets the capability; notifications about ghost
-text are appended to LOG, one JSON object a line, and the server is spared them.
+Everything goes through. The answer to `initialize` gets the capability, and LOG is there from then
+on; notifications about ghost text are appended to it, one JSON object a line, and the server is
+spared them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import IO, Any
 
 
@@ -45,6 +47,7 @@ def main() -> None:
             if isinstance(capabilities, dict) and "capabilities" in capabilities:
                 announced = capabilities["capabilities"].setdefault("experimental", {})
                 announced.setdefault("remask", {})["ghostEvents"] = True
+                Path(log).touch()
             write(sys.stdout.buffer, message)
 
     threading.Thread(target=answer, daemon=True).start()

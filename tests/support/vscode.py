@@ -233,8 +233,9 @@ class Workbench:
         )
         if len(selections) == 1:
             # The keyboard is the browser's, which hears of it later.
-            _, _, line, character = selections[0]
-            place = f"Ln {line + 1}, Col {character + 1}"
+            *start, line, character = selections[0]
+            n_selected = "" if start == [line, character] else r" \(\d+ selected\)"
+            place = re.compile(rf"^\s*Ln {line + 1}, Col {character + 1}{n_selected}\s*$")
             self.page.locator("[id='status.editor.selection']", has_text=place).wait_for()
 
     def run(self, command: str) -> None:
@@ -291,6 +292,25 @@ class Workbench:
 
         self.until(is_open, "the menu of code actions")
         return menu
+
+    def type_for_ghost(self, key: str, shown: str) -> None:
+        """Type a key, and wait for this ghost text behind it.
+
+        VS Code does not ask for all that is typed where an editor, a window or a server has just
+        come up (recorded traffic: no request went out); what it was not asked is typed again.
+        """
+        self.page.keyboard.type(key)
+
+        def shows() -> bool:
+            end = time.monotonic() + KEY_S
+            while time.monotonic() < end:
+                if self.ghost == shown:
+                    return True
+                self.page.wait_for_timeout(50)
+            self.press("Backspace", key)
+            return False
+
+        self.until(shows, f"the ghost text {shown!r}")
 
     @property
     def ghost(self) -> str:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.editors import ROOT
-from support.vscode import KEY_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,17 +147,8 @@ def test_a_cell_of_a_notebook_is_filled_from_the_others(code: Workbench) -> None
 def test_ghost_text_shows_in_a_cell(code: Workbench) -> None:
     """Typed, shown, accepted by Tab, in a notebook."""
     edit_cell(code, "b.ipynb")
-    code.press("End", "ArrowLeft")
-
-    def shows() -> bool:
-        # VS Code does not ask for all that is typed in an editor that has just come up.
-        code.press("Backspace", "(")
-        end = time.monotonic() + KEY_S
-        while time.monotonic() < end and code.ghost != "mean(xs)":
-            code.page.wait_for_timeout(50)
-        return code.ghost == "mean(xs)"
-
-    code.until(shows, "ghost text")
+    code.press("End", "ArrowLeft", "Backspace")
+    code.type_for_ghost("(", "mean(xs)")
     code.press("Tab")
     code.until(lambda: code.ask(TEXTS)[2].startswith("print(mean(xs)"), "the accepted text")
 
@@ -170,8 +159,8 @@ def test_a_closer_that_stands_there_is_typed_over(code: Workbench) -> None:
     try:
         code.open("x = pair\n")
         code.select((0, 8, 0, 8))
-        code.page.keyboard.type("(")
-        code.until(lambda: code.text == "x = pair()\n" and code.ghost == "one, two", "ghost text")
+        code.type_for_ghost("(", "one, two")
+        code.becomes("x = pair()\n")
         code.press("Tab")
         code.becomes("x = pair(one, two)\n")
         code.page.keyboard.type(")")
@@ -207,12 +196,12 @@ def proxied(code: Workbench) -> Path:
 
 def test_the_server_hears_of_ghost_text(code: Workbench, proxied: Path) -> None:
     """What was shown, then how far each accepted word reaches; the setting's variable counts."""
+    code.until(proxied.exists, "the workspace's own server")
     code.open("x = pair\n")
     code.select((0, 4, 0, 8))
-    code.until(lambda: code.ask(OFFERS) > 0, "the workspace's own server")
+    code.until(lambda: code.ask(OFFERS) > 0, "the server to know the document")
     code.select((0, 8, 0, 8))
-    code.page.keyboard.type("(")
-    code.until(lambda: code.ghost == "one, two", "ghost text")
+    code.type_for_ghost("(", "one, two")
     code.press("Control+ArrowRight")
     code.until(lambda: code.text.startswith("x = pair(one"), "the word")
     code.until(lambda: len(proxied.read_text().splitlines()) > 1, "the events")

@@ -67,8 +67,7 @@ def test_ghost_text_is_shown_and_accepted(code: Workbench) -> None:
     """Tab puts it in, the cursor ends behind it, one undo takes it back and no more."""
     code.open("def add(a, b):\n    return \n")
     code.select((1, 11, 1, 11))
-    code.page.keyboard.type("a")
-    code.until(lambda: code.ghost == " + b", "ghost text")
+    code.type_for_ghost("a", " + b")
     code.shoot("ghost")
     code.press("Tab")
     code.becomes("def add(a, b):\n    return a + b\n")
@@ -81,9 +80,7 @@ def test_only_what_is_sure_enough_is_shown(code: Workbench) -> None:
     """The same stretch as in any other front."""
     code.open("total =\n")
     code.select((0, 7, 0, 7))
-    code.page.keyboard.type(" ")
-
-    code.until(lambda: code.ghost == doubtful.SURE, "ghost text")
+    code.type_for_ghost(" ", doubtful.SURE)
 
 
 def test_what_the_model_doubts_is_coloured_until_the_text_changes(code: Workbench) -> None:
@@ -103,8 +100,7 @@ def test_ghost_text_word_by_word(code: Workbench) -> None:
     """VS Code's own key for it works on ours."""
     code.open("def add(a, b):\n    return \n")
     code.select((1, 11, 1, 11))
-    code.page.keyboard.type("a")
-    code.until(lambda: code.ghost == " + b", "ghost text")
+    code.type_for_ghost("a", " + b")
     code.press("Control+ArrowRight")
     code.becomes("def add(a, b):\n    return a \n")
     code.until(lambda: code.ghost == "+ b", "the rest")
@@ -141,8 +137,7 @@ def test_tab_indents_where_there_is_no_ghost_text(code: Workbench) -> None:
     """And Escape takes ghost text away for good."""
     code.open("def add(a, b):\n    return \n")
     code.select((1, 11, 1, 11))
-    code.page.keyboard.type("a")
-    code.until(lambda: code.ghost == " + b", "ghost text")
+    code.type_for_ghost("a", " + b")
     code.press("Escape")
     code.until(lambda: code.ghost == "", "no ghost text")
     code.select((0, 0, 0, 0))
@@ -343,8 +338,7 @@ def test_ghost_text_has_alternatives(code: Workbench) -> None:
     code.set("remask.alternatives", 2)
     code.open("some = \n")
     code.select((0, 7, 0, 7))
-    code.page.keyboard.type("a")
-    code.until(lambda: code.ghost == "first", "ghost text")
+    code.type_for_ghost("a", "first")
     code.press("Alt+]")
     code.until(lambda: code.ghost == "second", "another")
     code.press("Tab")
