@@ -8,7 +8,8 @@ gives its object.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -30,6 +31,7 @@ MAX_SECONDS = 0.5
 #: Definitions of one file: more, and it is made by a program.
 MAX_OF_FILE = 2000
 _MAX_DEPTH = 6
+_PATH = re.compile(r"::|[.:]")
 _NAME = re.compile(r"[A-Za-z_$]\w*")
 _FUNCTIONS = frozenset({"arrow_function", "function_expression", "generator_function", "class"})
 _STRING_MARKS = re.compile(r"\A\w{0,2}[\"']+|[\"']+\Z")
@@ -67,16 +69,35 @@ def find_definitions(language: str, text: str) -> list[Definition]:
 
     Nothing where the language has no grammar, or the grammar can't make anything of it in time.
     """
+    parsed = _parsed(language, text)
+    return [*islice(parsed[0].within(parsed[1], "", 0), MAX_OF_FILE)] if parsed else []
+
+
+def find_names(language: str, text: str) -> tuple[str, ...]:
+    """Return the names of a file's own level: a quarter less work than all of `find_definitions`.
+
+    One whose signature is too long to be shown is among them.
+    """
+    parsed = _parsed(language, text)
+    found = islice(parsed[0].names(parsed[1], 0), MAX_OF_FILE) if parsed else ()
+    return tuple(dict.fromkeys(found))
+
+
+def _parsed(language: str, text: str) -> tuple[_Reader, Node] | None:
     grammar, tree = find_grammar(language), parse_within(language, text, MAX_SECONDS)
     rules = RULES.get(grammar.module) if grammar else None
     if rules is None or tree is None:
-        return []
-    found: list[Definition] = []
-    for definition in _Reader(rules, text.encode("utf-8")).within(tree.root_node, "", 0):
-        found.append(definition)
-        if len(found) == MAX_OF_FILE:
-            break
-    return found
+        return None
+    return _Reader(rules, text.encode("utf-8")), tree.root_node
+
+
+class _Named(NamedTuple):
+    """What a node defines, before more of it is looked at."""
+
+    name: str
+    #: The type it is a member of; empty for the file's own.
+    owner: str
+    value: Node | None
 
 
 class _Reader:
@@ -102,15 +123,32 @@ class _Reader:
                 if of is not None and body is not None:
                     yield from self.within(body, _first_name(self._text(of)), depth + 1)
 
-    def _defined(self, node: Node, kind: Kind, owner: str, depth: int) -> Iterator[Definition]:
+    def names(self, node: Node, depth: int) -> Iterator[str]:
+        """Yield the names of a file's own level among a node's children."""
+        if depth > _MAX_DEPTH:
+            return
+        for child in node.named_children:
+            if child.type in self._rules.kinds:
+                if (named := self._named(child, "")) and not named.owner:
+                    yield named.name
+            elif child.type in self._rules.wrappers:
+                yield from self.names(child, depth + 1)
+
+    def _named(self, node: Node, around: str) -> _Named | None:
+        """Return what a node defines within a type; None for nothing that has a name."""
         named = name_of(node)
         written = self._text(named) if named is not None else ""
         # `M.area` and `Shape::area` are members of what stands before.
-        *path, name = re.split(r"::|[.:]", written)
+        *path, name = _PATH.split(written)
         value = value_of(node)
         if not _NAME.fullmatch(name.lstrip("#~")) or not self._counts(node, path, name, value):
+            return None
+        return _Named(name, self._owner(node, path, around), value)
+
+    def _defined(self, node: Node, kind: Kind, owner: str, depth: int) -> Iterator[Definition]:
+        if (named := self._named(node, owner)) is None:
             return
-        owner = self._owner(node, path, owner)
+        name, owner, value = named
         if value is not None and value.type in _FUNCTIONS:
             kind = "type" if value.type == "class" else "function"
         body = body_of(node) or (body_of(value) if value is not None else None)

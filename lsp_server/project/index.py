@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lsp_server.project.definitions import find_definitions
 from lsp_server.project.imports import find_imports
-from lsp_server.project.upkeep import MAX_FILE_BYTES, own_names
+from lsp_server.project.upkeep import MAX_FILE_BYTES
 from lsp_server.project.walk import look
 from lsp_server.syntax.languages import guess_language
 
@@ -120,7 +120,7 @@ class Index:
         self._open[path] = self._n_opened, text, None
         if path not in self._entries:
             self._put(path, _Entry(0, 0, ()))
-        names = own_names(self.facts(path).definitions)
+        names = _own_names(self.facts(path).definitions)
         self._put(path, self._entries[path]._replace(names=names))
 
     def close(self, path: str) -> None:
@@ -131,7 +131,7 @@ class Index:
         if found is None:
             self._drop(path)
         else:
-            names = own_names(self.facts(path).definitions)
+            names = _own_names(self.facts(path).definitions)
             self._put(path, _Entry(found.mtime_ns, found.n_bytes, names))
 
     # --- asked -----------------------------------------------------------------------------------
@@ -229,6 +229,11 @@ class Index:
 def facts_of(language: str, text: str) -> Facts:
     """Return what a text defines and takes from others."""
     return Facts(find_definitions(language, text), find_imports(language, text))
+
+
+def _own_names(definitions: Iterable[Definition]) -> tuple[str, ...]:
+    """Return the names of a file's own level."""
+    return tuple(dict.fromkeys(one.name for one in definitions if not one.owner))
 
 
 def _take(kept: dict[str, set[str]], key: str, path: str) -> None:

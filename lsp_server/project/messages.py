@@ -1,8 +1,8 @@
 """What the language server, its index and the reader say to each other, over standard streams.
 
 The index answers the server at once; the reader, a process of lower priority, goes through the
-workspace for it. A message is its length in four bytes, the lowest first, and so many bytes of
-MessagePack.
+workspace for it, with the help of a second one (`names`) while there is much to read. A message is
+its length in four bytes, the lowest first, and so many bytes of MessagePack.
 """
 
 from __future__ import annotations
@@ -110,6 +110,21 @@ class Gone(_Message, frozen=True):
 
     root: str
     paths: tuple[str, ...]
+
+
+class Read(_Message, frozen=True):
+    """Asks a second process for the names of files, by whole paths."""
+
+    paths: tuple[str, ...]
+
+
+class Names(_Message, frozen=True):
+    """Answers `Read`: the names that each file defines."""
+
+    names: tuple[tuple[str, ...], ...]
+    #: Seconds of the processor, and the most memory, that it has taken so far.
+    processor_s: float
+    peak_memory_bytes: int
 
 
 ToIndex = Folders | Changed | Opened | Closed | Ask | AskState

@@ -25,6 +25,7 @@ from lsp_server.project.messages import (
     peak_memory,
     send,
 )
+from lsp_server.project.names import NameReader
 from lsp_server.project.upkeep import Upkeep
 from lsp_server.settings import Settings
 
@@ -38,6 +39,7 @@ class Reader:
     def __init__(self) -> None:
         self._tell = partial(send, sys.stdout.buffer)
         self._folders: Folders | None = None
+        self._names = NameReader()
         self._kept: dict[str, Upkeep] = {}
         self._waiting: list[AskState] = []
 
@@ -56,6 +58,10 @@ class Reader:
             self._tell(self._state(asked))
         self._waiting = []
 
+    def rest(self) -> None:
+        """There is nothing to do: take no memory for it."""
+        self._names.rest()
+
     def take(self, message: ToReader) -> None:
         """Take one message."""
         match message:
@@ -67,7 +73,7 @@ class Reader:
                 old = self._kept if self._same_settings(message) else {}
                 self._folders = message
                 self._kept = {
-                    root: old.get(root) or Upkeep(Path(root), settings, self._tell)
+                    root: old.get(root) or Upkeep(Path(root), settings, self._tell, self._names)
                     for root in roots
                 }
             case Changed(paths=paths):
@@ -89,7 +95,9 @@ class Reader:
 
     def _state(self, asked: AskState) -> State:
         n_unread = sum(upkeep.n_unread for upkeep in self._kept.values())
-        return State(asked.id, 0, n_unread, time.process_time(), peak_memory())
+        processor_s = self._names.processor_s + time.process_time()
+        peak = self._names.peak_memory_bytes + peak_memory()
+        return State(asked.id, 0, n_unread, processor_s, peak)
 
 
 def main() -> None:
@@ -103,6 +111,8 @@ def main() -> None:
     reader = Reader()
     with suppress(BrokenPipeError, KeyboardInterrupt):
         while True:
+            if not reader.has_work:
+                reader.rest()
             try:
                 message = heard.get(block=not reader.has_work)
                 if message is None:

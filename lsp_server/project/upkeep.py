@@ -6,13 +6,11 @@ the folder is walked again, which costs a stat a file; what is told only comes i
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import deque
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from lsp_server.project.definitions import find_definitions
 from lsp_server.project.messages import Gone, Seen
 from lsp_server.project.walk import is_walked, look, walk
 from lsp_server.syntax.languages import guess_language
@@ -20,15 +18,13 @@ from lsp_server.syntax.languages import guess_language
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from lsp_server.project.definitions import Definition
+    from lsp_server.project.names import NameReader
     from lsp_server.project.walk import Found
     from lsp_server.settings import Settings
 
-LOG = logging.getLogger(__name__)
-
 #: A longer file is made by a program, or takes longer to read than somebody waits.
 MAX_FILE_BYTES = 256 * 1024
-#: Files of one workspace folder, and seconds of the processor for reading them; what is beyond is
+#: Files of one workspace folder, and seconds of this process for reading them; what is beyond is
 #: found where an import leads there.
 MAX_FILES = 50_000
 MAX_READING_S = 90.0
@@ -37,7 +33,7 @@ WALK_EVERY_S, WALK_SHARE = 30.0, 50.0
 #: Told of more at once, it is quicker to walk.
 MANY = 500
 #: Files read in one step.
-_N_AT_ONCE = 16
+_N_AT_ONCE = 32
 
 
 class Upkeep:
@@ -47,12 +43,20 @@ class Upkeep:
         root: the folder.
         settings: which files are secret, which languages left alone.
         tell: takes what is there, and what is no longer.
+        names: reads the files.
     """
 
-    def __init__(self, root: Path, settings: Settings, tell: Callable[[Seen | Gone], None]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        settings: Settings,
+        tell: Callable[[Seen | Gone], None],
+        names: NameReader,
+    ) -> None:
         self._root = root
         self._settings = settings
         self._tell = tell
+        self._names = names
         self._known: dict[str, Found] = {}
         self._unread: deque[str] = deque()
         self._told: deque[Path] = deque()
@@ -155,29 +159,14 @@ class Upkeep:
             self._unread.clear()
             return
         started = time.process_time()
-        read = [(*self._known[path], self._names(path)) for path in paths if path in self._known]
+        known = [self._known[path] for path in paths if path in self._known]
+        worth = [found for found in known if self._is_read(found)]
+        whole = [str(self._root / found.path) for found in worth]
+        names = dict(zip(worth, self._names.read(whole, self.n_unread), strict=True))
         self._reading_s += time.process_time() - started
-        self._tell(Seen(str(self._root), tuple(read)))
+        read = tuple((*found, names.get(found, ())) for found in known)
+        self._tell(Seen(str(self._root), read))
 
-    def _names(self, path: str) -> tuple[str, ...]:
-        language = guess_language(PurePosixPath(path))
-        if (
-            self._known[path].n_bytes > MAX_FILE_BYTES
-            or language in self._settings.disabled_languages
-        ):
-            return ()
-        try:
-            text = (self._root / path).read_bytes().decode("utf-8", "replace")
-        except OSError:
-            return ()
-        try:
-            return own_names(find_definitions(language, text))
-        except Exception:
-            # A file that can't be understood costs what is known of it, and no more.
-            LOG.exception("A file could not be read for the index")
-            return ()
-
-
-def own_names(definitions: Iterable[Definition]) -> tuple[str, ...]:
-    """Return the names of a file's own level."""
-    return tuple(dict.fromkeys(one.name for one in definitions if not one.owner))
+    def _is_read(self, found: Found) -> bool:
+        language = guess_language(PurePosixPath(found.path))
+        return found.n_bytes <= MAX_FILE_BYTES and language not in self._settings.disabled_languages

@@ -189,10 +189,17 @@ def parse_within(language: str, text: str, seconds: float) -> Tree | None:
     parser, data = _parser(grammar), text.encode("utf-8")
     pieces: dict[int, memoryview] = {}
     is_parsed = False
-    until = time.process_time() + seconds
+    started = time.process_time()
+    look_at = time.monotonic() + seconds
 
     def is_over(_offset: int, _has_error: bool) -> bool:  # noqa: FBT001  as the parser calls it
-        return time.process_time() > until
+        nonlocal look_at
+        if time.monotonic() < look_at:
+            # Asked every few nodes; the processor's clock is slow to read, and never ahead of this.
+            return False
+        left = seconds - (time.process_time() - started)
+        look_at = time.monotonic() + left
+        return left <= 0
 
     def read(at: int, _place: tuple[int, int]) -> memoryview | bytes:
         if is_parsed:

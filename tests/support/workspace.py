@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lsp_server.project.choice import choose, laid_out
 from lsp_server.project.index import Index
 from lsp_server.project.messages import Gone, Seen
+from lsp_server.project.names import NameReader
 from lsp_server.project.upkeep import Upkeep
 from lsp_server.project.wanted import Document
 from lsp_server.settings import Settings
@@ -32,7 +33,7 @@ class Workspace:
         self.root = root
         self.write(files)
         self.index = Index(root, settings or Settings())
-        self.upkeep = Upkeep(root, settings or Settings(), self._take)
+        self.upkeep = Upkeep(root, settings or Settings(), self._take, NameReader())
         self.keep_up()
 
     def write(self, files: Mapping[str, str]) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from support.editors import ROOT
 
-from lsp_server.project.definitions import find_definitions
+from lsp_server.project.definitions import find_definitions, find_names
 from lsp_server.project.imports import Import, find_imports
 from lsp_server.project.rules import RULES
 from lsp_server.syntax.languages import GRAMMARS
@@ -189,6 +190,36 @@ def test_signatures_and_what_is_said(
     }
     assert wanted <= found
     assert not any(name in (".path", ".exports") for name, _, _ in found)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("python", PYTHON),
+        ("typescript", TYPESCRIPT),
+        ("go", GO),
+        ("rust", RUST),
+        ("java", JAVA),
+        ("c", C),
+        ("javascript", JAVASCRIPT),
+        ("cpp", CPP),
+        ("lua", LUA),
+        *(("python", path.read_text()) for path in sorted((ROOT / "lsp_server").rglob("*.py"))),
+    ],
+)
+def test_names_alone_are_those_of_the_definitions(language: str, text: str) -> None:
+    """In their order; what has too long a signature to be shown may come on top."""
+    names = [one.name for one in find_definitions(language, text) if not one.owner]
+    found = find_names(language, text)
+    assert [name for name in found if name in names] == [*dict.fromkeys(names)]
+    assert len(found) - len(set(names)) <= 1
+
+
+def test_a_long_signature_still_has_a_name() -> None:
+    """Its file is found by it; what would be shown of it is too long."""
+    text = f"def wide({', '.join(f'argument_{n}' for n in range(60))}): ...\n"
+    assert find_definitions("python", text) == []
+    assert find_names("python", text) == ("wide",)
 
 
 @pytest.mark.parametrize(
