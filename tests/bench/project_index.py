@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 import time
 from pathlib import Path
 
@@ -15,11 +16,11 @@ from lsp_server.project.client import ProjectIndex
 from lsp_server.project.messages import Folders
 
 
-async def measure(folder: Path) -> str:
+async def measure(folder: str) -> str:
     """Read a folder as the language server does, and say what that took."""
     index, started = ProjectIndex(), time.monotonic()
     try:
-        await index.start(Folders((str(folder.resolve()),), (), ()))
+        await index.start(Folders((folder,), (), ()))
         state = await index.state(when_done=True)
     finally:
         await index.close()
@@ -35,4 +36,5 @@ async def measure(folder: Path) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    print(asyncio.run(measure(parser.parse_args().folder)))
+    folder = str(parser.parse_args().folder.resolve())
+    sys.stdout.write(f"{asyncio.run(measure(folder))}\n")
