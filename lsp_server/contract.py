@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lsp_server.documents import DocumentSnapshot
     from lsp_server.errors import ServerFault
     from lsp_server.fill.alternatives import Alternatives
-    from lsp_server.fill.infill import Filled
+    from lsp_server.fill.filled import Filled
     from lsp_server.fill.offers import Offers
     from lsp_server.mirror import OpenDocuments
     from lsp_server.next_edit.offers import Offers as NextEditOffers

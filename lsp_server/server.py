@@ -19,7 +19,7 @@ from lsp_server.documents import DocumentSnapshot
 from lsp_server.errors import InfillFailed, StaleResult, UnsupportedDocument
 from lsp_server.fill.alternatives import Alternatives
 from lsp_server.fill.edits import check_current
-from lsp_server.fill.infill import Filled, check_allowed, make_plan, with_context
+from lsp_server.fill.infill import check_allowed, make_plan, with_context
 from lsp_server.fill.offers import Offers
 from lsp_server.mirror import OpenDocuments
 from lsp_server.next_edit.offers import Offers as NextEditOffers
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterator
     from typing import Any
 
+    from lsp_server.fill.filled import Filled
     from lsp_server.protocol_ext import InfillParams
     from lsp_server.runtime.client import RuntimeClient, RuntimeState
     from lsp_server.tally import End

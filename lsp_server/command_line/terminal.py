@@ -24,7 +24,6 @@ from lsp_server.documents import DocumentSnapshot
 from lsp_server.errors import BadSelection, StaleResult, UnsupportedDocument
 from lsp_server.fill.edits import split_lines
 from lsp_server.fill.infill import (
-    Filled,
     check_allowed,
     check_size,
     fill,
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from lsp_server.command_line.target import Target
+    from lsp_server.fill.filled import Filled
     from lsp_server.fill.infill import Plan
     from lsp_server.protocol_ext import InfillParams
     from model_runtime.protocol import Notice

@@ -13,7 +13,8 @@ from lsp_server.fill.infill import fill, fill_otherwise
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lsp_server.fill.infill import Filled, Plan
+    from lsp_server.fill.filled import Filled
+    from lsp_server.fill.infill import Plan
     from lsp_server.protocol_ext import InfillParams
     from lsp_server.runtime.client import RuntimeClient
     from model_runtime.protocol import Notice, StepReport

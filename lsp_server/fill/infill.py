@@ -3,7 +3,7 @@
 Syntax is the judge: of several results the one that parses wins, and of whole bodies the one that
 lacks nothing. Where none does, the runtime is asked again, at most `MAX_ROUNDS` times: for the line
 of the fill in which the fault shows, then for the same spans as a whole. It knows no syntax itself,
-so the judge sits here, where the grammars are. A text that is empty takes the place of no other.
+so the judge sits here, where the grammars are.
 """
 
 from __future__ import annotations
@@ -14,37 +14,29 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lsp_server.documents import LINE_END
 from lsp_server.errors import UnsupportedDocument
-from lsp_server.fill.edits import Replacement, apply_replacements, moved, to_replacements
+from lsp_server.fill.filled import n_faults, rank
 from lsp_server.fill.prompts import build_infill
 from lsp_server.fill.remask import Remask, remask_line
 from lsp_server.paths import relative_path
-from lsp_server.syntax.check import find_faults, find_new_faults
-from lsp_server.syntax.languages import find_grammar
 from lsp_server.syntax.spans import find_mask_spans
-from lsp_server.syntax.whole import find_lacks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from lsp_server.documents import DocumentSnapshot, Span
+    from lsp_server.fill.filled import Filled
     from lsp_server.protocol_ext import InfillParams
     from lsp_server.runtime.client import RuntimeClient
     from lsp_server.settings import Settings
     from model_runtime.protocol import (
-        Alternative,
         ContextFile,
-        Finished,
         InfillRequest,
         Notice,
         StepReport,
     )
 
 
-#: What is said where the model gives back what stood there, and where it gives nothing.
-UNCHANGED = "The model would change nothing."
-NOTHING = "Nothing to suggest: the model has no text for this place, so it stays as it is."
 #: How often the runtime is asked again where no result parses, and for how many results.
 MAX_ROUNDS = 2
 N_OTHERS = 4
@@ -59,55 +51,6 @@ class Plan:
     snapshot: DocumentSnapshot
     spans: tuple[Span, ...]
     request: InfillRequest
-
-
-@dataclass(frozen=True)
-class Filled:
-    """A plan and what the model made of it."""
-
-    plan: Plan
-    finished: Finished
-    best: Alternative
-    replacements: list[Replacement]
-    #: Faults of syntax that the best alternative brings in, as spans of the new text.
-    new_faults: list[Span]
-    #: All faults of the new text.
-    n_faults: int
-    #: What bodies that were filled as a whole lack, in words.
-    lacks: list[str]
-    #: Spans for which there is no text: they stay as they are.
-    n_left: int
-
-    @property
-    def silence(self) -> str:
-        """Why nothing is changed, for the user; empty where something is."""
-        if self.replacements:
-            return ""
-        return NOTHING if self.n_left else UNCHANGED
-
-    @property
-    def no_judge(self) -> str:
-        """Why syntax had no say, for the user; empty where it had."""
-        language = self.plan.snapshot.language
-        if find_grammar(language):
-            return ""
-        return f"Remask has no grammar for {language or 'this kind of file'}: syntax is unchecked."
-
-    @property
-    def warning(self) -> str:
-        """What to look at twice, for the user; empty where nothing is known to be wrong."""
-        if not self.new_faults:
-            n_spans = len(self.plan.spans)
-            left = f"{self.n_left} of {n_spans} places are left as they are: no text for them."
-            lacks = f"The result may not be whole: {'; '.join(self.lacks)}. Look twice."
-            return lacks if self.lacks else left if self.n_left and self.replacements else ""
-        line = len(LINE_END.findall(self.text[: self.new_faults[0].start])) + 1
-        return f"The result does not parse, from line {line} on; look twice."
-
-    @property
-    def text(self) -> str:
-        """The whole document after the edit."""
-        return apply_replacements(self.plan.snapshot.text, self.replacements)
 
 
 def check_size(name: str, n_bytes: int, limit: int) -> None:
@@ -194,7 +137,7 @@ async def fill(
         InfillFailed: the runtime said no.
         RuntimeUnavailable: there is none.
     """
-    best = _rank(plan, await runtime.infill(plan.request, on_report))[0]
+    best = rank(plan, await runtime.infill(plan.request, on_report))[0]
     # A repair's alternatives hold the unchanged text already: nothing need be broken.
     n_rounds = MAX_ROUNDS if plan.request.mode != "repair" else 0
     for n_round in range(n_rounds):
@@ -209,8 +152,8 @@ async def fill(
             n_alternatives=max(N_OTHERS, plan.request.n_alternatives),
             best_only=False,
         )
-        others = _rank(plan, again.complete(await runtime.infill(request, on_report)))
-        best = min(best, others[0], key=_n_faults)
+        others = rank(plan, again.complete(await runtime.infill(request, on_report)))
+        best = min(best, others[0], key=n_faults)
         if plan.request.mode == "infill" and not is_line:
             # The likeliest others were all there: the same again would come.
             break
@@ -255,43 +198,8 @@ async def fill_otherwise(
             ),
             best_only=False,
         )
-        ranked = _rank(plan, await runtime.infill(request, on_report))
+        ranked = rank(plan, await runtime.infill(request, on_report))
         others = {filled.text: filled for filled in ranked if filled.text not in seen}
         if others:
             return list(others.values())
     return []
-
-
-def _rank(plan: Plan, finished: Finished) -> list[Filled]:
-    """Return the alternatives, those with the fewest faults first."""
-    filled = (_filled(plan, finished, alternative) for alternative in finished.alternatives)
-    return sorted(filled, key=_n_faults)
-
-
-def _n_faults(filled: Filled) -> tuple[int, int, int, int]:
-    return filled.n_left, len(filled.new_faults), filled.n_faults, len(filled.lacks)
-
-
-def _filled(plan: Plan, finished: Finished, alternative: Alternative) -> Filled:
-    snapshot = plan.snapshot
-    old = [snapshot.text[span.start : span.end] for span in plan.spans]
-    # An empty text never takes the place of one that says something.
-    pairs = list(zip(old, alternative.texts, strict=True))
-    left = [bool(was.strip()) and not text.strip() for was, text in pairs]
-    texts = [was if stays else text for stays, (was, text) in zip(left, pairs, strict=True)]
-    replacements = to_replacements(snapshot, plan.spans, texts)
-    after = apply_replacements(snapshot.text, replacements)
-    new_faults = find_new_faults(snapshot.language, snapshot.text, after)
-    n_faults = len(find_faults(snapshot.language, after))
-    lacks = [] if plan.request.mode == "repair" else _lacks(plan, replacements, after)
-    return Filled(plan, finished, alternative, replacements, new_faults, n_faults, lacks, sum(left))
-
-
-def _lacks(plan: Plan, replacements: Sequence[Replacement], after: str) -> list[str]:
-    """Return what the whole bodies among the spans lack, as they stand in the new document."""
-    return [
-        lack
-        for span, asked in zip(plan.spans, plan.request.spans, strict=True)
-        if asked.enclosing and asked.enclosing.is_body
-        for lack in find_lacks(plan.snapshot.language, after, moved(span.start, replacements))
-    ]

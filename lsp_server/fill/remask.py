@@ -12,7 +12,7 @@ from lsp_server.fill.edits import to_newlines
 from model_runtime.protocol import Stretch
 
 if TYPE_CHECKING:
-    from lsp_server.fill.infill import Filled
+    from lsp_server.fill.filled import Filled
     from model_runtime.protocol import Alternative, Finished, InfillRequest
 
 

@@ -16,7 +16,7 @@ from lsp_server.fill.edits import moved, to_newlines, to_workspace_edit
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from lsp_server.fill.infill import Filled
+    from lsp_server.fill.filled import Filled
     from lsp_server.settings import Review
     from model_runtime.protocol import Stretch
 

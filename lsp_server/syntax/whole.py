@@ -1,8 +1,8 @@
 """Whether a function's body that was filled is whole: what a parser does not see.
 
 `let total = 0;` parses. But a function that declares a result gives one, what is declared is used,
-and a body does something. Only a body that was filled as a whole is judged so: in one that is being
-written much is missing by right.
+a body does something, and does it with what it is given. Only a body that was filled as a whole is
+judged so: in one that is being written much is missing by right.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from lsp_server.syntax.languages import Grammar
 
+#: What a body lacks that is none: in its place stands what says so.
+DOES_NOTHING = "the body does nothing"
 #: Results that are none.
 _NO_RESULT = frozenset(
     {"void", "None", "NoReturn", "Never", "never", "undefined", "any", "unknown", "!", "()"}
@@ -49,6 +51,10 @@ _DECLARING = {
 }
 #: Nodes whose children are names.
 _LISTS = frozenset({"expression_list", "pattern_list", "tuple_pattern", "identifier_list"})
+_PARAMETERS = frozenset({"parameters", "formal_parameters", "parameter_list"})
+#: What a method has to do with beside what it is given.
+_OBJECTS = ("self", "cls", "this", "super")
+_WORD = re.compile(r"\w+")
 _NAMES = frozenset({"identifier", "shorthand_property_identifier", "variable_name"})
 
 
@@ -66,13 +72,35 @@ def find_lacks(language: str, text: str, at: int) -> list[str]:
     start = len(text[:at].encode("utf-8"))
     for function, body in functions_around(grammar, tree.root_node, start, start):
         return list(_lacks(grammar, function, body))
-    return []
+    return [DOES_NOTHING] if _is_said_of_nothing(grammar, tree.root_node, start) else []
+
+
+def _is_said_of_nothing(grammar: Grammar, root: Node, start: int) -> bool:
+    """Return whether a comment is all that a function has; Python's grammar puts it behind that."""
+    node = root.descendant_for_byte_range(start, start)
+    if node is None or "comment" not in node.type:
+        return False
+    while node is not None and "comment" in node.type:
+        node = node.prev_named_sibling
+    if node is not None and node.type == "decorated_definition":
+        node = node.child_by_field_name("definition")
+    body = node.child_by_field_name("body") if node and node.type in grammar.functions else None
+    return body is not None and not body.children
 
 
 def _lacks(grammar: Grammar, function: Node, body: Node) -> Iterator[str]:
+    if found := [*_missing(grammar, function, body)]:
+        yield from found
+    elif given := _given(function, body):
+        said = set(_WORD.findall(_text(body)))
+        if not said & {*given, *_OBJECTS, *_received(function)}:
+            yield f"{' and '.join(given)} {'is' if len(given) == 1 else 'are'} not used"
+
+
+def _missing(grammar: Grammar, function: Node, body: Node) -> Iterator[str]:
     found = statements(body)
     if not found or (len(found) == 1 and _STUB.match(_text(found[0]).strip())):
-        yield "the body does nothing"
+        yield DOES_NOTHING
         return
     nodes = [*_inside(grammar, body)]
     if _gives_result(function, body) and not any(_is_result(node) for node in nodes):
@@ -85,6 +113,39 @@ def _lacks(grammar: Grammar, function: Node, body: Node) -> Iterator[str]:
     for name, n_declared in declared.items():
         if names[name] <= n_declared and not name.startswith("_"):
             yield f"{name} is not used"
+
+
+def _given(function: Node, body: Node) -> list[str]:
+    """Return the names of what a function is given beside its object."""
+    found = list[str]()
+    waiting = [child for child in function.named_children if child.start_byte < body.start_byte]
+    waiting = [child for child in waiting if child != function.child_by_field_name("receiver")]
+    while waiting:
+        node = waiting.pop(0)
+        if node.type in _PARAMETERS:
+            found += _names_given(node)
+        elif node.type.endswith("declarator"):
+            waiting += node.named_children
+    return [
+        name for name in dict.fromkeys(found) if not name.startswith("_") and name not in _OBJECTS
+    ]
+
+
+def _received(function: Node) -> list[str]:
+    """Return what Go calls a method's object."""
+    receiver = function.child_by_field_name("receiver")
+    return [*_names_given(receiver)] if receiver is not None else []
+
+
+def _names_given(parameters: Node) -> Iterator[str]:
+    """Yield the names that a list of parameters binds, without their types and defaults."""
+    for index, child in enumerate(parameters.children):
+        if parameters.field_name_for_child(index) in ("type", "value", "default_value", "right"):
+            continue
+        if child.type in ("identifier", "self", "shorthand_property_identifier_pattern"):
+            yield _text(child)
+        elif child.type not in ("type", "type_annotation"):
+            yield from _names_given(child)
 
 
 def _gives_result(function: Node, body: Node) -> bool:

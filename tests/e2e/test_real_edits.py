@@ -19,7 +19,7 @@ from model_runtime.engines.local import LocalEngine
 from model_runtime.settings import RuntimeSettings
 
 if TYPE_CHECKING:
-    from lsp_server.fill.infill import Filled
+    from lsp_server.fill.filled import Filled
     from model_runtime.protocol import Finished, InfillRequest
 
 pytestmark = pytest.mark.real_model

@@ -104,7 +104,7 @@ def main(words: list[str] | None = None) -> int:
     """Cut tasks and write them; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("corpus", type=Path, nargs="+", help="of `remask train-data`; two releases")
-    parser.add_argument("--split", choices=("train", "heldout"), default="heldout")
+    parser.add_argument("--split", choices=("train", "heldout", "all"), default="heldout")
     parser.add_argument("--releases", action="store_true", help="the corpora are two releases")
     parser.add_argument("--kinds", default=",".join(MAKERS), help="but of --releases")
     parser.add_argument("--tasks", type=int, default=240)
@@ -116,7 +116,7 @@ def main(words: list[str] | None = None) -> int:
         pairs = (
             (old.get((d["package"], d["path"])), d)
             for d in _read(arguments.corpus[1])
-            if d["split"] == arguments.split
+            if arguments.split in (d["split"], "all")
         )
         rng = random.Random(arguments.seed)  # noqa: S311  not for secrets
         found = [
@@ -128,7 +128,9 @@ def main(words: list[str] | None = None) -> int:
         rng.shuffle(tasks)
         tasks = tasks[: arguments.tasks]
     else:
-        documents = (d for d in _read(arguments.corpus[0]) if d["split"] == arguments.split)
+        documents = (
+            d for d in _read(arguments.corpus[0]) if arguments.split in (d["split"], "all")
+        )
         kinds = arguments.kinds.split(",")
         tasks = list(make_tasks(documents, arguments.tasks, arguments.seed, kinds))
     lines = b"".join(msgspec.json.encode(task) + b"\n" for task in tasks)

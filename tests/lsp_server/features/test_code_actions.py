@@ -10,12 +10,12 @@ from support.editor import ABLE, URI, Editor, Refused, at
 from support.fake_runtime import FakeRuntime, finished
 
 from lsp_server.errors import InfillFailed, RuntimeUnavailable
-from lsp_server.fill.infill import NOTHING
+from lsp_server.fill.filled import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TEXT = "def f(a):\n    return 0\n"
+TEXT = "def f():\n    return 0\n"
 INFILL, KIND = "refactor.rewrite.remask.infill", "refactor.rewrite.remask"
 
 
@@ -157,7 +157,7 @@ async def test_resolve_fills(editor: Editor) -> None:
     assert change["textDocument"] == {"uri": URI, "version": 1}
     assert change["edits"] == [{"range": at(1, 11, 12), "newText": "1"}]
     (request,) = editor.runtime.requests
-    assert (request.prefix, request.suffix) == ("def f(a):\n    ", "\n")
+    assert (request.prefix, request.suffix) == ("def f():\n    ", "\n")
     assert [span.text for span in request.spans] == ["return 0"]
 
 
@@ -338,7 +338,7 @@ async def test_a_diagnostic_of_an_older_text_is_passed_over(editor: Editor) -> N
 
 async def test_a_diagnostic_in_a_selection_goes_with_its_repair(editor: Editor) -> None:
     """What it says, and where it points, count for more than what the model thinks."""
-    editor.open("def f(a):\n    b = 1\n    return c\n")
+    editor.open("def f():\n    b = 1\n    return c\n")
     diagnostic = {"range": at(2, 11, 12), "message": "undefined name 'c'"}
     selection = {"start": {"line": 1, "character": 4}, "end": {"line": 2, "character": 12}}
     context = {"diagnostics": [diagnostic], "only": [f"{KIND}.repair"]}

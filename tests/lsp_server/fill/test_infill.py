@@ -9,21 +9,14 @@ from support.fake_runtime import FakeRuntime, finished
 from support.marked import snapshot_of, unmark
 
 from lsp_server.errors import UnsupportedDocument
-from lsp_server.fill.infill import (
-    MAX_ROUNDS,
-    N_OTHERS,
-    NOTHING,
-    UNCHANGED,
-    check_allowed,
-    fill,
-    make_plan,
-)
+from lsp_server.fill.filled import NOTHING, UNCHANGED
+from lsp_server.fill.infill import MAX_ROUNDS, N_OTHERS, check_allowed, fill, make_plan
 from lsp_server.protocol_ext import InfillParams, Position, Range
 from lsp_server.settings import Settings
 from model_runtime.protocol import Alternative, Enclosing
 
 if TYPE_CHECKING:
-    from lsp_server.fill.infill import Filled
+    from lsp_server.fill.filled import Filled
     from model_runtime.protocol import Finished, InfillRequest, Mode
 
 SETTINGS = Settings(max_file_bytes=10, disabled_languages=("lua",), secret_files=("*.key",))
@@ -204,6 +197,29 @@ async def test_what_a_body_lacks_is_told() -> None:
     assert filled.text == "def f(xs) -> int:\n    total = 0\n"
     assert "nothing is returned; total is not used" in filled.warning
     assert len(requests) == 2
+
+
+@pytest.mark.parametrize("stub", ["pass", "...", "raise NotImplementedError", "# TODO"])
+async def test_a_stub_never_takes_the_place_of_a_body(stub: str) -> None:
+    """It is no text for it: others are asked for, and where there are none the code stays."""
+    marked = "def f(xs):\n    $0return False$0\n"
+    filled, requests = await answered(marked, (stub,), ("...", "return len(xs)"))
+    assert filled.text == "def f(xs):\n    return len(xs)\n"
+    assert len(requests) == 2
+
+    filled, _ = await answered(marked, (stub,))
+    assert filled.replacements == []
+    assert filled.silence == NOTHING
+
+
+async def test_a_stub_that_is_asked_for_is_given() -> None:
+    """In words: the user knows better."""
+    text, selections = unmark("def f(xs):\n    $0return False$0\n")
+    params = InfillParams("", instruction="do nothing")
+    plan = make_plan(snapshot_of(text), params, Settings(), selections=selections)
+    runtime = FakeRuntime(lambda request: finished(request, "pass"))
+    filled = await fill(runtime, plan)  # type: ignore[arg-type]  # fakes the same methods
+    assert filled.text == "def f(xs):\n    pass\n"
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])

@@ -17,7 +17,7 @@ from lsp_server.settings import Settings
 from model_runtime.protocol import Alternative, Stretch
 
 if TYPE_CHECKING:
-    from lsp_server.fill.infill import Filled
+    from lsp_server.fill.filled import Filled
     from lsp_server.settings import Review
 
 MANY = "a = 1\nb = 2\nc = 3\nd = 4"

@@ -36,6 +36,8 @@ def lacks(language: str, body: str, head: str = "", tail: str = "\n") -> list[st
         ("python", "pass", ["the body does nothing"]),
         ("python", "...", ["the body does nothing"]),
         ("python", "raise NotImplementedError", ["the body does nothing"]),
+        ("python", "# TODO", ["the body does nothing"]),
+        ("python", "# TODO\n    # more\n\n\ndef g():\n    return 1", ["the body does nothing"]),
         ("rust", "todo!()", ["the body does nothing"]),
         ("typescript", "// TODO", ["the body does nothing"]),
         ("java", 'throw new UnsupportedOperationException("not implemented");',
@@ -45,6 +47,52 @@ def lacks(language: str, body: str, head: str = "", tail: str = "\n") -> list[st
 def test_a_body_that_stops_early_is_told(language: str, body: str, expected: list[str]) -> None:
     """A declared result that is not given, a name that is not used, and a stub."""
     assert lacks(language, body) == expected
+
+
+@pytest.mark.parametrize(
+    ("language", "body"),
+    [
+        ("python", "return 0"),
+        ("typescript", "return 0;"),
+        ("rust", "0"),
+        ("go", "return 0"),
+        ("java", "return 0;"),
+        ("c", "return 0;"),
+        ("cpp", "return 0;"),
+    ],
+)
+def test_a_body_that_makes_nothing_of_what_it_is_given_is_told(language: str, body: str) -> None:
+    """The same for whatever is given: `return 0` parses, and is whole in all else."""
+    assert lacks(language, body) == ["xs is not used"]
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "expected"),
+    [
+        (
+            "def f(a: int = A, *rest, key=None):\n    ",
+            "return 1",
+            ["a and rest and key are not used"],
+        ),
+        ("def f(a, b):\n    ", "return b", []),
+        ("class A:\n    def f(self):\n        ", "return True", []),
+        ("class A:\n    def f(self, other):\n        ", "return True", ["other is not used"]),
+        ("class A:\n    def f(self, other):\n        ", "return self.x", []),
+        ("def f(_event):\n    ", "return True", []),
+        ("def f():\n    ", "return 1", []),
+        ("def f(name):\n    ", "return f'{name}'", []),
+    ],
+)
+def test_what_counts_as_given(head: str, body: str, expected: list[str]) -> None:
+    """Parameters, their types and defaults apart, unless they say that nobody wants them."""
+    assert lacks("python", body, head) == expected
+
+
+def test_a_go_method_works_with_its_receiver() -> None:
+    """It needs nothing else of what it is given."""
+    head = "package a\n\nfunc (s *Stack) Peek(n int) int {\n\t"
+    assert lacks("go", "return s.top", head, "\n}\n") == []
+    assert lacks("go", "return 0", head, "\n}\n") == ["n is not used"]
 
 
 @pytest.mark.parametrize(
