@@ -2,8 +2,8 @@
 
 Syntax is the judge: of several results the one that parses wins, and of whole bodies the one that
 lacks nothing. Where none does, the runtime is asked again, at most `MAX_ROUNDS` times: for the line
-of the fill in which the fault shows, then for the same spans as a whole. It knows no syntax itself,
-so the judge sits here, where the grammars are.
+of the fill in which the fault shows, then for the same spans as a whole, bodies in words. It knows
+no syntax itself, so the judge sits here, where the grammars are.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lsp_server.errors import UnsupportedDocument
+from lsp_server.errors import InfillFailed, UnsupportedDocument
 from lsp_server.fill.filled import n_faults, rank
 from lsp_server.fill.prompts import build_infill
 from lsp_server.fill.remask import Remask, remask_line
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lsp_server.settings import Settings
     from model_runtime.protocol import (
         ContextFile,
+        Finished,
         InfillRequest,
         Notice,
         StepReport,
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 #: How often the runtime is asked again where no result parses, and for how many results.
 MAX_ROUNDS = 2
 N_OTHERS = 4
+#: In which words for whole bodies.
+IMPLEMENT = "Implement the function."
 #: The most that the runtime is asked for at once.
 MAX_ALTERNATIVES = 16
 
@@ -152,12 +155,35 @@ async def fill(
             n_alternatives=max(N_OTHERS, plan.request.n_alternatives),
             best_only=False,
         )
-        others = rank(plan, again.complete(await runtime.infill(request, on_report)))
+        others = rank(plan, again.complete(await _asked_again(runtime, request, on_report)))
         best = min(best, others[0], key=n_faults)
         if plan.request.mode == "infill" and not is_line:
             # The likeliest others were all there: the same again would come.
             break
     return best
+
+
+async def _asked_again(
+    runtime: RuntimeClient,
+    request: InfillRequest,
+    on_report: Callable[[StepReport | Notice], None] | None,
+) -> Finished:
+    """Ask for others: of a whole body in words, of which the model makes something else.
+
+    Raises:
+        InfillFailed: the runtime said no.
+        RuntimeUnavailable: there is none.
+    """
+    are_bodies = all(span.enclosing and span.enclosing.is_body for span in request.spans)
+    if request.mode == "infill" and are_bodies and not request.instruction:
+        in_words = msgspec.structs.replace(request, instruction=IMPLEMENT)
+        try:
+            return await runtime.infill(in_words, on_report)
+        except InfillFailed as failed:
+            if failed.code != "unsupported_pairing":
+                raise
+            # A model that takes no words is asked the same again.
+    return await runtime.infill(request, on_report)
 
 
 def _misses(filled: Filled) -> bool:

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from lsp_server.documents import Span
 from lsp_server.fill.edits import to_newlines
+from lsp_server.fill.neighbours import functions_to_leave_out, without
 from lsp_server.paths import is_inside, relative_path
 from lsp_server.syntax.enclosing import find_enclosing
 from model_runtime.protocol import ContextFile, InfillRequest, MaskSpan
@@ -22,7 +24,7 @@ from model_runtime.protocol import ContextFile, InfillRequest, MaskSpan
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from lsp_server.documents import DocumentSnapshot, Span
+    from lsp_server.documents import DocumentSnapshot
     from lsp_server.protocol_ext import InfillParams, Range
     from lsp_server.settings import Lines, Settings
     from model_runtime.protocol import Enclosing, Lane
@@ -31,6 +33,8 @@ _BYTE_ORDER_MARK = "\ufeff"
 
 #: Repairs asked for: which of them parses is for the grammar to say.
 N_REPAIRS = 8
+#: Modes in which a whole body is written, and not judged.
+WRITING = ("infill", "rewrite", "holes")
 #: Less of a file than this says nothing; it is left out.
 _MIN_CONTEXT_BYTES = 64
 
@@ -62,16 +66,17 @@ def build_infill(
     """
     text = snapshot.text
     inline = lane == "inline"
-    following = [text[a.end : b.start] for a, b in pairwise(spans)]
     # Ghost text goes on from the cursor, wherever that stands.
     enclosing = [None if inline else enclosing_as_read(snapshot, span) for span in spans]
+    cut = _cut_out(snapshot, spans, enclosing) if params.mode in WRITING else []
+    following = [without(text, a.end, b.start, cut) for a, b in pairwise(spans)]
     told = None if params.told is None else told_as_read(snapshot, spans[0], params.told)
     return InfillRequest(
         id=uuid.uuid4().hex,
         path=relative_path(snapshot.path, root),
         language=snapshot.language,
-        prefix=_as_read(snapshot.before) + _as_read(text[: spans[0].start]),
-        suffix=_as_read(text[spans[-1].end :]) + _as_read(snapshot.behind),
+        prefix=_as_read(snapshot.before) + _as_read(without(text, 0, spans[0].start, cut)),
+        suffix=_as_read(without(text, spans[-1].end, len(text), cut)) + _as_read(snapshot.behind),
         spans=tuple(
             MaskSpan(
                 text=_as_read(text[span.start : span.end]),
@@ -105,6 +110,21 @@ def build_infill(
         may_glance=inline,
         stream=not inline,
     )
+
+
+def _cut_out(
+    snapshot: DocumentSnapshot, spans: Sequence[Span], enclosing: Sequence[Enclosing | None]
+) -> list[Span]:
+    """Return what of the file is not shown where the whole body of a function is written."""
+    if not any(where and where.is_body for where in enclosing):
+        return []
+    found = (find_enclosing(snapshot.language, snapshot.text, span) for span in spans)
+    around = [
+        Span(span.start - where.n_before, span.end + where.n_behind)
+        for span, where in zip(spans, found, strict=True)
+        if where
+    ]
+    return functions_to_leave_out(snapshot.language, snapshot.text, spans, around)
 
 
 def enclosing_as_read(snapshot: DocumentSnapshot, span: Span) -> Enclosing | None:

@@ -26,7 +26,7 @@ MAX_PARSED = 300_000
 _VALUE = "___"
 _STATEMENT = "___();"
 #: What a function's body is called that holds statements, beside those that the grammar names.
-_BODIES = frozenset({"block", "compound_statement", "statement_block", "constructor_body"})
+BODIES = frozenset({"block", "compound_statement", "statement_block", "constructor_body"})
 
 
 def find_enclosing(language: str, text: str, span: Span) -> Enclosing | None:
@@ -72,7 +72,7 @@ def functions_around(
     node = root.descendant_for_byte_range(start, end)
     while node is not None:
         body = node.child_by_field_name("body") if node.type in grammar.functions else None
-        if body and body.start_byte <= start and end <= body.end_byte and body.type in _BODIES:
+        if body and body.start_byte <= start and end <= body.end_byte and body.type in BODIES:
             yield node, body
         node = node.parent
 

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from lsp_server.syntax.enclosing import functions_around, statements
+from lsp_server.syntax.enclosing import functions_around, is_docstring, statements
 from lsp_server.syntax.languages import find_grammar, parse
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ def _lacks(grammar: Grammar, function: Node, body: Node) -> Iterator[str]:
 
 def _missing(grammar: Grammar, function: Node, body: Node) -> Iterator[str]:
     found = statements(body)
+    # A string that stands there and is no docstring is none, either.
+    found = [node for node in found if not is_docstring(node)]
     if not found or (len(found) == 1 and _STUB.match(_text(found[0]).strip())):
         yield DOES_NOTHING
         return

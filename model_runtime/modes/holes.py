@@ -139,14 +139,23 @@ def alone(request: InfillRequest, texts: Sequence[str | None], index: int) -> In
         index: of the one to be filled.
     """
     waiting = request.hole_marker
-    old = [(span.text, span.following) for span in request.spans]
-    new = [
-        (waiting if text is None else text, following)
-        for text, (_, following) in zip(texts, old, strict=True)
-    ]
-    before = [("", request.prefix), *old[:index]], [("", request.prefix), *new[:index]]
+    old = [("", request.prefix), *((span.text, span.following) for span in request.spans)]
+    old[-1] = old[-1][0], old[-1][1] + request.suffix
+    new = list(old)
+    for at, (span, text) in enumerate(zip(request.spans, texts, strict=True), start=1):
+        new[at] = (waiting if text is None else text), new[at][1]
+        where = span.enclosing
+        if text is None and where and where.is_body and at != index + 1:
+            # A declaration without a body is said again as one: the whole function waits.
+            head, tail = new[at - 1][1], new[at][1]
+            new[at - 1] = new[at - 1][0], head[: len(head) - where.n_before].rstrip(" \t")
+            new[at] = "", tail[where.n_behind :]
+    before = old[: index + 1], new[: index + 1]
     span = request.spans[index]
-    behind = [("", span.following), *old[index + 1 :]], [("", span.following), *new[index + 1 :]]
+    behind = (
+        [("", old[index + 1][1]), *old[index + 2 :]],
+        [("", new[index + 1][1]), *new[index + 2 :]],
+    )
     enclosing = span.enclosing
     if enclosing is not None:
         enclosing = msgspec.structs.replace(
@@ -157,10 +166,15 @@ def alone(request: InfillRequest, texts: Sequence[str | None], index: int) -> In
     one = msgspec.structs.replace(
         request,
         prefix="".join(_flat(before[1])),
-        suffix="".join(_flat(behind[1])) + request.suffix,
+        suffix="".join(_flat(behind[1])),
         spans=(msgspec.structs.replace(span, following="", enclosing=enclosing),),
     )
     return unmarked(one)
+
+
+def _from(pieces: Sequence[tuple[str, str]], index: int) -> list[tuple[str, str]]:
+    """Return what stands behind a span."""
+    return [("", pieces[index + 1][1]), *pieces[index + 2 :]]
 
 
 def _flat(pieces: Sequence[tuple[str, str]]) -> list[str]:
@@ -173,7 +187,7 @@ def _moved(old: Sequence[str], new: Sequence[str], n_chars: int) -> int:
     for before, after in zip(old, new, strict=True):
         if n_chars <= 0:
             break
-        n_moved += min(n_chars, len(before)) if before == after else len(after)
+        n_moved += len(after) if len(before) <= n_chars else min(n_chars, len(after))
         n_chars -= len(before)
     return n_moved + max(0, n_chars)
 

@@ -89,10 +89,18 @@ def ending_of_body(begun: str, fence: str) -> Ending:
         begun: the function up to the body, from the start of its line.
         fence: what closes the code block.
     """
-    floor = len(indentation(begun)) + 1
-    outside = rf"{LINE_ENDS}(?![ \t]{{{floor}}})[ \t]*(?!{_ANYWHERE})\S"
+    outside = rf"{LINE_ENDS}(?![ \t]{{{floor_of(begun)}}})[ \t]*(?!{_ANYWHERE})\S"
     pattern = re.compile(rf"\n[ \t]*{re.escape(fence)}|{outside}")
     return Ending((lambda text, _: found.span() if (found := pattern.search(text)) else None,))
+
+
+def floor_of(begun: str) -> int:
+    """Return the least column of the lines of a function's body.
+
+    Args:
+        begun: the function up to the body, from the start of its line.
+    """
+    return len(indentation(begun)) + 1
 
 
 def line_ending(prefix: str, suffix: str, syntax: Syntax) -> Ending:
@@ -113,7 +121,14 @@ def line_ending(prefix: str, suffix: str, syntax: Syntax) -> Ending:
     return Ending([at_line_end, *here.rules], here.firm)
 
 
-def ending_in(prefix: str, suffix: str, syntax: Syntax, also: str = "", *stops: str) -> Ending:
+def ending_in(
+    prefix: str,
+    suffix: str,
+    syntax: Syntax,
+    also: str = "",
+    *stops: str,
+    floor: int | None = None,
+) -> Ending:
     """Return the ending of a span of several lines between two parts of a file.
 
     Args:
@@ -122,6 +137,7 @@ def ending_in(prefix: str, suffix: str, syntax: Syntax, also: str = "", *stops: 
         syntax: the file's language's.
         also: what else may be said as often as it stands there: the text before an edit.
         stops: strings before which it ends, too.
+        floor: the least column of its lines; None to tell it by the lines around.
     """
-    here = Place(prefix, suffix, syntax, also)
+    here = Place(prefix, suffix, syntax, also, floor)
     return Ending((*here.rules, *map(_before, stops)), here.firm)

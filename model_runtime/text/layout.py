@@ -18,7 +18,7 @@ from model_runtime.errors import CanvasTooLong, UnsupportedPairing
 from model_runtime.protocol import ContextFile
 from model_runtime.text.chat import ChatTemplate
 from model_runtime.text.chat_layout import ChatLayout
-from model_runtime.text.ending import Ending, ending_in, line_ending
+from model_runtime.text.ending import Ending, ending_in, floor_of, line_ending
 from model_runtime.text.forms import WRITING, Forms
 from model_runtime.text.healing import find_half
 from model_runtime.text.indentation import block_opening
@@ -217,7 +217,7 @@ class CanvasLayout:
         ending = Ending()
         if self._ends_early and not span.single_line:
             syntax = syntax_of(request.language, request.path, prefix + suffix)
-            ending = ending_in(prefix, suffix, syntax, span.text)
+            ending = ending_in(prefix, suffix, syntax, span.text, floor=_floor(span, prefix))
         end = [self.template.end_id]
         return Frame(context, end, ending, half=half, opening=opening, behind=behind)
 
@@ -287,3 +287,11 @@ class CanvasLayout:
         texts = [half + "".join(text + gap for text, gap in pairs) + behind for pairs in pieces]
         plain = self.template.before_span(context)
         return plain, [encode(text) or [self.template.end_id] for text in texts], []
+
+
+def _floor(span: MaskSpan, prefix: str) -> int | None:
+    """Return the least column of a whole body's lines; None where a span may be less or more."""
+    where = span.enclosing
+    if where is None or not where.is_body:
+        return None
+    return floor_of(prefix[prefix.rfind("\n", 0, len(prefix) - where.n_before) + 1 :])

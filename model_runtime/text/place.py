@@ -46,9 +46,17 @@ class Place:
         suffix: the file behind it.
         syntax: the file's language's.
         also: see `ending_in`.
+        floor: see `ending_in`.
     """
 
-    def __init__(self, prefix: str, suffix: str, syntax: Syntax, also: str = "") -> None:
+    def __init__(
+        self,
+        prefix: str,
+        suffix: str,
+        syntax: Syntax,
+        also: str = "",
+        floor: int | None = None,
+    ) -> None:
         self._syntax = syntax
         self.closers: Closers = closers_at(prefix, suffix, syntax)
         self._n_fences = _n_fences(prefix) % 2 + _n_fences(suffix) % 2 if syntax.fences else 0
@@ -60,7 +68,8 @@ class Place:
         #: Put before a text that begins its line.
         self._lead = f"\n{last}" if not last.strip() else ""
         self._repeated = first_lines(suffix)
-        self._floor = _floor(prefix, suffix)
+        self._floor = _floor(prefix, suffix) if floor is None else floor
+        self._is_body = floor is not None
         self._blanks = own_blanks(prefix, suffix, syntax.indents_by)
         # Scanned for the rules and for what is firm, not for each of them.
         self._scan = lru_cache(maxsize=2)(self.closers.scan)
@@ -257,6 +266,9 @@ class Place:
     def _goes_on_with(self, text: str, at: int, blanks: str) -> bool:
         """Say whether a line goes on with a statement that stands at its column."""
         if not self._syntax.continuation.match(text, at):
+            return False
+        if self._is_body and text[at].isalpha():
+            # `public` begins a method there, and no word a line of this one.
             return False
         heads = dict(self._syntax.heads).get(_word(text[at:]))
         if heads is None:

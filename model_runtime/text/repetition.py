@@ -120,7 +120,9 @@ class Repetition:
 
     def _in_line(self, line: str) -> tuple[int, int] | None:
         for piece, start, shown in _runs(line):
-            if 3 * piece not in self.prefix + "\n" + self.suffix:
+            # Every file has three blanks in a row.
+            n_times = -(-MAX_RULE // len(piece)) if piece.isspace() else 3
+            if n_times * piece not in self.prefix + "\n" + self.suffix:
                 return start + N_TWICE * len(piece), shown
         return None
 

@@ -8,14 +8,15 @@ import pytest
 from support.fake_runtime import FakeRuntime, finished
 from support.marked import snapshot_of, unmark
 
-from lsp_server.errors import UnsupportedDocument
+from lsp_server.errors import InfillFailed, UnsupportedDocument
 from lsp_server.fill.filled import NOTHING, UNCHANGED
-from lsp_server.fill.infill import MAX_ROUNDS, N_OTHERS, check_allowed, fill, make_plan
+from lsp_server.fill.infill import IMPLEMENT, MAX_ROUNDS, N_OTHERS, check_allowed, fill, make_plan
 from lsp_server.protocol_ext import InfillParams, Position, Range
 from lsp_server.settings import Settings
 from model_runtime.protocol import Alternative, Enclosing
 
 if TYPE_CHECKING:
+    from lsp_server.errors import ServerFault
     from lsp_server.fill.filled import Filled
     from model_runtime.protocol import Finished, InfillRequest, Mode
 
@@ -210,6 +211,25 @@ async def test_a_stub_never_takes_the_place_of_a_body(stub: str) -> None:
     filled, _ = await answered(marked, (stub,))
     assert filled.replacements == []
     assert filled.silence == NOTHING
+
+
+@pytest.mark.parametrize("takes_words", [True, False])
+async def test_a_body_that_is_none_is_asked_for_in_words(*, takes_words: bool) -> None:
+    """Of a model that takes words; another one is asked the same again."""
+    text, selections = unmark("def f(xs):\n    $0return False$0\n")
+    plan = make_plan(snapshot_of(text), InfillParams(""), Settings(), selections=selections)
+
+    def answer(request: InfillRequest) -> Finished | ServerFault:
+        if request.instruction and not takes_words:
+            return InfillFailed("unsupported_pairing", "no words")
+        is_other = bool(request.instruction) == takes_words and request.n_alternatives > 1
+        return finished(request, "return len(xs)" if is_other else "pass")
+
+    runtime = FakeRuntime(answer)
+    filled = await fill(runtime, plan)  # type: ignore[arg-type]  # fakes the same methods
+    assert filled.text == "def f(xs):\n    return len(xs)\n"
+    words = [request.instruction for request in runtime.requests]
+    assert words == (["", IMPLEMENT] if takes_words else ["", IMPLEMENT, ""])
 
 
 async def test_a_stub_that_is_asked_for_is_given() -> None:

@@ -37,6 +37,8 @@ def lacks(language: str, body: str, head: str = "", tail: str = "\n") -> list[st
         ("python", "...", ["the body does nothing"]),
         ("python", "raise NotImplementedError", ["the body does nothing"]),
         ("python", "# TODO", ["the body does nothing"]),
+        ("python", '"""Says."""', ["the body does nothing"]),
+        ("python", '"""Says."""\n    """More."""', ["the body does nothing"]),
         ("python", "# TODO\n    # more\n\n\ndef g():\n    return 1", ["the body does nothing"]),
         ("rust", "todo!()", ["the body does nothing"]),
         ("typescript", "// TODO", ["the body does nothing"]),

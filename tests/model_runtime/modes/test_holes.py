@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,6 +43,38 @@ def test_what_waits_is_not_shown() -> None:
     assert first.suffix.rstrip() == "\n\n\ndef g(x): ..."
     last = alone(request, ["1", "2", None], 2)
     assert last.prefix == "def f(x):\n    return 1\n\n\ndef g(x):\n    y = 2\n    return "
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_a_body_that_waits_takes_its_function_with_it(index: int) -> None:
+    """A declaration without a body would be said again as one."""
+    names = ("f", "g", "h")
+    functions = [f"    int {name}(int x) {{\n        ___\n    }}\n" for name in names]
+    text = "class A {\n    int a;\n\n" + "\n".join(functions) + "}\n"
+    request = holes_of(text, tuple(f"int {name}(" for name in names))
+    spans = []
+    for at, span in enumerate(request.spans):
+        assert span.enclosing is not None
+        behind = span.following or request.suffix
+        where = msgspec.structs.replace(
+            span.enclosing, n_behind=behind.index("}") + 1, is_body=True
+        )
+        spans.append(msgspec.structs.replace(span, enclosing=where))
+        assert at < len(names)
+    request = msgspec.structs.replace(request, spans=tuple(spans))
+
+    one = alone(request, [None, None, None], index)
+    (span,) = one.spans
+    assert span.enclosing is not None
+    shown = (one.prefix + "___" + one.suffix).split()
+    assert shown == ["class", "A", "{", "int", "a;", *functions[index].split(), "}"]
+    assert one.prefix[-span.enclosing.n_before :].startswith(f"int {names[index]}(")
+    assert one.suffix[: span.enclosing.n_behind].strip() == "}"
+
+    told: list[str | None] = ["return 1;"] * 3
+    full = alone(request, told, index)
+    assert full.prefix.count("return 1;") == index
+    assert full.suffix.count("return 1;") == len(names) - 1 - index
 
 
 @given(

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.code import LANGUAGES, texts
 
-from model_runtime.text.ending import Ending, ending_at, ending_in, line_ending
+from model_runtime.text.ending import Ending, ending_at, ending_in, floor_of, line_ending
 from model_runtime.text.reconcile import reconciled
 from model_runtime.text.syntax import syntax_of
 
@@ -130,3 +130,56 @@ def test_what_is_firm_is_never_taken_back(
     reply = reconciled(fill(ending, said), prefix, suffix, syntax)
     for n in range(len(said) + 1):
         assert reply.startswith(ending.firm(fill(ending, said[:n])))
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "tail", "body", "more"),
+    [
+        (
+            "java",
+            "class A {\n    int f() {\n        ",
+            "\n    }\n}\n",
+            "if (x) {\n            y();\n        }",
+            "\n\n    public int g() {\n        return 1;\n    }\n",
+        ),
+        (
+            "cpp",
+            "class A {\n  int f() {\n    ",
+            "\n  }\n};\n",
+            "return 1;",
+            "\n\n  private:\n  int x;\n",
+        ),
+        (
+            "python",
+            "class A:\n    def f(self):\n        ",
+            "\n\n    def h(self):\n        pass\n",
+            "return 1",
+            "\n\n    def g(self):\n        return 2\n",
+        ),
+        (
+            "c",
+            "int f(void)\n{\n    ",
+            "\n}\n",
+            "int x = 1;\n#ifdef A\n    x = 2;\n#endif\n    return x;",
+            "\n\nint g(void)\n{\n    return 1;\n",
+        ),
+    ],
+)
+def test_a_whole_body_ends_with_its_function(
+    name: str, head: str, tail: str, body: str, more: str
+) -> None:
+    """The next function is none of it, whatever word it begins with."""
+    begun = head[head.rfind("\n", 0, head.index("f(")) + 1 :]
+    ending = ending_in(head, tail, syntax_of(name), floor=floor_of(begun))
+    assert fill(ending, body + more) == body
+    assert fill(ending, body) == body
+
+
+def test_blanks_without_end_end_a_fill() -> None:
+    """However many a file begins its lines with."""
+    ending = ending_in("def f():\n    x = 1\n    ", "\n", syntax_of("python"))
+    assert fill(ending, "y = 2\n" + 200 * " ").rstrip() == "y = 2"
+    assert fill(ending, 200 * " ").strip() == ""
+    assert ending.find(200 * " ") is not None
+    deep = f"if a:\n{40 * ' '}b\n"
+    assert fill(ending, deep) == deep
