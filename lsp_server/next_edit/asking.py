@@ -11,6 +11,7 @@ from lsp_server.next_edit.declared import follow_type
 from lsp_server.next_edit.members import follow_member
 from lsp_server.next_edit.signatures import follow_signature
 from lsp_server.next_edit.unbound import follow_unbound
+from lsp_server.syntax.check import find_new_faults
 from model_runtime.protocol import Change as MadeChange
 from model_runtime.protocol import Group, NextEditRequest, Place
 
@@ -26,6 +27,8 @@ def build_request(
 ) -> NextEditRequest | None:
     """Return what to ask the runtime; None where nothing can follow from a change.
 
+    Nothing follows from one that is not finished: that left the file with a fault of syntax.
+
     Args:
         language: LSP id.
         text: the document as it stands.
@@ -34,9 +37,20 @@ def build_request(
             of one supersedes the older; `least_confidence`, from which a group is wanted;
             `deadline_s`, seconds after which nobody wants it any more.
     """
+    if find_new_faults(language, taken_back(text, changes), text):
+        return None
     every = [group for find in _FINDS for group in find(language, text, changes)]
     found = list({group.puts: group for group in reversed(every)}.values())[::-1]
     return _request(language, text, changes, found, **values) if found else None
+
+
+def taken_back(text: str, changes: Sequence[Change]) -> str:
+    """Return a text as it stood before its changes, which are in order."""
+    pieces, at = list[str](), 0
+    for change in changes:
+        pieces += [text[at : change.start], change.old]
+        at = change.end
+    return "".join([*pieces, text[at:]])
 
 
 #: What may follow from a change, the likeliest to be meant first.

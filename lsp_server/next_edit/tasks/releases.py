@@ -36,6 +36,9 @@ class _Step:
     start: int
     end: int
     text: str
+    #: Whether its lines hold no other change: a word of a line that was written anew as a whole is
+    #: no edit that anybody made.
+    is_alone: bool
 
 
 def real(
@@ -48,6 +51,8 @@ def real(
         return
     seen = set[tuple[str, str]]()
     for step in rng.sample(steps, len(steps)):
+        if not step.is_alone:
+            continue
         changes = meant(old, old[: step.start] + step.text + old[step.end :])
         if len(changes) != 1 or (changes[0].old, changes[0].new) in seen:
             continue
@@ -96,12 +101,29 @@ def _steps(old: str, new: str) -> list[_Step]:
         for word in was:
             offsets.append(offsets[-1] + len(word))
         words = SequenceMatcher(None, was, becomes, autojunk=False)
+        codes = [one for one in words.get_opcodes() if one[0] != "equal"]
+        is_alone = len(codes) == 1 or tag != "replace"
         steps += [
-            _Step(offsets[a], offsets[b], "".join(becomes[c:d]))
-            for kind, a, b, c, d in words.get_opcodes()
-            if kind != "equal"
+            _Step(
+                offsets[a],
+                offsets[b],
+                "".join(becomes[c:d]),
+                is_alone or _is_alone((a, b, c, d), was, becomes),
+            )
+            for _, a, b, c, d in codes
         ]
     return steps
+
+
+def _is_alone(step: tuple[int, int, int, int], was: list[str], becomes: list[str]) -> bool:
+    """Say whether the lines around a replacement of words are the same on both sides but for it."""
+    a, b, c, d = step
+
+    def around(words: list[str], start: int, end: int) -> tuple[str, str]:
+        before, behind = "".join(words[:start]), "".join(words[end:])
+        return before.rpartition("\n")[2], behind.partition("\n")[0]
+
+    return around(was, a, b) == around(becomes, c, d)
 
 
 def _fits(place: Place, text: str) -> bool:
