@@ -97,6 +97,20 @@ def test_two_releases_want_what_the_next_one_has() -> None:
     assert list(real(document(), document(), random.Random(0))) == []
 
 
+def test_a_word_of_a_line_that_is_written_anew_is_no_edit() -> None:
+    """Only what is all that changes in its lines."""
+    old = "def f(a):\n    one = a\n    return one + a\n"
+    rewritten = "def f(a):\n    one = g(a, 2)\n    return one.two - b\n"
+    made = [
+        task.request.changes[0]
+        for task in real(document(old), document(rewritten, "2"), random.Random(0))
+    ]
+    assert all((change.old, change.new) == ("a", "g(a, 2)") for change in made)
+    renamed = old.replace("one", "two")
+    (task,) = real(document(old), document(renamed, "2"), random.Random(0))
+    assert put_right(task) == renamed
+
+
 def test_the_command_writes_the_same_for_the_same(tmp_path: Path) -> None:
     """A corpus in, tasks out."""
     lines = b"".join(
