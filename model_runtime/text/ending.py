@@ -19,7 +19,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from model_runtime.text.indentation import indentation
+from model_runtime.text.indentation import floor_of
 from model_runtime.text.place import Place
 from model_runtime.text.telling import LINE_ENDS
 
@@ -92,15 +92,6 @@ def ending_of_body(begun: str, fence: str) -> Ending:
     outside = rf"{LINE_ENDS}(?![ \t]{{{floor_of(begun)}}})[ \t]*(?!{_ANYWHERE})\S"
     pattern = re.compile(rf"\n[ \t]*{re.escape(fence)}|{outside}")
     return Ending((lambda text, _: found.span() if (found := pattern.search(text)) else None,))
-
-
-def floor_of(begun: str) -> int:
-    """Return the least column of the lines of a function's body.
-
-    Args:
-        begun: the function up to the body, from the start of its line.
-    """
-    return len(indentation(begun)) + 1
 
 
 def line_ending(prefix: str, suffix: str, syntax: Syntax) -> Ending:

@@ -1,4 +1,4 @@
-"""Python's blocks: how far the first line of one has to stand in.
+"""How far in a line stands: the first one of Python's blocks, and the least of a span's.
 
 A line behind `if x:` that stands no further in than the `if` breaks the file, whatever it says. The
 model often says one, since the line that the file goes on with may well stand there. So where a
@@ -20,6 +20,8 @@ _OPENS = re.compile(
     r"(?:(?:async|case|class|def|elif|else|except|finally|for|if|match|try|while|with)\b|\))"
     r".*:[ \t]*(?:#.*)?\r?\Z"
 )
+#: The last line of a text that opens a block ends so.
+_OPENERS = ":", "{", "(", "["
 #: Where a file does not show what it indents by.
 _USUAL = "    "
 #: Lines looked at for what a file indents by.
@@ -93,3 +95,26 @@ def own_blanks(prefix: str, suffix: str, usual: str) -> str:
 def _is_in_string(text: str) -> bool:
     """Say whether a text ends inside of a string of several lines."""
     return any(text.count(quotes) % 2 for quotes in ('"""', "'''"))
+
+
+def floor_of(begun: str) -> int:
+    """Return the least column of the lines of a function's body.
+
+    Args:
+        begun: the function up to the body, from the start of its line.
+    """
+    return len(indentation(begun)) + 1
+
+
+def floor_between(prefix: str, suffix: str) -> int:
+    """Return the column at which the block of a span begins; 0 where it is the file's own.
+
+    A span may leave the block that it begins in, down to where the file goes on; but what follows
+    a function is no part of it.
+    """
+    here = next((line for line in reversed(prefix.split("\n")) if line.strip()), "")
+    last = prefix.rpartition("\n")[2]
+    own = len(last) if last and not last.strip() else len(indentation(here))
+    own += not last and here.rstrip().endswith(_OPENERS)
+    behind = next((line for line in suffix.split("\n")[1:] if line.strip()), "")
+    return min(own, max(1, len(indentation(behind))))

@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from model_runtime.text.closers import Closers, closers_at
-from model_runtime.text.indentation import indentation, own_blanks
+from model_runtime.text.indentation import floor_between, indentation, own_blanks
 from model_runtime.text.repetition import Repetition
 from model_runtime.text.telling import LINE_ENDS, first_lines
 
@@ -26,8 +26,6 @@ N_NEAR = 16_000
 _FENCE = re.compile(r"(?:\n|\A)[ \t]*```")
 _FENCE_LINE = re.compile(r"^[ \t]*(`{3,}|~{3,})", re.MULTILINE)
 _LINE = re.compile(r"([ \t]*\n(?:[ \t]*\n)*)([ \t]*)(?=[^\s])")
-#: The last line of a text that opens a block ends so.
-_OPENERS = ":", "{", "(", "["
 #: Arrows are none.
 _ANGLE = re.compile(r"[-=]>|[<>]")
 _WORD = re.compile(r"\w+")
@@ -68,7 +66,7 @@ class Place:
         #: Put before a text that begins its line.
         self._lead = f"\n{last}" if not last.strip() else ""
         self._repeated = first_lines(suffix)
-        self._floor = _floor(prefix, suffix) if floor is None else floor
+        self._floor = floor_between(prefix, suffix) if floor is None else floor
         self._is_body = floor is not None
         self._blanks = own_blanks(prefix, suffix, syntax.indents_by)
         # Scanned for the rules and for what is firm, not for each of them.
@@ -288,17 +286,3 @@ def _n_fences(text: str) -> int:
 def _word(line: str) -> str:
     found = _WORD.match(line)
     return found.group() if found else ""
-
-
-def _floor(prefix: str, suffix: str) -> int:
-    """Return the column at which the block of a span begins; 0 where it is the file's own.
-
-    A span may leave the block that it begins in, down to where the file goes on; but what follows
-    a function is no part of it.
-    """
-    here = next((line for line in reversed(prefix.split("\n")) if line.strip()), "")
-    last = prefix.rpartition("\n")[2]
-    own = len(last) if last and not last.strip() else len(indentation(here))
-    own += not last and here.rstrip().endswith(_OPENERS)
-    behind = next((line for line in suffix.split("\n")[1:] if line.strip()), "")
-    return min(own, max(1, len(indentation(behind))))

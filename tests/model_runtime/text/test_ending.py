@@ -9,7 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.code import LANGUAGES, texts
 
-from model_runtime.text.ending import Ending, ending_at, ending_in, floor_of, line_ending
+from model_runtime.text.ending import Ending, ending_at, ending_in, line_ending
+from model_runtime.text.indentation import floor_of
 from model_runtime.text.reconcile import reconciled
 from model_runtime.text.syntax import syntax_of
 
