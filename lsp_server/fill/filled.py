@@ -122,7 +122,7 @@ def _with_left(
     """Return what an alternative makes of the document, some spans left as they are."""
     snapshot = plan.snapshot
     texts = [
-        snapshot.text[span.start : span.end] if index in left else text
+        snapshot.text[span.start : span.end] if index in left else _set_in(plan, index, text)
         for index, (span, text) in enumerate(zip(plan.spans, alternative.texts, strict=True))
     ]
     replacements = to_replacements(snapshot, plan.spans, texts)
@@ -137,6 +137,22 @@ def _with_left(
         lacks_of={} if plan.request.mode == "repair" else _lacks(plan, replacements, after, left),
         left=left,
     )
+
+
+def _set_in(plan: Plan, index: int, text: str) -> str:
+    """Return the text of a whole body that begins where the file has it begin.
+
+    The model sees no other body there, and may guess how far in they stand: what is too much of its
+    first line is too much of all.
+    """
+    where = plan.request.spans[index].enclosing
+    before = plan.snapshot.text[: plan.spans[index].start]
+    here = LINE_END.split(before)[-1]
+    blanks = text[: len(text) - len(text.lstrip(" \t"))]
+    if where is None or not where.is_body or not blanks or here.strip():
+        return text
+    first, *lines = text.split("\n")
+    return "\n".join([first.removeprefix(blanks), *(line.removeprefix(blanks) for line in lines)])
 
 
 def _lacks(

@@ -117,7 +117,9 @@ def _functions(
             body = child.child_by_field_name("body")
             is_declared = whole.parent is not None and whole.parent.type in _CONTAINERS
             here = whole.start_byte, whole.end_byte
-            if is_declared and body and body.type in BODIES and not _meets(here, places):
+            # Lua's grammar gives one that holds a comment only no body.
+            has_body = body is None or body.type in BODIES
+            if is_declared and has_body and not _meets(here, places):
                 yield child, whole
         elif depth < _MAX_DEPTH:
             yield from _functions(grammar, child, places, depth + 1)

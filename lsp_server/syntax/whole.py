@@ -76,10 +76,17 @@ def find_lacks(language: str, text: str, at: int) -> list[str]:
 
 
 def _is_said_of_nothing(grammar: Grammar, root: Node, start: int) -> bool:
-    """Return whether a comment is all that a function has; Python's grammar puts it behind that."""
+    """Return whether a comment is all that a function has.
+
+    Python's grammar puts it behind that, Lua's beside a body that is none.
+    """
     node = root.descendant_for_byte_range(start, start)
+    while node is not None and node.parent is not None and "comment" in node.parent.type:
+        node = node.parent
     if node is None or "comment" not in node.type:
         return False
+    if node.parent is not None and node.parent.type in grammar.functions:
+        return node.parent.child_by_field_name("body") is None
     while node is not None and "comment" in node.type:
         node = node.prev_named_sibling
     if node is not None and node.type == "decorated_definition":

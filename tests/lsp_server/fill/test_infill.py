@@ -200,6 +200,26 @@ async def test_what_a_body_lacks_is_told() -> None:
     assert len(requests) == 2
 
 
+@pytest.mark.parametrize(
+    ("marked", "said", "becomes"),
+    [
+        ("def f(x):\n  $0pass$0\n", "  if x:\n      y(x)", "def f(x):\n  if x:\n    y(x)\n"),
+        (
+            "def f(x):\n    $0pass$0\n",
+            "if x:\n        y(x)",
+            "def f(x):\n    if x:\n        y(x)\n",
+        ),
+        ("def f(x): $0pass$0\n", "  return x", "def f(x):   return x\n"),
+    ],
+)
+async def test_a_body_begins_where_the_file_has_it_begin(
+    marked: str, said: str, becomes: str
+) -> None:
+    """What is too much of its first line is too much of all."""
+    filled, _ = await answered(marked, (said,))
+    assert filled.text == becomes
+
+
 @pytest.mark.parametrize("stub", ["pass", "...", "raise NotImplementedError", "# TODO"])
 async def test_a_stub_never_takes_the_place_of_a_body(stub: str) -> None:
     """It is no text for it: others are asked for, and where there are none the code stays."""

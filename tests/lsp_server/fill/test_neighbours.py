@@ -160,7 +160,7 @@ def test_what_is_spoken_of_is_shown(said: str, name: str, is_shown: bool) -> Non
         ),
         (
             "lua",
-            "local M = {}\nfunction M.f(x)\n  return 1\nend\nfunction M.t(x)\n  $0___$0\nend\n",
+            "local M = {}\nfunction M.f(x)\n  -- TODO\nend\nfunction M.t(x)\n  $0___$0\nend\n",
             ["local M"],
         ),
     ],

@@ -90,6 +90,13 @@ def test_what_counts_as_given(head: str, body: str, expected: list[str]) -> None
     assert lacks("python", body, head) == expected
 
 
+@pytest.mark.parametrize("body", ["-- TODO", "-- TODO\n  -- more"])
+def test_a_comment_is_no_body_in_lua(body: str) -> None:
+    """Its grammar sees none there."""
+    assert lacks("lua", body, "function M.f(x)\n  ", "\nend\n") == ["the body does nothing"]
+    assert lacks("lua", f"{body}\n  return x", "function M.f(x)\n  ", "\nend\n") == []
+
+
 def test_a_go_method_works_with_its_receiver() -> None:
     """It needs nothing else of what it is given."""
     head = "package a\n\nfunc (s *Stack) Peek(n int) int {\n\t"
