@@ -153,8 +153,8 @@ def test_what_is_spoken_of_is_shown(said: str, name: str, is_shown: bool) -> Non
         (
             "c",
             (
-                "#define N 1\nstatic int f(int x)\n{\n    return 1;\n}\n"
-                "\nint t(int x)\n{\n    $0___$0\n}\n"
+                "#ifndef A_H\n#define N 1\nstatic int f(int x)\n{\n    return 1;\n}\n"
+                "\nint t(int x)\n{\n    $0___$0\n}\n#endif\n"
             ),
             ["#define N"],
         ),
