@@ -145,14 +145,13 @@ def _set_in(plan: Plan, index: int, text: str) -> str:
     The model sees no other body there, and may guess how far in they stand: what is too much of its
     first line is too much of all.
     """
-    where = plan.request.spans[index].enclosing
-    before = plan.snapshot.text[: plan.spans[index].start]
-    here = LINE_END.split(before)[-1]
     blanks = text[: len(text) - len(text.lstrip(" \t"))]
-    if where is None or not where.is_body or not blanks or here.strip():
+    if not blanks or not plan.request.spans[index].is_body:
         return text
-    first, *lines = text.split("\n")
-    return "\n".join([first.removeprefix(blanks), *(line.removeprefix(blanks) for line in lines)])
+    lines, start = plan.snapshot.lines, plan.spans[index].start
+    if plan.snapshot.text[lines.line(lines.position_at(start).line).start : start].strip():
+        return text
+    return "\n".join(line.removeprefix(blanks) for line in text.split("\n"))
 
 
 def _lacks(
@@ -163,5 +162,5 @@ def _lacks(
     return {
         index: find_lacks(language, after, moved(span.start, replacements))
         for index, span in enumerate(plan.spans)
-        if index not in left and (where := asked[index].enclosing) and where.is_body
+        if index not in left and asked[index].is_body
     }

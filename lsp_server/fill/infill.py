@@ -174,7 +174,7 @@ async def _asked_again(
         InfillFailed: the runtime said no.
         RuntimeUnavailable: there is none.
     """
-    are_bodies = all(span.enclosing and span.enclosing.is_body for span in request.spans)
+    are_bodies = all(span.is_body for span in request.spans)
     if request.mode == "infill" and are_bodies and not request.instruction:
         in_words = msgspec.structs.replace(request, instruction=IMPLEMENT)
         try:

@@ -1,10 +1,9 @@
 """Which functions of a file the model is not shown when it writes the whole body of another.
 
-A small model says again what stands in other bodies: of 14 functions of HumanEvalPack the default
-one wrote 9 right alone, 2 between two others, and none between stubs (a hint). So of other
-functions it is shown those that the one to be written speaks of, and constructors, for these say
-what an object has. All else of the file stays: imports, constants, types and their fields. Where
-something is to be put into a body, and not all of it, everything is shown.
+A small model says again what stands in other bodies, a stub above all. So of other functions it is
+shown those that the one to be written speaks of, and constructors, for these say what an object
+has. All else of the file stays: imports, constants, types and their fields. Where something is to
+be put into a body, and not all of it, everything is shown.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from lsp_server.fill.edits import to_newlines
 from lsp_server.fill.neighbours import functions_to_leave_out, without
 from lsp_server.paths import is_inside, relative_path
 from lsp_server.syntax.enclosing import find_enclosing
-from model_runtime.protocol import ContextFile, InfillRequest, MaskSpan
+from model_runtime.protocol import WRITING, ContextFile, InfillRequest, MaskSpan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,8 +33,6 @@ _BYTE_ORDER_MARK = "\ufeff"
 
 #: Repairs asked for: which of them parses is for the grammar to say.
 N_REPAIRS = 8
-#: Modes in which a whole body is written, and not judged.
-WRITING = ("infill", "rewrite", "holes")
 #: Less of a file than this says nothing; it is left out.
 _MIN_CONTEXT_BYTES = 64
 
@@ -67,8 +65,12 @@ def build_infill(
     text = snapshot.text
     inline = lane == "inline"
     # Ghost text goes on from the cursor, wherever that stands.
-    enclosing = [None if inline else enclosing_as_read(snapshot, span) for span in spans]
-    cut = _cut_out(snapshot, spans, enclosing) if params.mode in WRITING else []
+    around = [None if inline else find_enclosing(snapshot.language, text, span) for span in spans]
+    enclosing = [
+        where and _where_as_read(text, span, where)
+        for span, where in zip(spans, around, strict=True)
+    ]
+    cut = _cut_out(snapshot, spans, around) if params.mode in WRITING else []
     following = [without(text, a.end, b.start, cut) for a, b in pairwise(spans)]
     told = None if params.told is None else told_as_read(snapshot, spans[0], params.told)
     return InfillRequest(
@@ -113,29 +115,27 @@ def build_infill(
 
 
 def _cut_out(
-    snapshot: DocumentSnapshot, spans: Sequence[Span], enclosing: Sequence[Enclosing | None]
+    snapshot: DocumentSnapshot, spans: Sequence[Span], around: Sequence[Enclosing | None]
 ) -> list[Span]:
     """Return what of the file is not shown where the whole body of a function is written."""
-    if not any(where and where.is_body for where in enclosing):
+    if not any(where and where.is_body for where in around):
         return []
-    found = (find_enclosing(snapshot.language, snapshot.text, span) for span in spans)
-    around = [
+    functions = [
         Span(span.start - where.n_before, span.end + where.n_behind)
-        for span, where in zip(spans, found, strict=True)
+        for span, where in zip(spans, around, strict=True)
         if where
     ]
-    return functions_to_leave_out(snapshot.language, snapshot.text, spans, around)
+    return functions_to_leave_out(snapshot.language, snapshot.text, spans, functions)
 
 
-def enclosing_as_read(snapshot: DocumentSnapshot, span: Span) -> Enclosing | None:
+def _where_as_read(text: str, span: Span, where: Enclosing) -> Enclosing:
     """Return the function around a span, measured in the text that the model reads."""
-    found = find_enclosing(snapshot.language, snapshot.text, span)
-    if found is None or "\r" not in snapshot.text:
-        return found
-    before = snapshot.text[span.start - found.n_before : span.start]
-    behind = snapshot.text[span.end : span.end + found.n_behind]
+    if "\r" not in text:
+        return where
+    before = text[span.start - where.n_before : span.start]
+    behind = text[span.end : span.end + where.n_behind]
     return msgspec.structs.replace(
-        found, n_before=len(to_newlines(before)), n_behind=len(to_newlines(behind))
+        where, n_before=len(to_newlines(before)), n_behind=len(to_newlines(behind))
     )
 
 

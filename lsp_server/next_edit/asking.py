@@ -6,6 +6,7 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from lsp_server.fill.edits import Replacement, apply_replacements
 from lsp_server.next_edit.candidates import find_candidates, find_elsewhere
 from lsp_server.next_edit.declared import follow_type
 from lsp_server.next_edit.members import follow_member
@@ -46,11 +47,7 @@ def build_request(
 
 def taken_back(text: str, changes: Sequence[Change]) -> str:
     """Return a text as it stood before its changes, which are in order."""
-    pieces, at = list[str](), 0
-    for change in changes:
-        pieces += [text[at : change.start], change.old]
-        at = change.end
-    return "".join([*pieces, text[at:]])
+    return apply_replacements(text, (Replacement(one.span, one.old) for one in changes))
 
 
 #: What may follow from a change, the likeliest to be meant first.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lsp_server.documents import LINE_END, Span
-from lsp_server.fill.edits import Replacement
+from lsp_server.fill.edits import Replacement, apply_replacements
 from lsp_server.syntax.check import find_new_faults
 
 if TYPE_CHECKING:
@@ -127,11 +127,7 @@ class Offers:
 
 def _breaks(snapshot: DocumentSnapshot, edits: Sequence[Replacement]) -> bool:
     """Say whether a document parses worse with some edits than without."""
-    pieces, at = list[str](), 0
-    for edit in edits:
-        pieces += [snapshot.text[at : edit.span.start], edit.text]
-        at = edit.span.end
-    after = "".join([*pieces, snapshot.text[at:]])
+    after = apply_replacements(snapshot.text, edits)
     return bool(find_new_faults(snapshot.language, snapshot.text, after))
 
 

@@ -152,10 +152,7 @@ def alone(request: InfillRequest, texts: Sequence[str | None], index: int) -> In
             new[at] = "", tail[where.n_behind :]
     before = old[: index + 1], new[: index + 1]
     span = request.spans[index]
-    behind = (
-        [("", old[index + 1][1]), *old[index + 2 :]],
-        [("", new[index + 1][1]), *new[index + 2 :]],
-    )
+    behind = _behind(old, index), _behind(new, index)
     enclosing = span.enclosing
     if enclosing is not None:
         enclosing = msgspec.structs.replace(
@@ -172,7 +169,7 @@ def alone(request: InfillRequest, texts: Sequence[str | None], index: int) -> In
     return unmarked(one)
 
 
-def _from(pieces: Sequence[tuple[str, str]], index: int) -> list[tuple[str, str]]:
+def _behind(pieces: Sequence[tuple[str, str]], index: int) -> list[tuple[str, str]]:
     """Return what stands behind a span."""
     return [("", pieces[index + 1][1]), *pieces[index + 2 :]]
 

@@ -11,6 +11,8 @@ from model_runtime.protocol.message import Message
 Mode = Literal["infill", "rewrite", "repair", "holes"]
 #: What a request may ask for: an edit, or only how likely what stands there is.
 Task = Literal[Mode, "score"]
+#: Modes in which something is to be written, and words may say what.
+WRITING: tuple[Task, ...] = ("infill", "rewrite", "holes")
 #: In "next", a request waits for all others, and gives way to them.
 Lane = Literal["inline", "edit", "next"]
 #: "doubt": the text goes on, less sure than was wanted.
@@ -55,6 +57,11 @@ class MaskSpan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     enclosing: Enclosing | None = None
     #: From where to where in the text a diagnostic points that says what is wrong; None for none.
     told: tuple[int, int] | None = None
+
+    @property
+    def is_body(self) -> bool:
+        """Whether the span is all that a function's body holds."""
+        return self.enclosing is not None and self.enclosing.is_body
 
 
 class ContextFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from model_runtime.protocol import WRITING
 from model_runtime.text.markers import without_markers
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 Form = Literal["fim", "asked", "begun"]
 #: A part of one line, lines, or all that a function's body holds.
 Kind = Literal["line", "lines", "body"]
-#: Modes in which something is to be written, and words may say what.
-WRITING = ("infill", "rewrite", "holes")
 
 
 @dataclass(frozen=True)
@@ -70,4 +69,4 @@ def kind_of(span: MaskSpan) -> Kind:
     """Return what a span is."""
     if span.single_line:
         return "line"
-    return "body" if span.enclosing and span.enclosing.is_body else "lines"
+    return "body" if span.is_body else "lines"

@@ -15,11 +15,11 @@ import torch
 
 from model_runtime.decoding.canvas import Canvas
 from model_runtime.errors import CanvasTooLong, UnsupportedPairing
-from model_runtime.protocol import ContextFile
+from model_runtime.protocol import WRITING, ContextFile
 from model_runtime.text.chat import ChatTemplate
 from model_runtime.text.chat_layout import ChatLayout
 from model_runtime.text.ending import Ending, ending_in, line_ending
-from model_runtime.text.forms import WRITING, Forms
+from model_runtime.text.forms import Forms
 from model_runtime.text.healing import find_half
 from model_runtime.text.indentation import block_opening, floor_of
 from model_runtime.text.laid_out import Frame, LaidOut
